@@ -1,0 +1,45 @@
+"""Settings of recognition, as plain values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """When an utterance begins and ends."""
+
+    onset_ms: int = 128
+    """Speech needed before an utterance begins."""
+    hang_ms: int = 480
+    """Silence after which an utterance ends."""
+    preroll_ms: int = 320
+    """Audio before the onset that is decoded with the utterance."""
+    max_utterance_s: int = 12
+    """Length beyond which an utterance is cut at its next short pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerSettings:
+    """The live recogniser: where it is, or how it runs here."""
+
+    urls: tuple[str, ...] = ()
+    """WebSocket addresses of recognisers, for example "ws://10.0.0.7:10190"; empty: `serve` runs its own."""
+    host: str = "127.0.0.1"
+    port: int = 10190
+    """Where `callscribe recognizer` listens."""
+    processes: int = 0
+    """Recogniser processes `serve` runs; 0: one for every two cores, at least one."""
+    engine: str = "moonshine"
+    update_ms: int = 500
+    """Time between two partials of an utterance."""
+    endpoint: EndpointSettings = EndpointSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPassSettings:
+    """The decoding of an ended call."""
+
+    enabled: bool = True
+    model: str = ""
+    """Folder of a CTranslate2 Whisper model; "": the packaged tiny.en."""
+    beam: int = 5
+    threads: int = 1

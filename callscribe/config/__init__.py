@@ -1,0 +1,1 @@
+"""Typed frozen settings and logging, read once at the entry points only."""

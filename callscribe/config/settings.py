@@ -1,0 +1,163 @@
+"""All settings of an installation and how they are read: one TOML file, then environment variables over it.
+
+A value at `[sip] port` is also `CALLSCRIBE_SIP__PORT`. Precedence: environment, file, default.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from asr.settings import RecognizerSettings, SecondPassSettings
+from callscribe.domain.errors import SettingsError
+from callscribe.events.settings import EventSettings
+from storage.settings import DatabaseSettings, RecordingSettings
+from telephony.settings import SipSettings, TrunkSettings
+
+ENV_PREFIX = "CALLSCRIBE_"
+DEFAULT_FILE = "callscribe.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """This machine."""
+
+    name: str = "node-1"
+    """Names this node in events, metrics and call records."""
+    data_folder: str = "callscribe-data"
+    """Journal, recordings, embedded Postgres and Valkey."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The HTTP API and pages."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    """Address that people use for the pages; "": http://host:port."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """The job workers."""
+
+    concurrency: int = 1
+    """Tasks at once in one worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What is logged, on standard error."""
+
+    level: str = "info"
+    format: str = "console"
+    """"console" for people, "json" for machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    node: NodeSettings = field(default_factory=NodeSettings)
+    sip: SipSettings = field(default_factory=SipSettings)
+    trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="default"),)
+    recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
+    second_pass: SecondPassSettings = field(default_factory=SecondPassSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    recordings: RecordingSettings = field(default_factory=RecordingSettings)
+    events: EventSettings = field(default_factory=EventSettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.node.data_folder).expanduser().absolute()
+
+    @property
+    def recordings_folder(self) -> Path:
+        """The recordings folder as an absolute path."""
+        folder = self.recordings.folder
+        return Path(folder).expanduser().absolute() if folder else self.data_folder / "recordings"
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    `file` None takes callscribe.toml of the working folder where there is one. Raises SettingsError, its message naming
+    the key and the cure, for an unknown key, a bad value, or a file that is missing or no TOML.
+    """
+    tree = _read_file(file)
+    for name, value in environ.items():
+        if name.startswith(ENV_PREFIX):
+            _overlay(tree, name.removeprefix(ENV_PREFIX).lower().split("__"), value)
+    _refuse_unknown(tree, Settings, "")
+    try:
+        return TypeAdapter(Settings).validate_python(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {key}: {first['msg']}") from error
+
+
+def _read_file(file: Path | None) -> dict[str, object]:
+    path = file or Path(DEFAULT_FILE)
+    if file is None and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+
+
+def _overlay(tree: dict[str, object], path: list[str], text: str) -> None:
+    *tables, leaf = path
+    for table in tables:
+        inner = tree.setdefault(table, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"environment variable {ENV_PREFIX}{'__'.join(path).upper()}: {table} is no table")
+        tree = inner
+    tree[leaf] = _parse_value(text)
+
+
+def _parse_value(text: str) -> object:
+    """A list or table is written as in TOML; anything else is taken as it stands and converted by its field's type."""
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"environment value {text!r} is not a TOML list or table: {error}") from error
+    return text
+
+
+def _refuse_unknown(value: object, kind: object, path: str) -> None:
+    if isinstance(value, list):
+        for number, entry in enumerate(value):
+            _refuse_unknown(entry, get_args(kind)[0] if get_args(kind) else None, f"{path}[{number}]")
+    if not isinstance(value, dict) or not (isinstance(kind, type) and is_dataclass(kind)):
+        return
+    hints = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]
+    for key, entry in value.items():
+        here = f"{path}.{key}" if path else key
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise SettingsError(
+                f"unknown setting {here}: did you mean {near[0]}? ({path or 'the top level'} knows: {', '.join(known)})"
+            )
+        _refuse_unknown(entry, hints[key], here)
+
+
+def environment_of(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with settings changed, for a child: keys as `sip.port`."""
+    named = {ENV_PREFIX + key.replace(".", "__").upper(): value for key, value in changes.items()}
+    return {**os.environ, **named}

@@ -1,0 +1,110 @@
+"""The error tree. A class's docstring is the message of an instance made without one.
+
+CallscribeError
+├── SettingsError
+├── TelephonyError
+│   ├── PortUnavailable
+│   ├── MalformedMessage
+│   ├── MalformedMetadata
+│   ├── CallRefused
+│   └── LineUnavailable
+├── RecognitionError
+│   ├── EngineUnavailable
+│   ├── RecognizerUnavailable
+│   ├── WireViolation
+│   └── UnreadableAudio
+├── StorageError
+│   ├── DatabaseUnavailable
+│   ├── DatabaseOutdated
+│   ├── DataFolderMismatch
+│   ├── CallNotFound
+│   └── RecordingNotFound
+└── EventsUnavailable
+"""
+
+
+class CallscribeError(Exception):
+    """Callscribe could not do what was asked."""
+
+    exit_code = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+
+
+class SettingsError(CallscribeError):
+    """The settings are not usable."""
+
+    exit_code = 2
+
+
+class TelephonyError(CallscribeError):
+    """The SIP side failed."""
+
+
+class PortUnavailable(TelephonyError):
+    """A port is in use by another process, or may not be bound by this user."""
+
+
+class MalformedMessage(TelephonyError):
+    """The SIP message cannot be understood (RFC 3261 section 7)."""
+
+
+class MalformedMetadata(TelephonyError):
+    """The recording metadata is not RFC 7865 XML, or is larger or deeper than allowed."""
+
+
+class CallRefused(TelephonyError):
+    """The peer did not accept the call."""
+
+
+class LineUnavailable(TelephonyError):
+    """No line process could be started."""
+
+
+class RecognitionError(CallscribeError):
+    """Speech recognition failed."""
+
+
+class EngineUnavailable(RecognitionError):
+    """The engine's package or model is missing."""
+
+
+class RecognizerUnavailable(RecognitionError):
+    """No recogniser answers at the configured address."""
+
+
+class WireViolation(RecognitionError):
+    """A message breaks the recogniser wire protocol."""
+
+
+class UnreadableAudio(RecognitionError):
+    """The file holds no audio that can be decoded."""
+
+
+class StorageError(CallscribeError):
+    """Storage failed."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database does not answer; check database.url and that Postgres runs."""
+
+
+class DatabaseOutdated(StorageError):
+    """The database schema is not this release's; run `callscribe migrate`."""
+
+
+class DataFolderMismatch(StorageError):
+    """The data folder belongs to another major version of its server."""
+
+
+class CallNotFound(StorageError):
+    """There is no such call."""
+
+
+class RecordingNotFound(StorageError):
+    """The call has no recording."""
+
+
+class EventsUnavailable(CallscribeError):
+    """The event store does not answer; check events.url and that Valkey or Redis runs."""

@@ -1,0 +1,71 @@
+"""What was said: words, partials, finals and revisions. Offsets are samples from the start of the call."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word with its place in time."""
+
+    text: str
+    start: int
+    """Samples from the start of the call."""
+    end: int
+    """Samples from the start of the call, exclusive."""
+    confidence: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What has been understood of an utterance that is still being spoken. Never stored."""
+
+    channel: int
+    start: int
+    """Sample at which the utterance's speech starts; with the channel it names the utterance."""
+    end: int
+    """Sample up to which audio was heard, exclusive."""
+    committed: str
+    """Text that two partials agreed on; it changes seldom."""
+    tentative: str
+    """Text after `committed` that may still change."""
+    revision: int
+    """1 for an utterance's first partial, growing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A whole utterance as the live engine understood it."""
+
+    channel: int
+    start: int
+    """Sample at which the utterance's speech starts; with the channel it names the utterance."""
+    end: int
+    """Sample at which its speech ends, exclusive."""
+    text: str
+    confidence: float
+    """0 to 1."""
+    engine: str
+    language: str = "en"
+    words: tuple[Word, ...] = ()
+    """Empty where the engine gives no word times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A later, better text of a final. It stands beside the final and never overwrites it."""
+
+    utterance_id: UUID
+    text: str
+    confidence: float
+    """0 to 1."""
+    engine: str
+    reason: str
+    """Why it was made, for example "second-pass"."""
+    words: tuple[Word, ...] = ()
+
+
+def utterance_id(call_id: UUID, channel: int, start: int) -> UUID:
+    """The id of the utterance that starts at sample `start`: the same however often the audio is decoded again."""
+    return uuid5(call_id, f"{channel}:{start}")

@@ -1,0 +1,46 @@
+"""A stored utterance and the transcript it belongs to: what exports, pages and the API read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from callscribe.domain.audio import samples_to_ms
+from callscribe.domain.call import Call, CallState
+from callscribe.domain.transcript import Final, Revision, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A final with the revisions made of it, oldest first."""
+
+    id: UUID
+    final: Final
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def newest(self) -> Final | Revision:
+        """What should be shown: the last revision, or the final itself."""
+        return self.revisions[-1] if self.revisions else self.final
+
+    @property
+    def text(self) -> str:
+        return self.newest.text
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        return self.newest.words
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A whole call with its utterances in the order they were begun."""
+
+    call: Call
+    state: CallState
+    ended_at: datetime | None
+    """Aware UTC, or None while the call goes on."""
+    utterances: tuple[Utterance, ...]
+
+    def ms(self, samples: int) -> int:
+        """A sample offset of this call as milliseconds from its start."""
+        return samples_to_ms(samples, self.call.sample_rate)

@@ -1,0 +1,1 @@
+"""Event schemas and the stream client: publish, subscribe, replay."""

@@ -1,0 +1,13 @@
+"""Settings of the event streams, as plain values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """Where events and the job broker live."""
+
+    url: str = ""
+    """redis://host:port/db of a Valkey or Redis; "": `serve` runs an embedded Valkey in the data folder."""
+    stream_length: int = 2000
+    """Events kept for each call, and for the floor."""

@@ -1,0 +1,1 @@
+"""What is kept: calls, transcripts, jobs and hotword lists in Postgres, recordings on disk."""

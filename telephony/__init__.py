@@ -1,0 +1,1 @@
+"""SIP, SIPREC and RTP in; call events and channel audio out. Knows no recogniser and no database."""
