@@ -14,7 +14,7 @@ class RoleRule:
     agent_labels: tuple[str, ...] = ()
     """SDP stream labels whose channel carries the agent."""
     agent_addresses: tuple[str, ...] = ()
-    """Shell patterns (fnmatch) over the party's address or its user part, for example "1???" or "*@agents.example.com"."""
+    """Shell patterns (fnmatch) over a party's address or its user part, for example "1???" or "*@agents.example.com"."""
     agent_is: str = ""
     """"caller" or "callee": the side of a plain call that is the agent; "" when it cannot be told."""
 
@@ -57,7 +57,7 @@ class SipSettings:
     tls_key: str = ""
     """PEM file."""
     advertised_address: str = ""
-    """Address put into SDP and Contact; "" takes `host`, or where that is a wildcard the address of the default route."""
+    """Address in SDP and Contact; "" takes `host`, or where that is a wildcard the address of the default route."""
     rtp_port_min: int = 10000
     rtp_port_max: int = 19999
     """RTP and RTCP ports of all lines, both ends included; a line takes 32 of them."""

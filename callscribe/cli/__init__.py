@@ -1,0 +1,1 @@
+"""The `callscribe` command; wires the rest together by hand."""

@@ -1,0 +1,1 @@
+"""The running node: one CallSession per call, the supervisor, the journal, recovery."""
