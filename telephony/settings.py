@@ -14,7 +14,7 @@ class RoleRule:
     agent_labels: tuple[str, ...] = ()
     """SDP stream labels whose channel carries the agent."""
     agent_addresses: tuple[str, ...] = ()
-    """Shell patterns (fnmatch) over a party's address or its user part, for example "1???" or "*@agents.example.com"."""
+    """Shell patterns (fnmatch) over a party's address or its user part, such as "1???" or "*@agents.example.com"."""
     agent_is: str = ""
     """"caller" or "callee": the side of a plain call that is the agent; "" when it cannot be told."""
 

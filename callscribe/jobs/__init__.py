@@ -1,1 +1,1 @@
-"""Celery: thin tasks, ids in, nothing out, safe to run twice; the dispatcher that sends what the database says is due."""
+"""Celery: thin tasks, ids in, nothing out, safe to run twice; the dispatcher sends what the database says is due."""
