@@ -1,0 +1,56 @@
+# `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV ?= uv
+
+.PHONY: help demo run test check format lock peers clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.installed ## install, start everything, place a real SIPREC call and show its transcript (ONCE=1: then end)
+	@$(BIN)/callscribe demo $(if $(ONCE),--once)
+
+run: $(VENV)/.installed ## start the service (settings: callscribe.toml, CALLSCRIBE_… variables)
+	@$(BIN)/callscribe serve
+
+test: $(VENV)/.installed-dev ## install what the tests need and run them all
+	@PATH="/usr/sbin:$$PATH" scripts/install-peers
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev ## format, lint, types, import contracts, migrations
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python scripts/check_migrations.py
+
+format: $(VENV)/.installed-dev ## format the code
+	@$(BIN)/ruff check --fix --select I .
+	@$(BIN)/ruff format .
+
+lock: ## renew the locked dependencies (needs uv)
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
+
+clean: ## remove the virtual environment, build results and the demo's data
+	@rm -rf $(VENV) build *.egg-info
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info[:2] < (3, 13)))' || \
+	    { echo "Callscribe needs Python 3.11 or 3.12 (the PJSUA2 wheels end there). Name one: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Python's venv module is missing. On Debian: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/pip pyproject.toml requirements/base.lock
+	@echo "Installing Callscribe into $(VENV) (about 1 GB on the first run) …"
+	@$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/base.lock
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
+	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
