@@ -1,0 +1,267 @@
+"""The pool of line processes, in the supervisor's event loop."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk
+from callscribe.domain.errors import LineUnavailable
+from telephony.line.settings import LineSettings
+from telephony.line.wire import (
+    Answered,
+    Audio,
+    Ended,
+    HangUp,
+    Hello,
+    LineStream,
+    Message,
+    Note,
+    Pulse,
+    Silence,
+    Stop,
+    StreamsChanged,
+)
+from telephony.line_process import LineProcess
+
+__all__ = ["LineListener", "LinePool", "LinePoolSettings", "LineStatus", "LineStream"]
+
+log = structlog.get_logger()
+
+RTP_PORTS_PER_LINE = 32
+"""Four calls of four m-lines, an RTP and an RTCP port each."""
+_START_LIMIT_S = 20.0
+_STOP_LIMIT_S = 4.0
+_BACK_OFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
+"""Waits before the first, second, … start of a line that keeps dying young."""
+_PROVEN_S = 10.0
+"""A line that lived so long was no failed start."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePoolSettings:
+    """How many lines, and what they share."""
+
+    count: int
+    rtp_port_min: int
+    rtp_port_max: int
+    """Both ends included; every line takes RTP_PORTS_PER_LINE of them."""
+    advertised_address: str
+    """IPv4 address in the SDP of the lines."""
+    bind_address: str = "0.0.0.0"
+    """Local address of RTP sockets."""
+    media_timeout_s: int = 300
+    """Seconds without RTP on any m-line after which a call ends; 0: never."""
+    sample_rate: int = 8000
+    """Hz, of all audio handed on."""
+
+    def line(self, index: int) -> LineSettings:
+        """One line's own settings. Raises LineUnavailable where the RTP range is too small for `count` lines."""
+        first = self.rtp_port_min + self.rtp_port_min % 2
+        room = (self.rtp_port_max + 1 - first) // RTP_PORTS_PER_LINE
+        if self.count > room:
+            raise LineUnavailable(
+                f"{self.count} lines need {self.count * RTP_PORTS_PER_LINE} RTP ports: widen sip.rtp_port_min to "
+                f"sip.rtp_port_max, or set sip.lines to {room}"
+            )
+        return LineSettings(
+            rtp_port=first + index * RTP_PORTS_PER_LINE,
+            rtp_ports=RTP_PORTS_PER_LINE,
+            advertised_address=self.advertised_address,
+            bind_address=self.bind_address,
+            media_timeout_s=self.media_timeout_s,
+            sample_rate=self.sample_rate,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """One line at this moment."""
+
+    index: int
+    sip_port: int
+    """UDP on 127.0.0.1; 0 while the line is not ready. A respawned line has another one."""
+    ready: bool
+    calls: int
+    """Answered calls going on."""
+    capacity: int
+    """Calls it can carry; 0 while the line is not ready."""
+
+
+class LineListener(Protocol):
+    """Called on the event loop; must not block or raise."""
+
+    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None: ...
+
+    def line_streams_changed(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None: ...
+
+    def line_audio(self, call_id: UUID, chunk: AudioChunk) -> None: ...
+
+    def line_call_ended(self, call_id: UUID, samples: int, reason: str) -> None:
+        """`reason` is "bye", "no-media" or "rejected" (never answered; no line_answered came before)."""
+
+    def line_lost(self, line: int, calls: tuple[UUID, ...]) -> None:
+        """The process died with these answered calls; a new one follows. line_call_ended does not come for them."""
+
+
+class LinePool:
+    """Line processes, each replaced by a new one when it dies."""
+
+    def __init__(self, config: LinePoolSettings, listener: LineListener) -> None:
+        self._lines = [_Line(index, config, listener) for index in range(config.count)]
+        self._keepers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Spawn all lines and wait until they answer SIP. Raises LineUnavailable when one does not come up."""
+        self._keepers = [asyncio.create_task(line.keep()) for line in self._lines]
+        try:
+            async with asyncio.timeout(_START_LIMIT_S):
+                await asyncio.gather(*(line.ready.wait() for line in self._lines))
+        except TimeoutError as error:
+            await self.stop()
+            raise LineUnavailable(
+                f"a line process did not start within {_START_LIMIT_S:.0f} s; its error stands above"
+            ) from error
+
+    async def stop(self) -> None:
+        """End every call with BYE and every line."""
+        for line in self._lines:
+            line.stop()
+        if self._keepers:
+            _, late = await asyncio.wait(self._keepers, timeout=_STOP_LIMIT_S)
+            for keeper in late:
+                keeper.cancel()
+            await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers = []
+
+    def lines(self) -> Sequence[LineStatus]:
+        return [line.status() for line in self._lines]
+
+    def hang_up(self, call_id: UUID) -> None:
+        """End an answered call with BYE; line_call_ended follows. A call that no line has is ignored."""
+        for line in self._lines:
+            line.hang_up(call_id)
+
+    def counters(self) -> Mapping[str, int]:
+        """What all lines counted since start, those that died included."""
+        return sum((line.counters() for line in self._lines), Counter())
+
+
+class _Line:
+    """One place in the pool: the process that fills it now, and the calls it has."""
+
+    def __init__(self, index: int, config: LinePoolSettings, listener: LineListener) -> None:
+        self._index = index
+        self._settings = config.line(index)
+        self._listener = listener
+        self._zeros = bytes(config.sample_rate * SAMPLE_BYTES)
+        self._process: LineProcess | None = None
+        self._hello: Hello | None = None
+        self._calls: set[UUID] = set()
+        self._counts: Counter[str] = Counter()
+        self._pulse: Mapping[str, int] = {}
+        self._stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    def status(self) -> LineStatus:
+        hello = self._hello
+        return LineStatus(
+            index=self._index,
+            sip_port=hello.sip_port if hello else 0,
+            ready=hello is not None and not self._stopping.is_set(),
+            calls=len(self._calls),
+            capacity=hello.capacity if hello else 0,
+        )
+
+    def counters(self) -> Counter[str]:
+        return self._counts + Counter(self._pulse)
+
+    def hang_up(self, call_id: UUID) -> None:
+        if call_id in self._calls and self._process:
+            self._process.send(HangUp(call_id))
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._process:
+            self._process.send(Stop())
+
+    async def keep(self) -> None:
+        """Run a process, and another one when it dies, until stop()."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while not self._stopping.is_set():
+            await self._pause(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+            if self._stopping.is_set():
+                return
+            begun = loop.time()
+            self._process = LineProcess(self._index, self._settings, self._take)
+            try:
+                status = await self._process.run()
+            except OSError as error:
+                log.error("line_not_spawned", line=self._index, problem=error.strerror)
+                status = -1
+            self._forget(status)
+            failures = 0 if loop.time() - begun >= _PROVEN_S else failures + 1
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _forget(self, status: int) -> None:
+        calls = tuple(self._calls)
+        self._calls.clear()
+        self._process = self._hello = None
+        self.ready.clear()
+        self._counts.update(self._pulse)
+        self._pulse = {}
+        if self._stopping.is_set() and not calls:
+            return
+        self._counts["lines_lost"] += 1
+        log.error("line_lost", line=self._index, status=status, calls=len(calls))
+        self._listener.line_lost(self._index, calls)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Audio(call_id, chunk):
+                self._listener.line_audio(call_id, chunk)
+            case Silence():
+                for chunk in self._spread(message):
+                    self._listener.line_audio(message.call_id, chunk)
+            case Hello():
+                self._hello = message
+                self.ready.set()
+                log.info("line_ready", line=self._index, sip_port=message.sip_port, capacity=message.capacity)
+            case Answered(call_id, streams):
+                self._calls.add(call_id)
+                self._listener.line_answered(call_id, streams)
+            case StreamsChanged(call_id, streams):
+                self._listener.line_streams_changed(call_id, streams)
+            case Ended():
+                self._end(message)
+            case Pulse(counts):
+                self._pulse = counts
+            case Note(event, detail):
+                log.warning("line_note", line=self._index, note=event, detail=detail)
+            case _:
+                log.error("line_message_unexpected", line=self._index, kind=type(message).__name__)
+
+    def _end(self, ended: Ended) -> None:
+        self._calls.discard(ended.call_id)
+        rtp = [asdict(counts) for counts in ended.rtp]
+        log.info("line_call_ended", line=self._index, call_id=str(ended.call_id), reason=ended.reason, rtp=rtp)
+        self._listener.line_call_ended(ended.call_id, ended.samples, ended.reason)
+
+    def _spread(self, silence: Silence) -> Iterator[AudioChunk]:
+        """Zeros in chunks of at most a second, so that a late channel's hour comes in no single huge chunk."""
+        offset, left = silence.offset, silence.samples
+        while left > 0:
+            pcm = self._zeros[: left * SAMPLE_BYTES]
+            yield AudioChunk(silence.channel, offset, pcm)
+            offset += len(pcm) // SAMPLE_BYTES
+            left -= len(pcm) // SAMPLE_BYTES
