@@ -1,0 +1,71 @@
+"""What a recognition engine promises, so that the scheduler need not know which one it drives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ENGINE_RATE = 16_000
+"""Sample rate in Hz of the audio every engine hears."""
+
+Waveform = NDArray[np.float32]
+"""Mono audio at ENGINE_RATE, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do beyond turning audio into text."""
+
+    languages: tuple[str, ...]
+    """ISO 639-1 codes."""
+    hotwords: bool = False
+    word_times: bool = False
+    partials: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """What an engine understood of one utterance, or of its beginning."""
+
+    tokens: tuple[int, ...]
+    """The engine's own tokens; given back as a later job's draft they save work and never change the text."""
+    text: str
+    confidence: float
+    """0 to 1: chance that the text is right, as far as the engine can tell."""
+
+
+EMPTY = Decoding(tokens=(), text="", confidence=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingJob:
+    """One utterance, or its beginning, to be decoded."""
+
+    audio: Waveform
+    draft: tuple[int, ...] = ()
+    """Tokens of an earlier decoding of the same utterance."""
+    hotwords: tuple[str, ...] = ()
+    """Words and phrases to prefer."""
+
+
+class Engine(Protocol):
+    """A loaded recognition model. Used by one thread at a time; no call changes the text of a later one."""
+
+    @property
+    def name(self) -> str:
+        """What a final's `engine` field says."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    @property
+    def max_batch(self) -> int:
+        """How many jobs are worth giving at once."""
+        ...
+
+    def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
+        """One decoding a job, in order; each as if the job had been alone."""
+        ...

@@ -1,0 +1,1 @@
+"""Recognition engines, one adapter file each."""

@@ -1,0 +1,1 @@
+"""The recogniser wire: its messages and its client."""

@@ -1,0 +1,349 @@
+"""The recogniser wire, version 1: what a supervisor and a recogniser say to each other. Pure: no I/O.
+
+One WebSocket (RFC 6455) joins a supervisor to a recogniser and carries many channels, each under a number that the
+supervisor chose. A binary message is audio: the channel's number (u32), the offset of the first sample (u64), both
+little-endian, then signed 16-bit little-endian mono PCM at the channel's rate. A text message is one JSON object whose
+`type` names it. Fields that are not known are ignored, so that a newer peer may add some. All offsets are samples from
+the start of the call.
+"""
+
+import json
+import struct
+from dataclasses import dataclass, field
+
+from asr.engine import Capabilities
+from asr.settings import EndpointSettings
+from asr.wire.fields import Fields
+from callscribe.domain.audio import SAMPLE_BYTES
+from callscribe.domain.errors import WireViolation
+from callscribe.domain.transcript import Final, Partial, Word
+
+VERSION = 1
+MAX_MESSAGE_BYTES = 256 * 1024
+"""No message of either side is longer."""
+MAX_PCM_BYTES = 64_000
+"""PCM in one audio message: 2 s at 16 kHz."""
+MAX_HOTWORDS = 500
+MAX_HOTWORD_CHARACTERS = 100
+RATES = (8_000, 16_000)
+"""Sample rates in Hz that a channel may have."""
+
+_AUDIO_HEADER = struct.Struct("<IQ")
+_MAX_NUMBER = 2**32 - 1
+_MAX_OFFSET = 2**53 - 1
+"""Beyond this a JSON number is no longer exact (RFC 8259 section 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelOptions:
+    """How a channel is to be heard."""
+
+    channel: int
+    """0-based index of the channel in its call; comes back in partials and finals."""
+    rate: int
+    """Hz, one of RATES."""
+    language: str = "en"
+    hotwords: tuple[str, ...] = ()
+    endpoint: EndpointSettings = field(default_factory=EndpointSettings)
+    update_ms: int = 500
+    """Time between two partials of an utterance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Supervisor: a channel begins, or begins again after a loss, at `offset`."""
+
+    number: int
+    offset: int
+    options: ChannelOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Supervisor: a stretch of a channel. A gap between two is silence; what was heard already is dropped."""
+
+    number: int
+    offset: int
+    pcm: bytes
+
+    @property
+    def end(self) -> int:
+        """Offset of the first sample after `pcm`."""
+        return self.offset + len(self.pcm) // SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class SetHotwords:
+    """Supervisor: from now on these words and phrases are preferred on the channel."""
+
+    number: int
+    hotwords: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Supervisor: no more audio comes; the recogniser answers the last finals and `Closed`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Recogniser: the first message of every connection; the model is loaded and warm."""
+
+    engine: str
+    capabilities: Capabilities
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PartialReport:
+    """Recogniser: what has been understood of an utterance that goes on. Replaces the one before."""
+
+    number: int
+    partial: Partial
+
+
+@dataclass(frozen=True, slots=True)
+class FinalReport:
+    """Recogniser: a whole utterance."""
+
+    number: int
+    final: Final
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Recogniser: every final that ends before `offset` was sent, the rest before it is silence."""
+
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Recogniser: the channel is gone; it was decoded up to `offset`."""
+
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Recogniser: something it was sent cannot be used. Without a number the connection ends."""
+
+    code: str
+    """"bad-message", "unknown-channel", "channel-open", "too-many-channels", "flood", "unsupported-language"."""
+    text: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Recogniser, each second: how busy it is."""
+
+    channels: int
+    """Open channels of all connections."""
+    queued: int
+    """Decodings that wait."""
+    real_time_factor: float
+    """Share of the last seconds in which the computing thread worked: at 1 it can do no more."""
+
+
+ClientMessage = Open | Audio | SetHotwords | Close
+ServerMessage = Ready | PartialReport | FinalReport | Acknowledged | Closed | Failure | Load
+
+
+def encode_client(message: ClientMessage) -> str | bytes:
+    """A supervisor's message as WebSocket text, or as bytes where it is audio."""
+    match message:
+        case Audio(number, offset, pcm):
+            return _AUDIO_HEADER.pack(number, offset) + pcm
+        case Open(number, offset, options):
+            return _text("open", number=number, offset=offset, **_option_fields(options))
+        case SetHotwords(number, hotwords):
+            return _text("hotwords", number=number, hotwords=hotwords)
+        case Close(number):
+            return _text("close", number=number)
+
+
+def parse_client(message: str | bytes) -> ClientMessage:
+    """What a supervisor sent. Raises WireViolation when it is no message of this protocol."""
+    if isinstance(message, bytes):
+        return _parse_audio(message)
+    fields = Fields.of_json(message, MAX_MESSAGE_BYTES)
+    kind = fields.text("type", 32)
+    number = fields.integer("number", 0, _MAX_NUMBER)
+    match kind:
+        case "open":
+            return Open(number, fields.integer("offset", 0, _MAX_OFFSET), _parse_options(fields))
+        case "hotwords":
+            return SetHotwords(number, _parse_hotwords(fields))
+        case "close":
+            return Close(number)
+    raise WireViolation("a supervisor sends open, hotwords, close or audio")
+
+
+def encode_server(message: ServerMessage) -> str:
+    """A recogniser's message as WebSocket text."""
+    match message:
+        case Ready(engine, able, version):
+            flags = {"hotwords": able.hotwords, "word_times": able.word_times, "partials": able.partials}
+            return _text("ready", engine=engine, version=version, languages=able.languages, **flags)
+        case PartialReport(number, partial):
+            texts = {"committed": partial.committed, "tentative": partial.tentative}
+            span = {"channel": partial.channel, "start": partial.start, "end": partial.end}
+            return _text("partial", number=number, revision=partial.revision, **span, **texts)
+        case FinalReport(number, final):
+            return _text("final", number=number, **_final_fields(final))
+        case Acknowledged(number, offset):
+            return _text("acknowledged", number=number, offset=offset)
+        case Closed(number, offset):
+            return _text("closed", number=number, offset=offset)
+        case Failure(code, text, failed):
+            return _text("error", code=code, text=text, number=failed)
+        case Load(channels, queued, factor):
+            return _text("load", channels=channels, queued=queued, real_time_factor=round(factor, 3))
+
+
+def parse_server(message: str | bytes) -> ServerMessage:
+    """What a recogniser sent. Raises WireViolation when it is no message of this protocol, or of another version."""
+    if isinstance(message, bytes):
+        raise WireViolation("a recogniser sends text only")
+    fields = Fields.of_json(message, MAX_MESSAGE_BYTES)
+    kind = fields.text("type", 32)
+    match kind:
+        case "ready":
+            return _parse_ready(fields)
+        case "error":
+            number = None if fields.absent("number") else fields.integer("number", 0, _MAX_NUMBER)
+            return Failure(fields.text("code", 64), fields.text("text", 1000), number)
+        case "load":
+            counts = (fields.integer("channels", 0, _MAX_NUMBER), fields.integer("queued", 0, _MAX_NUMBER))
+            return Load(*counts, fields.real("real_time_factor", 0.0, 1000.0))
+    number = fields.integer("number", 0, _MAX_NUMBER)
+    match kind:
+        case "partial":
+            return PartialReport(number, _parse_partial(fields))
+        case "final":
+            return FinalReport(number, _parse_final(fields))
+        case "acknowledged":
+            return Acknowledged(number, fields.integer("offset", 0, _MAX_OFFSET))
+        case "closed":
+            return Closed(number, fields.integer("offset", 0, _MAX_OFFSET))
+    raise WireViolation("a recogniser sends ready, partial, final, acknowledged, closed, error or load")
+
+
+def _text(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _parse_audio(message: bytes) -> Audio:
+    size = len(message) - _AUDIO_HEADER.size
+    if size <= 0 or size % SAMPLE_BYTES or size > MAX_PCM_BYTES:
+        raise WireViolation(f"audio is a header of {_AUDIO_HEADER.size} bytes and 2 to {MAX_PCM_BYTES} bytes of PCM")
+    number, offset = _AUDIO_HEADER.unpack_from(message)
+    if offset > _MAX_OFFSET:
+        raise WireViolation("the audio's offset is beyond any call")
+    return Audio(number, offset, message[_AUDIO_HEADER.size :])
+
+
+def _option_fields(options: ChannelOptions) -> dict[str, object]:
+    endpoint = options.endpoint
+    return {
+        "channel": options.channel,
+        "rate": options.rate,
+        "language": options.language,
+        "hotwords": options.hotwords,
+        "update_ms": options.update_ms,
+        "onset_ms": endpoint.onset_ms,
+        "hang_ms": endpoint.hang_ms,
+        "preroll_ms": endpoint.preroll_ms,
+        "max_utterance_s": endpoint.max_utterance_s,
+    }
+
+
+def _parse_options(fields: Fields) -> ChannelOptions:
+    rate = fields.integer("rate", RATES[0], RATES[-1])
+    if rate not in RATES:
+        raise WireViolation(f"rate is one of {', '.join(map(str, RATES))}")
+    endpoint = EndpointSettings(
+        onset_ms=fields.integer("onset_ms", 32, 2_000),
+        hang_ms=fields.integer("hang_ms", 96, 5_000),
+        preroll_ms=fields.integer("preroll_ms", 0, 2_000),
+        max_utterance_s=fields.integer("max_utterance_s", 2, 20),
+    )
+    return ChannelOptions(
+        channel=fields.integer("channel", 0, 255),
+        rate=rate,
+        language=fields.text("language", 32),
+        hotwords=_parse_hotwords(fields),
+        endpoint=endpoint,
+        update_ms=fields.integer("update_ms", 100, 60_000),
+    )
+
+
+def _parse_hotwords(fields: Fields) -> tuple[str, ...]:
+    return fields.texts("hotwords", MAX_HOTWORDS, MAX_HOTWORD_CHARACTERS)
+
+
+def _parse_ready(fields: Fields) -> Ready:
+    version = fields.integer("version", 0, _MAX_NUMBER)
+    if version != VERSION:
+        raise WireViolation(f"the recogniser speaks version {version} of the wire, this release version {VERSION}")
+    able = Capabilities(
+        languages=fields.texts("languages", 200, 32),
+        hotwords=fields.flag("hotwords"),
+        word_times=fields.flag("word_times"),
+        partials=fields.flag("partials"),
+    )
+    return Ready(fields.text("engine", 100), able, version)
+
+
+def _parse_partial(fields: Fields) -> Partial:
+    return Partial(
+        channel=fields.integer("channel", 0, 255),
+        start=fields.integer("start", 0, _MAX_OFFSET),
+        end=fields.integer("end", 0, _MAX_OFFSET),
+        committed=fields.text("committed", MAX_MESSAGE_BYTES),
+        tentative=fields.text("tentative", MAX_MESSAGE_BYTES),
+        revision=fields.integer("revision", 1, _MAX_NUMBER),
+    )
+
+
+def _final_fields(final: Final) -> dict[str, object]:
+    return {
+        "channel": final.channel,
+        "start": final.start,
+        "end": final.end,
+        "text": final.text,
+        "confidence": round(final.confidence, 4),
+        "engine": final.engine,
+        "language": final.language,
+        "words": [
+            {"text": word.text, "start": word.start, "end": word.end, "confidence": round(word.confidence, 4)}
+            for word in final.words
+        ],
+    }
+
+
+def _parse_final(fields: Fields) -> Final:
+    return Final(
+        channel=fields.integer("channel", 0, 255),
+        start=fields.integer("start", 0, _MAX_OFFSET),
+        end=fields.integer("end", 0, _MAX_OFFSET),
+        text=fields.text("text", MAX_MESSAGE_BYTES),
+        confidence=fields.real("confidence", 0.0, 1.0),
+        engine=fields.text("engine", 100),
+        language=fields.text("language", 32),
+        words=tuple(_parse_word(word) for word in fields.objects("words", 2_000)),
+    )
+
+
+def _parse_word(fields: Fields) -> Word:
+    return Word(
+        text=fields.text("text", 200),
+        start=fields.integer("start", 0, _MAX_OFFSET),
+        end=fields.integer("end", 0, _MAX_OFFSET),
+        confidence=fields.real("confidence", 0.0, 1.0),
+    )
