@@ -1,6 +1,9 @@
-"""A real SIP caller, plain or recording client (SRC), that plays WAV files: for `callscribe call`, the demo and tests."""
+"""A real SIP caller that plays WAV files, plain or as a session recording client (SRC).
 
-from telephony.caller.plan import CallPlan, CallProgress, CallResult
+For `callscribe call`, the demo and tests.
+"""
+
 from telephony.caller.placing import place_call
+from telephony.caller.plan import CallPlan, CallProgress, CallResult
 
 __all__ = ["CallPlan", "CallProgress", "CallResult", "place_call"]

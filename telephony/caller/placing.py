@@ -1,5 +1,6 @@
 """Placing a call from any process: PJSUA2 itself runs in a child, which may end by its own rules."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def place_call(plan: CallPlan, on_progress: Callable[[CallProgress], None] | Non
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "telephony.caller"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert child.stdin and child.stdout
+    assert child.stdin
+    assert child.stdout
     try:
         child.stdin.write(plan.to_json() + "\n")
         child.stdin.flush()
@@ -55,11 +57,10 @@ def _read(line: str, on_progress: Callable[[CallProgress], None] | None) -> Call
 
 def _leave(child: subprocess.Popen[str]) -> None:
     """The end of its standard input tells the child to hang up and go."""
-    assert child.stdin and child.stdout
-    try:
+    assert child.stdin
+    assert child.stdout
+    with contextlib.suppress(BrokenPipeError):
         child.stdin.close()
-    except BrokenPipeError:
-        pass
     try:
         child.wait(_LEAVE_S)
     except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ from callscribe.domain.call import Party
 
 CODECS = ("PCMU", "PCMA")
 TRANSPORTS = ("udp", "tcp", "tls")
+_CALLER = Party("sip:callscribe@127.0.0.1", "Callscribe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class CallPlan:
     """Offer SRTP only (SDES, RFC 4568)."""
     seconds: float | None = None
     """Hang up so long after the answer; None: when the longest file has ended."""
-    caller: Party = Party("sip:callscribe@127.0.0.1", "Callscribe")
+    caller: Party = _CALLER
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers of the INVITE, as (name, value)."""
 

@@ -1,7 +1,7 @@
 """What a line and its parent say to each other over their socketpair.
 
-A frame is a 5-byte head (payload length, unsigned 32-bit, and kind, unsigned 8-bit; network order) and the payload: a JSON
-object for control, packed fields for audio and silence. Both ends are the same release on the same machine.
+A frame is a 5-byte head (payload length, unsigned 32-bit, and kind, unsigned 8-bit; network order) and the payload: a
+JSON object for control, packed fields for audio and silence. Both ends are the same release on the same machine.
 """
 
 import json

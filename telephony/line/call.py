@@ -1,0 +1,221 @@
+"""One call on a line."""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+import pjsua2 as pj
+
+from telephony.line.meter import MediaWatch, RtpMeter
+from telephony.line.sdp import labels, with_labels
+from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
+from telephony.line.timeline import Gap, Timeline
+from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, RtpCounts, Silence, StreamsChanged
+
+STREAMS_PER_CALL = 4
+"""Audio m-lines accepted in one call; further ones are answered with port 0."""
+
+
+class Switchboard(Protocol):
+    """What a call needs of its line."""
+
+    taps: TapPool
+    sample_rate: int
+    media_timeout_s: int
+
+    def post(self, message: Message) -> None: ...
+
+    def deliver(self) -> None:
+        """Hand on all frames that wait."""
+
+    def forget(self, serial: int) -> None:
+        """Drop the last reference to an ended call."""
+
+    def count(self, name: str, by: int = 1) -> None: ...
+
+
+Callback = TypeVar("Callback", bound=Callable[..., None])
+
+
+def contained(callback: Callback) -> Callback:
+    """A PJSUA2 callback that no exception leaves: one that did would abort the process, other calls and all."""
+
+    @functools.wraps(callback)
+    def inner(self: "LineCall", prm: object) -> None:
+        try:
+            callback(self, prm)
+        except Exception as error:  # noqa: BLE001  # a PJSUA2 callback
+            self.report_fault(callback.__name__, error)
+
+    return inner  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class _Ear:
+    """One accepted audio m-line."""
+
+    channel: int
+    tap: Tap
+    codec: str = ""
+    receiving: bool = False
+    meter: RtpMeter = field(default_factory=RtpMeter)
+
+
+class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
+    """Answers, hears and ends one call. Lives until its DISCONNECTED callback and no longer."""
+
+    def __init__(self, account: pj.Account, pjsua_id: int, serial: int, call_id: UUID, board: Switchboard) -> None:
+        super().__init__(account, pjsua_id)
+        self.call_id = call_id
+        self._serial = serial
+        self._board = board
+        self._timeline = Timeline(board.sample_rate * TICK_MS // 1000)
+        self._ears: dict[int, _Ear] = {}
+        self._labels: tuple[str, ...] = ()
+        self._announced: tuple[LineStream, ...] = ()
+        self._reason = "bye"
+        self._watch = MediaWatch(board.media_timeout_s, time.monotonic())
+
+    def accept(self, *, recvonly: bool) -> None:
+        """Answer 200 with every audio m-line. The call may be gone already: that is counted, and no error."""
+        answer = pj.CallOpParam(True)
+        answer.statusCode = pj.PJSIP_SC_OK
+        answer.opt.videoCount = 0
+        answer.opt.audioCount = STREAMS_PER_CALL if self.getInfo().remOfferer else 1
+        if recvonly:
+            answer.opt.flag |= pj.PJSUA_CALL_SET_MEDIA_DIR
+            directions = pj.IntVector()
+            for _ in range(STREAMS_PER_CALL):
+                directions.append(pj.PJMEDIA_DIR_DECODING)
+            answer.opt.mediaDir = directions
+        try:
+            self.answer(answer)
+        except pj.Error:
+            self._board.count("answers_too_late")
+
+    def refuse(self, status: int) -> None:
+        """Answer with a final status other than 200."""
+        answer = pj.CallOpParam(True)
+        answer.statusCode = status
+        try:
+            self.answer(answer)
+        except pj.Error:
+            self._board.count("answers_too_late")
+
+    def end(self, reason: str = "bye") -> None:
+        """Send BYE; the DISCONNECTED callback follows."""
+        self._reason = reason
+        try:
+            self.hangup(pj.CallOpParam(True))
+        except pj.Error:
+            self._board.count("hangups_too_late")
+
+    def hear(self, frame: Frame) -> None:
+        """Hand one frame on to the parent."""
+        for stretch in self._timeline.place(frame.key.channel, frame.position, frame.pcm):
+            if isinstance(stretch, Gap):
+                self._board.post(Silence(self.call_id, stretch.channel, stretch.offset, stretch.samples))
+            else:
+                self._board.post(Audio(self.call_id, stretch))
+
+    def poll(self, now: float) -> None:
+        """Read the RTP counters, and end the call when it has been silent for too long."""
+        for index, ear in self._ears.items():
+            if ear.receiving:
+                self._read_meter(index, ear)
+        packets = sum(ear.meter.total.packets for ear in self._ears.values())
+        receiving = any(ear.receiving for ear in self._ears.values())
+        if self._watch.expired(packets, receiving, now):
+            self.end("no-media")
+
+    def report_fault(self, callback: str, error: Exception) -> None:
+        self._board.count("callback_errors")
+        if isinstance(error, pj.Error):
+            self._board.count("pjsip_errors")
+
+    # PJSUA2 callbacks
+
+    @contained
+    def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:  # noqa: N802
+        offer = prm.remSdp.wholeSdp
+        if offer:
+            self._labels = labels(offer)
+            prm.sdp.wholeSdp = with_labels(prm.sdp.wholeSdp, self._labels)
+
+    @contained
+    def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
+        for media in self.getInfo().media:
+            if media.type == pj.PJMEDIA_TYPE_AUDIO:
+                self._attach(media)
+        streams = tuple(LineStream(ear.channel, self._label(index), ear.codec) for index, ear in self._ears.items())
+        if streams and not self._announced:
+            self._board.post(Answered(self.call_id, streams))
+        elif streams != self._announced:
+            self._board.post(StreamsChanged(self.call_id, streams))
+        self._announced = streams
+
+    @contained
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:  # noqa: N802
+        if self.getInfo().state != pj.PJSIP_INV_STATE_DISCONNECTED:
+            return
+        try:
+            self._close()
+        finally:
+            # Here and not later: PJSUA's slot may belong to a new call soon, which ~Call() would hang up.
+            self._board.forget(self._serial)
+
+    @contained
+    def onStreamDestroyed(self, prm: pj.OnStreamDestroyedParam) -> None:  # noqa: N802
+        ear = self._ears.get(prm.streamIdx)
+        if ear:
+            self._read_meter(prm.streamIdx, ear)
+
+    def _attach(self, media: pj.CallMediaInfo) -> None:
+        """Let a tap hear an m-line. A held m-line keeps its channel and tap, and goes on with zeros."""
+        ear = self._ears.get(media.index)
+        if ear is None:
+            if media.status in (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR):
+                return
+            channel = self._timeline.add_channel()
+            ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel)))
+            self._ears[media.index] = ear
+        ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
+        if ear.receiving:
+            ear.codec = self.getStreamInfo(media.index).codecName
+            self.getAudioMedia(media.index).startTransmit(ear.tap)
+
+    def _label(self, index: int) -> str:
+        return self._labels[index] if index < len(self._labels) else ""
+
+    def _read_meter(self, index: int, ear: _Ear) -> None:
+        try:
+            heard = self.getStreamStat(index).rtcp.rxStat
+        except pj.Error:
+            return
+        ear.meter.read(
+            RtpCounts(
+                packets=heard.pkt,
+                lost=heard.loss,
+                discarded=heard.discard,
+                duplicated=heard.dup,
+                reordered=heard.reorder,
+                jitter_us=heard.jitterUsec.mean,
+            )
+        )
+
+    def _close(self) -> None:
+        board = self._board
+        for ear in self._ears.values():
+            board.taps.release(ear.tap)
+        board.deliver()
+        for gap in self._timeline.finish():
+            board.post(Silence(self.call_id, gap.channel, gap.offset, gap.samples))
+        rtp = tuple(ear.meter.total for ear in self._ears.values())
+        board.count("samples_missing", self._timeline.missing)
+        board.count("rtp_packets", sum(counts.packets for counts in rtp))
+        board.count("rtp_lost", sum(counts.lost for counts in rtp))
+        reason = self._reason if self._announced else "rejected"
+        board.post(Ended(self.call_id, self._timeline.samples, reason, rtp))

@@ -1,0 +1,136 @@
+"""The PJSUA2 library as the line and the caller use it: an endpoint without devices, codecs, frames by pointer.
+
+Rules that the library imposes: every object is created and released on the thread that runs libHandleEvents(); a
+thread that PJLIB did not make must not touch any; an exception that leaves a callback, or a failed assertion, aborts the
+process. So both users run in a process of their own, with PJMEDIA's threads beside the main one, and end it by leave().
+"""
+
+import contextlib
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from typing import NoReturn
+
+import pjsua2 as pj
+from pjsua2 import _pjsua2
+
+_library = ctypes.CDLL(_pjsua2.__file__)
+_pointer_at = ctypes.c_void_p.from_address
+CALL_LIMIT = 64
+"""Asked for; PJSUA lowers it to what it was compiled for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """How an endpoint differs between its users."""
+
+    clock_rate: int
+    """Hz of the conference bridge."""
+    frame_ms: int
+    """Tick of the conference bridge."""
+    user_agent: str
+    transport: str = "udp"
+    """"udp", "tcp" or "tls"."""
+    sip_address: str = ""
+    """Local address of the SIP transport; "": any."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """How an account's media differs between its users."""
+
+    srtp: int
+    """One of pj.PJMEDIA_SRTP_DISABLED, _OPTIONAL, _MANDATORY."""
+    port: int = 0
+    """First RTP port; 0: any."""
+    ports: int = 0
+    """Number of ports from `port`."""
+    bind_address: str = ""
+    advertised_address: str = ""
+
+
+def open_endpoint(plan: EndpointPlan, codecs: tuple[str, ...]) -> tuple[pj.Endpoint, int]:
+    """A running endpoint with one SIP transport, and that transport's port. Raises pj.Error."""
+    # The library prints its first lines before it has read any configuration.
+    _library.pj_log_set_level(0)
+    endpoint = pj.Endpoint()
+    endpoint.libCreate()
+    config = pj.EpConfig()
+    config.logConfig.level = config.logConfig.consoleLevel = 0
+    config.uaConfig.maxCalls = CALL_LIMIT
+    config.uaConfig.userAgent = plan.user_agent
+    config.uaConfig.threadCnt = 0
+    config.uaConfig.mainThreadOnly = True
+    media = config.medConfig
+    media.clockRate = plan.clock_rate
+    media.audioFramePtime = plan.frame_ms
+    media.noVad = True
+    media.ecTailLen = 0
+    media.hasIoqueue = True
+    media.threadCnt = 1
+    endpoint.libInit(config)
+    kinds = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
+    transport = pj.TransportConfig()
+    transport.boundAddress = plan.sip_address
+    number = endpoint.transportCreate(kinds[plan.transport], transport)
+    port = int(endpoint.transportGetInfo(number).localName.rpartition(":")[2])
+    endpoint.libStart()
+    endpoint.audDevManager().setNullDev()
+    for codec in endpoint.codecEnum2():
+        name = codec.codecId.partition("/")[0]
+        endpoint.codecSetPriority(codec.codecId, 255 - codecs.index(name) if name in codecs else 0)
+    return endpoint, port
+
+
+def media_config(config: pj.AccountConfig, plan: MediaPlan) -> None:
+    """Write `plan` into an account's configuration.
+
+    PJMEDIA takes RTP from any source at all times, and sends to where RTP comes from (symmetric RTP) as soon as ten
+    packets in a row came from there.
+    """
+    media = config.mediaConfig
+    media.srtpUse = plan.srtp
+    media.srtpSecureSignaling = 0
+    keyings = pj.IntVector()
+    keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    media.srtpOpt.keyings = keyings
+    media.lockCodecEnabled = False
+    media.transportConfig.port = plan.port
+    # An RTP port may be the last but one: RTCP takes the port after it.
+    media.transportConfig.portRange = max(0, plan.ports - 2)
+    media.transportConfig.boundAddress = plan.bind_address
+    media.transportConfig.publicAddress = plan.advertised_address
+
+
+def create_port(port: pj.AudioMediaPort, name: str, rate: int, frame_ms: int) -> None:
+    """Add a 16-bit mono port to the conference bridge. Raises pj.Error."""
+    form = pj.MediaFormatAudio()
+    form.init(pj.PJMEDIA_FORMAT_PCM, rate, 1, frame_ms * 1000, 16)
+    port.createPort(name, form)
+
+
+def call_capacity() -> int:
+    """Calls that this build carries at once."""
+    return int(_library.pjsua_call_get_max_count())
+
+
+def frame_bytes(frame: pj.MediaFrame) -> bytes:
+    """A copy of a frame's audio, empty for a tick without any. By pointer: the wrapped vector costs 157 us a frame."""
+    size = frame.buf.size()
+    return ctypes.string_at(_pointer_at(int(frame.buf.this)).value or 0, size) if size else b""
+
+
+def fill_frame(frame: pj.MediaFrame, pcm: bytes) -> None:
+    """Make `pcm` the audio of a frame that the bridge asked for."""
+    frame.type = pj.PJMEDIA_FRAME_TYPE_AUDIO
+    frame.buf.resize(len(pcm))
+    ctypes.memmove(_pointer_at(int(frame.buf.this)).value or 0, pcm, len(pcm))
+
+
+def leave(status: int) -> NoReturn:
+    """End the process without running finalisers: they would release PJSUA2 objects in no good order."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
