@@ -1,8 +1,9 @@
 """The PJSUA2 library as the line and the caller use it: an endpoint without devices, codecs, frames by pointer.
 
 Rules that the library imposes: every object is created and released on the thread that runs libHandleEvents(); a
-thread that PJLIB did not make must not touch any; an exception that leaves a callback, or a failed assertion, aborts the
-process. So both users run in a process of their own, with PJMEDIA's threads beside the main one, and end it by leave().
+thread that PJLIB did not make must not touch any; an exception that leaves a callback, or a failed assertion, aborts
+the process. So both users run in a process of their own, PJMEDIA's threads beside the main one, and end it by leave().
+A part of a structure lives as long as the structure: hold `info` while reading `info.media`.
 """
 
 import contextlib
@@ -77,7 +78,8 @@ def open_endpoint(plan: EndpointPlan, codecs: tuple[str, ...]) -> tuple[pj.Endpo
     port = int(endpoint.transportGetInfo(number).localName.rpartition(":")[2])
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
-    for codec in endpoint.codecEnum2():
+    known = endpoint.codecEnum2()
+    for codec in known:
         name = codec.codecId.partition("/")[0]
         endpoint.codecSetPriority(codec.codecId, 255 - codecs.index(name) if name in codecs else 0)
     return endpoint, port

@@ -147,7 +147,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
 
     @contained
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
-        for media in self.getInfo().media:
+        info = self.getInfo()
+        for media in info.media:
             if media.type == pj.PJMEDIA_TYPE_AUDIO:
                 self._attach(media)
         streams = tuple(LineStream(ear.channel, self._label(index), ear.codec) for index, ear in self._ears.items())
@@ -192,9 +193,10 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
 
     def _read_meter(self, index: int, ear: _Ear) -> None:
         try:
-            heard = self.getStreamStat(index).rtcp.rxStat
+            stat = self.getStreamStat(index)
         except pj.Error:
             return
+        heard = stat.rtcp.rxStat
         ear.meter.read(
             RtpCounts(
                 packets=heard.pkt,
