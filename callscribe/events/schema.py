@@ -4,11 +4,11 @@ Times within a call are milliseconds from its start; wall-clock times are ISO 86
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, with_config
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, Party, Role
@@ -16,6 +16,14 @@ from callscribe.domain.transcript import Final, Partial, Revision, Word, utteran
 from callscribe.domain.utterance import Utterance
 
 _strict = with_config(ConfigDict(extra="forbid", strict=True))
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, PlainSerializer(_in_utc, return_type=datetime)]
+"""Aware; written in UTC with a Z whatever its zone."""
 
 
 @_strict
@@ -75,7 +83,7 @@ class _Stamped:
     id: str = ""
     """Stream id, given to the event when it is read from a stream; "" before."""
     call_id: UUID
-    at: AwareDatetime
+    at: UtcTime
     """When the event was made."""
 
 
@@ -83,7 +91,7 @@ class _Stamped:
 class _Described(_Stamped):
     """What is known of a call: the whole of it each time."""
 
-    started_at: AwareDatetime
+    started_at: UtcTime
     trunk: str
     dialect: Dialect
     caller: EventParty
@@ -242,7 +250,7 @@ class CallEnded(_Stamped):
     """A call is over; its finals are all published, revisions may follow."""
 
     type: Literal["call.ended"] = "call.ended"
-    ended_at: AwareDatetime
+    ended_at: UtcTime
     duration_ms: int
     reason: str
     interrupted: bool

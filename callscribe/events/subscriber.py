@@ -135,7 +135,7 @@ class _Reader:
         return streams[0][1] if streams else []
 
     async def _lost_some(self) -> bool:
-        """Whether events after this place are gone. A place in a stream that was lost as a whole becomes the beginning."""
+        """Whether events after this place are gone; the place in a stream that is no more becomes its beginning."""
         asked = _order(self._last_id)
         try:
             stream = await self._client.xinfo_stream(self._stream)
