@@ -1,0 +1,76 @@
+"""`callscribe call`: a real caller, to check an installation or to show it."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from callscribe.domain.call import Party
+from callscribe.domain.errors import SettingsError
+from telephony.caller import CallPlan, CallProgress, place_call
+
+progress = Console(stderr=True, highlight=False)
+
+
+def parse_party(text: str) -> Party:
+    """ "Ann Lee <sip:1001@example.com>" or a bare address as a party."""
+    name, bracket, rest = text.partition("<")
+    if not bracket:
+        return Party(text.strip())
+    return Party(rest.rstrip("> "), name.strip().strip('"'))
+
+
+def call_command(
+    uri: Annotated[str, typer.Argument(help="Whom to call, for example sip:scribe@127.0.0.1:5060.")],
+    play: Annotated[
+        list[Path] | None, typer.Option("--play", help="WAV file; repeat it for a second m-line.", exists=True)
+    ] = None,
+    siprec: Annotated[
+        bool, typer.Option("--siprec", help="Call as a session recording client, with metadata.")
+    ] = False,
+    metadata: Annotated[
+        Path | None, typer.Option("--metadata", help="RFC 7865 XML to send instead of the made one.", exists=True)
+    ] = None,
+    party: Annotated[
+        list[str] | None, typer.Option("--party", help='Who speaks on each m-line: "Ann Lee <sip:1001@example.com>".')
+    ] = None,
+    codec: Annotated[str, typer.Option("--codec", help="PCMU or PCMA.")] = "PCMU",
+    tcp: Annotated[bool, typer.Option("--tcp", help="SIP over TCP.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="SIP over TLS.")] = False,
+    srtp: Annotated[bool, typer.Option("--srtp", help="Offer SRTP only.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Hang up after so long; default: at the end.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Place a call and play audio into it: one WAV a party."""
+    try:
+        plan = CallPlan(
+            uri=uri,
+            play=tuple(str(path) for path in play or ()),
+            siprec=siprec,
+            parties=tuple(parse_party(text) for text in party or ()),
+            metadata=metadata.read_text(encoding="utf-8") if metadata else "",
+            codec=codec.upper(),
+            transport="tls" if tls else "tcp" if tcp else "udp",
+            srtp=srtp,
+            seconds=seconds,
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    with progress.status("calling") as status:
+        result = place_call(plan, lambda step: status.update(_describe(step)))
+    if as_json:
+        typer.echo(json.dumps(asdict(result)))
+    else:
+        packets = ", ".join(str(count) for count in result.packets)
+        typer.echo(
+            f"call {result.sip_call_id}: {result.seconds:.1f} s, RTP packets sent {packets}, ended by {result.ended_by}"
+        )
+
+
+def _describe(step: CallProgress) -> str:
+    return f"{step.state} {step.seconds:.0f} s" if step.seconds else step.state

@@ -1,0 +1,112 @@
+"""`callscribe doctor`: looks at everything an installation needs and names the cure for what is missing."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from asr.engines.moonshine import locate_model
+from asr.second_pass import SecondPass
+from callscribe.cli.api import ServiceUnavailable, base_url, fetch
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import CallscribeError
+from storage.database import Database
+
+MIN_FREE_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    good: bool
+    detail: str
+    """What was found, or what is wrong and how to mend it."""
+
+
+def run_doctor(settings: Settings, as_json: bool) -> int:
+    """Print every finding; returns 0 when all are good, else 1."""
+    findings = list(_examine(settings))
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201 - the command's output
+    else:
+        table = Table(box=None, show_header=False)
+        for finding in findings:
+            table.add_row("[green]ok[/green]" if finding.good else "[red]no[/red]", finding.check, finding.detail)
+        Console(highlight=False).print(table)
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    running = _service_answers(settings)
+    yield _finding("PJSUA2", _check_pjsua2)
+    yield _finding("live engine", lambda: f"weights in {locate_model()}")
+    yield _finding("second pass", lambda: f"weights in {SecondPass(settings.second_pass).model_folder}")
+    yield _finding("data folder", lambda: _check_folder(settings.data_folder))
+    yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")
+    if not running:
+        yield _finding("SIP port", lambda: _check_port(settings.sip.host, settings.sip.port, "sip.port"))
+        yield _finding("web port", lambda: _check_port(settings.web.host, settings.web.port, "web.port"))
+    yield _finding("database", lambda: _check_database(settings))
+    yield _finding("CPU", lambda: f"{os.cpu_count()} cores; plan about 6 two-party calls a core")
+
+
+def _finding(check: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except CallscribeError as error:
+        return Finding(check, False, str(error))
+
+
+def _service_answers(settings: Settings) -> bool:
+    try:
+        fetch(base_url(settings.web), "/healthz")
+    except ServiceUnavailable:
+        return False
+    return True
+
+
+def _check_pjsua2() -> str:
+    """Looked at in a process of its own, because loading it starts native threads."""
+    program = "import pjsua2; ep = pjsua2.Endpoint(); ep.libCreate(); print(ep.libVersion().full)"
+    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    lines = [line for line in outcome.stdout.splitlines() if line and line[0].isdigit() and " " not in line]
+    if not lines:
+        raise CallscribeError("PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12")
+    return f"version {lines[-1]}"
+
+
+def _check_folder(folder: Path) -> str:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise CallscribeError(f"{existing} is not writable by this user; change its owner or set node.data_folder")
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
+        raise CallscribeError(f"only {free >> 20} MB are free in {existing}; a two-party call takes 115 MB an hour")
+    return f"{folder}, {free >> 30} GB free"
+
+
+def _check_port(host: str, port: int, name: str) -> str:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CallscribeError(f"{port} on {host}: {error.strerror}; stop what uses it or set {name}") from error
+    return f"{port} on {host} is free"
+
+
+def _check_database(settings: Settings) -> str:
+    if not settings.database.url:
+        return "embedded Postgres, run by `callscribe serve`"
+    Database(settings.database.url).check()
+    return "answers, schema up to date"

@@ -1,0 +1,108 @@
+"""Following one call in the terminal: partials grow on the last lines, finals settle above them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+from websockets.asyncio.client import ClientConnection, connect
+
+from callscribe.events.schema import (
+    CallEnded,
+    CallProcessed,
+    CallStarted,
+    CallUpdated,
+    Event,
+    UtteranceFinal,
+    UtterancePartial,
+    UtteranceRevised,
+    from_json,
+)
+
+_COLORS = ("cyan", "magenta", "yellow", "green")
+
+
+@dataclass(slots=True)
+class FollowedCall:
+    """What was seen of a call."""
+
+    call_id: UUID | None = None
+    finals: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Texts of the finals by channel, in order."""
+    partials: int = 0
+    revised: int = 0
+    jobs_done: tuple[str, ...] = ()
+    jobs_failed: tuple[str, ...] = ()
+
+
+class CallFollower:
+    """Follows the next call that starts after the connection stood, until it is processed."""
+
+    def __init__(self, url: str, console: Console) -> None:
+        """`url`: the WebSocket of the floor's events."""
+        self.seen = FollowedCall()
+        self._url = url
+        self._console = console
+        self._open: dict[int, Text] = {}
+        self._connection: ClientConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        self._connection = await connect(self._url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def run(self) -> FollowedCall:
+        """Show the call; returns when no job of it is left to do."""
+        assert self._connection is not None
+        with Live(console=self._console, refresh_per_second=12, transient=True) as live:
+            async for message in self._connection:
+                event = from_json(message if isinstance(message, str) else message.decode())
+                if self.seen.call_id not in (None, event.call_id):
+                    continue
+                if self._show(event):
+                    break
+                live.update(Text("\n").join(self._open[channel] for channel in sorted(self._open)))
+        return self.seen
+
+    def _show(self, event: Event) -> bool:
+        """Take one event in. True when the call is processed."""
+        match event:
+            case CallStarted() | CallUpdated():
+                self._introduce(event)
+            case UtterancePartial():
+                self.seen.partials += 1
+                self._open[event.channel] = self._line(event.channel, event.party or event.role, event.start_ms)
+                self._open[event.channel].append(event.committed, "bold").append(" " if event.committed else "")
+                self._open[event.channel].append(event.tentative, "dim")
+            case UtteranceFinal():
+                self._open.pop(event.channel, None)
+                self.seen.finals[event.channel].append(event.text)
+                line = self._line(event.channel, event.party or event.role, event.start_ms)
+                self._console.print(line.append(event.text))
+            case UtteranceRevised():
+                self.seen.revised += 1
+            case CallEnded():
+                self._open.clear()
+                self._console.print(Text(f"call ended after {event.duration_ms / 1000:.0f} s ({event.reason})", "dim"))
+            case CallProcessed():
+                self.seen.jobs_done, self.seen.jobs_failed = event.done, event.failed
+                return True
+        return False
+
+    def _introduce(self, event: CallStarted | CallUpdated) -> None:
+        if self.seen.call_id is None:
+            self.seen.call_id = event.call_id
+            self._console.print(Text(f"call {event.call_id} · {event.dialect} · trunk {event.trunk}", "dim"))
+
+    def _line(self, channel: int, who: str, start_ms: int) -> Text:
+        clock = f"{start_ms // 60000}:{start_ms // 1000 % 60:02d}"
+        return Text.assemble((f"{clock} ", "dim"), (f"{who}: ", _COLORS[channel % len(_COLORS)]))

@@ -1,0 +1,139 @@
+"""The `callscribe` command: reads settings once, hands plain values to the rooms, turns errors into one sentence."""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from callscribe.cli import calling, exporting, roles, serve, transcribing
+from callscribe.cli.demo import run_demo
+from callscribe.cli.doctor import run_doctor
+from callscribe.config.logging import configure_logging
+from callscribe.config.notify import notify_ready
+from callscribe.config.settings import Settings, load_settings
+from callscribe.domain.errors import CallscribeError, SettingsError
+
+app = typer.Typer(
+    name="callscribe",
+    help="Telephone calls become text: live over SIP and SIPREC, and again after they end.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+progress = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What every command is given."""
+
+    config: Path | None
+    settings: Settings
+
+
+@app.callback()
+def read_settings(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings file; default: callscribe.toml here.")
+    ] = None,
+) -> None:
+    settings = load_settings(config, os.environ)
+    try:
+        configure_logging(settings.log.level, settings.log.format)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    context.obj = Invocation(config, settings)
+
+
+def _invocation(context: typer.Context) -> Invocation:
+    invocation: Invocation = context.obj
+    return invocation
+
+
+Drain = Annotated[float, typer.Option("--drain", min=0.0, help="Seconds that running calls may go on when stopping.")]
+
+
+@app.command("serve")
+def serve_command(context: typer.Context, drain: Drain = 0.0) -> None:
+    """Run the whole service on this machine."""
+    invocation = _invocation(context)
+
+    def report(step: str) -> None:
+        progress.print(f"[dim]callscribe:[/dim] {step}")
+        if step == "ready":
+            notify_ready()
+
+    asyncio.run(serve.serve(invocation.settings, invocation.config, drain, report))
+
+
+@app.command("sip")
+def sip_command(context: typer.Context, drain: Drain = 0.0) -> None:
+    """Run a node alone: the SIP port, its lines, and a session for every call."""
+    roles.run_sip(_invocation(context).settings, drain)
+
+
+@app.command("recognizer")
+def recognizer_command(context: typer.Context) -> None:
+    """Run a recogniser alone."""
+    roles.run_recognizer(_invocation(context).settings)
+
+
+@app.command("web")
+def web_command(context: typer.Context) -> None:
+    """Run the API and pages alone."""
+    roles.run_web(_invocation(context).settings)
+
+
+@app.command("worker")
+def worker_command(context: typer.Context) -> None:
+    """Run a job worker alone."""
+    roles.run_worker(_invocation(context).settings)
+
+
+@app.command("migrate")
+def migrate_command(context: typer.Context) -> None:
+    """Bring the database schema to this release."""
+    roles.run_migrate(_invocation(context).settings)
+    progress.print("the database schema is up to date")
+
+
+@app.command("demo")
+def demo_command(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="End after the call; exit 0 only if all went well.")] = False,
+) -> None:
+    """Start the service on free ports, place a real SIPREC call and show its transcript as it is spoken."""
+    raise typer.Exit(run_demo(_invocation(context).settings, once))
+
+
+app.command("call")(calling.call_command)
+app.command("transcribe")(transcribing.transcribe_command)
+app.command("export")(exporting.export_command)
+
+
+@app.command("doctor")
+def doctor_command(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Check the installation: packages, models, servers, ports, disk."""
+    raise typer.Exit(run_doctor(_invocation(context).settings, as_json))
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings."""
+    try:
+        app()
+    except CallscribeError as error:
+        print(f"callscribe: {error}", file=sys.stderr)  # noqa: T201 - the command's own answer
+        raise SystemExit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    main()

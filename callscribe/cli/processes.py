@@ -1,0 +1,155 @@
+"""The child processes of `callscribe serve`: started and stopped in order, watched, started again when they die."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from callscribe.domain.errors import CallscribeError
+
+log = structlog.get_logger()
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+RESPAWN_FIRST_S = 0.1
+RESPAWN_MOST_S = 5.0
+STEADY_S = 10.0
+"""A child that lived so long starts again without waiting."""
+_PR_SET_PDEATHSIG = 1
+
+
+class ChildFailed(CallscribeError):
+    """A part of the service could not be started; its own message stands above."""
+
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _die_with_parent() -> None:
+    """Runs in the child between fork and exec, so it may load nothing."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class Child:
+    """One role of the service as a process: `callscribe ROLE` with settings of its own."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop_timeout_s: float = STOP_TIMEOUT_S
+    process: asyncio.subprocess.Process | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    starts: int = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+
+class ProcessTree:
+    """Starts children one after the other, each when the one before is ready, and keeps them running."""
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+        self._watchers: list[asyncio.Task[None]] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="callscribe-")
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        return tuple(self._children)
+
+    async def start(self, child: Child, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start a child and wait until it serves. Raises ChildFailed when it ends or hangs before that."""
+        self._children.append(child)
+        await self._spawn(child)
+        assert child.process is not None
+        exited = asyncio.create_task(child.process.wait())
+        ready = asyncio.create_task(child.ready.wait())
+        await asyncio.wait({exited, ready}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in (exited, ready):
+            if not task.done():
+                task.cancel()
+        if not child.ready.is_set():
+            state = "ended" if child.process.returncode is not None else f"was not ready within {timeout_s:.0f} s"
+            raise ChildFailed(f"{child.name} {state}; its message stands above")
+        self._watchers.append(asyncio.create_task(self._watch(child)))
+
+    async def stop(self) -> None:
+        """Stop the children, the last started first; one that does not end in time is killed."""
+        self._stopping = True
+        for watcher in self._watchers:
+            watcher.cancel()
+        for child in reversed(self._children):
+            await self._end(child)
+        self._folder.cleanup()
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), child.stop_timeout_s)
+        except TimeoutError:
+            log.warning("process_killed", name=child.name)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _spawn(self, child: Child) -> None:
+        child.ready.clear()
+        child.starts += 1
+        path = Path(self._folder.name) / f"{child.name}-{child.starts}"
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        channel.bind(str(path))
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            if channel.recv(64) == b"READY=1":
+                child.ready.set()
+
+        loop.add_reader(channel, heard)
+        child.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "callscribe.cli.main",
+            *child.arguments,
+            env={**os.environ, **child.environment, "NOTIFY_SOCKET": str(path)},
+            # A terminal's Ctrl-C reaches serve alone, which then stops its children in order.
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        closing = asyncio.create_task(self._close_when_done(child.process, channel))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _close_when_done(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+        await process.wait()
+        asyncio.get_running_loop().remove_reader(channel)
+        channel.close()
+
+    async def _watch(self, child: Child) -> None:
+        pause = RESPAWN_FIRST_S
+        while not self._stopping:
+            assert child.process is not None
+            began = time.monotonic()
+            status = await child.process.wait()
+            lived = time.monotonic() - began
+            pause = RESPAWN_FIRST_S if lived > STEADY_S else min(pause * 2, RESPAWN_MOST_S)
+            log.error("process_died", name=child.name, status=status, restart_in_s=round(pause, 1))
+            await asyncio.sleep(pause)
+            await self._spawn(child)

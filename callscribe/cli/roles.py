@@ -1,0 +1,39 @@
+"""The service's roles, each as a function that runs until it is told to stop."""
+
+import asyncio
+import signal
+
+from callscribe.config.notify import notify_ready
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import SettingsError
+from callscribe.live.supervisor import Supervisor
+
+
+def require_urls(settings: Settings, *tables: str) -> None:
+    """Refuse to run a role alone without the servers it shares with the others."""
+    for table in tables:
+        if not getattr(settings, table).url:
+            raise SettingsError(
+                f"setting {table}.url is needed to run this role alone; only `callscribe serve` brings its own servers"
+            )
+
+
+def run_sip(settings: Settings, drain_s: float) -> None:
+    """Run a node until SIGTERM or SIGINT; then refuse calls, and let running ones end for up to `drain_s` seconds."""
+    require_urls(settings, "database", "events")
+    if not settings.recognizer.urls:
+        raise SettingsError(
+            "setting recognizer.urls is needed to run this role alone, for example ws://127.0.0.1:10190"
+        )
+    asyncio.run(_sip(settings, drain_s))
+
+
+async def _sip(settings: Settings, drain_s: float) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    supervisor = Supervisor(settings)
+    await supervisor.start()
+    notify_ready()
+    await stopping.wait()
+    await supervisor.stop(drain_s)

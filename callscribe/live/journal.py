@@ -1,0 +1,229 @@
+"""The journal: one SQLite WAL file a node. What a call tells is durable here first, then goes to Postgres in order.
+
+Two threads, each with its own connection: the writer commits batches, the forwarder applies entries to the call store
+and trims them. Neither waits for the other, so Postgres may be away for as long as the disk has room.
+"""
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from pydantic import TypeAdapter
+
+from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
+from callscribe.domain.transcript import Final
+from storage.calls import CallStore
+from storage.records import JobIntent, RecordingFile
+
+log = structlog.get_logger()
+
+BATCH = 256
+FORWARD_PAUSE_S = 2.0
+"""Wait after the database was found away."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSaved:
+    """A call began or its description changed."""
+
+    call: Call
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalSaved:
+    """An utterance is final."""
+
+    call_id: UUID
+    final: Final
+
+
+@dataclass(frozen=True, slots=True)
+class CallClosed:
+    """A call is over, and these jobs are due."""
+
+    call_id: UUID
+    end: CallEnd
+    recording: RecordingFile | None
+    jobs: tuple[JobIntent, ...]
+
+
+Entry = CallSaved | FinalSaved | CallClosed
+
+_ADAPTERS: dict[str, TypeAdapter[Entry]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (CallSaved, FinalSaved, CallClosed)
+}
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rejected (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL
+);
+"""
+
+
+def _connect(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
+    """FULL: a committed final survives a power cut, at one fsync a batch."""
+    connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    return connection
+
+
+def apply_entry(entry: Entry, store: CallStore) -> None:
+    """Write one entry to the call store. Applying it again changes nothing."""
+    match entry:
+        case CallSaved(call, node):
+            store.save_call(call, node)
+        case FinalSaved(call_id, final):
+            store.save_final(call_id, final)
+        case CallClosed(call_id, end, recording, jobs):
+            store.end_call(call_id, end, recording, jobs)
+
+
+class Journal:
+    """Makes entries durable in order and forwards them. Thread-safe."""
+
+    def __init__(self, path: Path, store: CallStore, on_forwarded: Callable[[Entry], None] | None = None) -> None:
+        self._path = path
+        self._store = store
+        self._on_forwarded = on_forwarded or (lambda entry: None)
+        self._inbox: queue.SimpleQueue[tuple[Entry, Future[None]] | None] = queue.SimpleQueue()
+        self._written = threading.Event()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._counts = {"journal_written": 0, "journal_forwarded": 0, "journal_rejected": 0, "journal_write_errors": 0}
+        self._inherited_count = 0
+        self.inherited = 0
+        """Sequence number of the last entry an earlier run left; entries up to it are not of this run."""
+
+    def start(self) -> None:
+        """Open the file and start both threads. Raises StorageError when the file cannot be opened."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = _connect(self._path)
+            connection.executescript(_TABLES)
+            row = connection.execute("SELECT coalesce(max(seq), 0), count(*) FROM entries").fetchone()
+            self.inherited, self._inherited_count = row
+            connection.close()
+        except sqlite3.Error as error:
+            raise StorageError(f"the journal {self._path} cannot be opened: {error}") from error
+        for target in (self._write, self._forward):
+            thread = threading.Thread(target=target, name=f"journal-{target.__name__[1:]}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._written.set()
+
+    def stop(self) -> None:
+        """Write what is queued and stop; what is not forwarded yet waits in the file for the next run."""
+        self._inbox.put(None)
+        self._threads[0].join(timeout=30)
+        self._stopping.set()
+        self._written.set()
+        self._threads[1].join(timeout=30)
+
+    def append(self, entry: Entry) -> Future[None]:
+        """Queue an entry. The future is done when the entry is on disk."""
+        durable: Future[None] = Future()
+        self._inbox.put((entry, durable))
+        return durable
+
+    def counters(self) -> dict[str, int]:
+        """What was counted, and `journal_pending`: entries that Postgres has not taken yet."""
+        return {**self._counts, "journal_pending": self._pending()}
+
+    def _pending(self) -> int:
+        done = self._counts["journal_forwarded"] + self._counts["journal_rejected"]
+        return self._inherited_count + self._counts["journal_written"] - done
+
+    def inherited_forwarded(self) -> bool:
+        """Whether everything an earlier run left has reached Postgres."""
+        connection = _connect(self._path)
+        try:
+            row = connection.execute("SELECT 1 FROM entries WHERE seq <= ? LIMIT 1", (self.inherited,)).fetchone()
+        finally:
+            connection.close()
+        return row is None
+
+    def _write(self) -> None:
+        connection = _connect(self._path)
+        while (first := self._inbox.get()) is not None:
+            batch = [first]
+            last = False
+            while len(batch) < BATCH and not last and not self._inbox.empty():
+                item = self._inbox.get()
+                last = item is None
+                if item is not None:
+                    batch.append(item)
+            self._commit(connection, batch)
+            if last:
+                break
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Entry, Future[None]]]) -> None:
+        """Commit the batch; a full disk is waited out, because what was said must not be lost while we run."""
+        rows = [(type(entry).__name__, _ADAPTERS[type(entry).__name__].dump_json(entry)) for entry, _ in batch]
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT INTO entries (kind, body) VALUES (?, ?)", rows)
+                connection.execute("COMMIT")
+                break
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self._counts["journal_write_errors"] += 1
+                log.error("journal_write_failed", reason=str(error))
+                time.sleep(1.0)
+        self._counts["journal_written"] += len(batch)
+        for _, durable in batch:
+            durable.set_result(None)
+        self._written.set()
+
+    def _forward(self) -> None:
+        # A trim that is lost only means that an entry is applied again, which changes nothing.
+        connection = _connect(self._path, synchronous="NORMAL")
+        while not self._stopping.is_set():
+            self._written.wait()
+            self._written.clear()
+            while not self._stopping.is_set():
+                rows = connection.execute(
+                    "SELECT seq, kind, body FROM entries ORDER BY seq LIMIT ?", (BATCH,)
+                ).fetchall()
+                if not rows or not self._forward_rows(connection, rows):
+                    break
+        connection.close()
+
+    def _forward_rows(self, connection: sqlite3.Connection, rows: Iterable[tuple[int, str, bytes]]) -> bool:
+        """Apply and trim the rows one by one. False: the database is away, and the rest waits."""
+        for seq, kind, body in rows:
+            try:
+                entry = _ADAPTERS[kind].validate_json(body)
+                apply_entry(entry, self._store)
+            except (DatabaseUnavailable, DatabaseOutdated) as error:
+                log.warning("journal_forward_waits", reason=str(error), pending=self._pending())
+                self._stopping.wait(FORWARD_PAUSE_S)
+                self._written.set()
+                return False
+            except (StorageError, ValueError, KeyError) as error:
+                # Kept aside, not dropped: `callscribe doctor` tells of it, and the call goes on.
+                self._counts["journal_rejected"] += 1
+                log.error("journal_entry_rejected", kind=kind, seq=seq, reason=type(error).__name__)
+                connection.execute(
+                    "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)", (seq, kind, body, type(error).__name__)
+                )
+            else:
+                self._counts["journal_forwarded"] += 1
+                self._on_forwarded(entry)
+            connection.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+        return True

@@ -1,0 +1,141 @@
+"""One running call: its audio goes to a recogniser and to disk, what is understood goes to events and journal."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from asr.wire.client import ChannelOptions
+from callscribe.domain.audio import AudioChunk, ms_to_samples
+from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.transcript import Final, Partial
+from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
+from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
+from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
+
+log = structlog.get_logger()
+
+LOST_MIN_MS = 200
+"""Undecoded audio at the end of a channel that is worth a recovery job."""
+
+
+class SessionPorts(Protocol):
+    """What a session needs of its node."""
+
+    node: str
+    second_pass: bool
+
+    def publish(self, event: Event) -> None: ...
+    def append(self, entry: Entry) -> asyncio.Future[None]: ...
+    def open_channel(self, session: "CallSession", channel: int, options: ChannelOptions) -> int: ...
+    def send(self, key: int, chunk: AudioChunk) -> None: ...
+    def release(self, key: int, offset: int) -> None: ...
+    def close_channel(self, key: int) -> None: ...
+    def record(self, call: Call) -> None: ...
+    def write(self, call_id: UUID, chunk: AudioChunk) -> None: ...
+    async def finish_recording(self, call_id: UUID) -> RecordingFile | None: ...
+    def now(self) -> datetime: ...
+
+
+@dataclass(slots=True)
+class _ChannelProgress:
+    key: int
+    durable: asyncio.Future[None] | None = None
+    """The journal write of the channel's newest final."""
+    decoded: int = 0
+    """Sample up to which the channel was decoded when it closed."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class CallSession:
+    """The life of one call on this node, from `call_started` to its last entry in the journal."""
+
+    def __init__(self, call: Call, ports: SessionPorts, options: Callable[[int], ChannelOptions]) -> None:
+        """`options` makes the recogniser options of a channel index."""
+        self.call = call
+        self._ports = ports
+        self._options = options
+        self._channels: dict[int, _ChannelProgress] = {}
+        ports.append(CallSaved(call, ports.node))
+        ports.publish(CallStarted.of(call, ports.now()))
+        self._open_channels()
+
+    def update(self, call: Call) -> None:
+        """Take a later description of the call: channels added, parties known."""
+        self.call = call
+        self._ports.append(CallSaved(call, self._ports.node))
+        self._ports.publish(CallUpdated.of(call, self._ports.now()))
+        self._open_channels()
+
+    def _open_channels(self) -> None:
+        self._ports.record(self.call)
+        for channel in self.call.channels:
+            if channel.index not in self._channels:
+                key = self._ports.open_channel(self, channel.index, self._options(channel.index))
+                self._channels[channel.index] = _ChannelProgress(key)
+
+    def audio(self, chunk: AudioChunk) -> None:
+        """Record a chunk and send it to the recogniser."""
+        progress = self._channels.get(chunk.channel)
+        if progress is None:
+            return
+        self._ports.write(self.call.id, chunk)
+        self._ports.send(progress.key, chunk)
+
+    def partial(self, partial: Partial) -> None:
+        self._ports.publish(UtterancePartial.of(self.call, partial, self._ports.now()))
+
+    def final(self, final: Final) -> None:
+        """Publish at once; remember the disk write that the recogniser's acknowledgement has to wait for."""
+        self._ports.publish(UtteranceFinal.of(self.call, final, self._ports.now()))
+        self._channels[final.channel].durable = self._ports.append(FinalSaved(self.call.id, final))
+
+    def acknowledged(self, channel: int, offset: int) -> None:
+        """Let go of replay audio before `offset`, once the finals in it are on disk."""
+        progress = self._channels[channel]
+        durable = progress.durable
+        if durable is None or durable.done():
+            self._ports.release(progress.key, offset)
+        else:
+            durable.add_done_callback(lambda _: self._ports.release(progress.key, offset))
+
+    def closed(self, channel: int, offset: int) -> None:
+        """The recogniser has delivered the channel's last final."""
+        progress = self._channels[channel]
+        progress.decoded = offset
+        progress.closed.set()
+
+    async def end(self, end: CallEnd) -> None:
+        """Flush the recogniser, close the recording and write the call's end with the jobs that are due."""
+        for progress in self._channels.values():
+            self._ports.close_channel(progress.key)
+        recording = await self._ports.finish_recording(self.call.id)
+        for progress in self._channels.values():
+            await progress.closed.wait()
+        await self._ports.append(CallClosed(self.call.id, end, recording, self._jobs(end, recording)))
+        self._ports.publish(CallEnded.of(self.call, end, self._ports.now()))
+
+    def _jobs(self, end: CallEnd, recording: RecordingFile | None) -> tuple[JobIntent, ...]:
+        slack = ms_to_samples(LOST_MIN_MS, self.call.sample_rate)
+        lost = tuple(
+            ChannelRange(index, progress.decoded, end.samples)
+            for index, progress in self._channels.items()
+            if progress.decoded < end.samples - slack
+        )
+        if lost:
+            log.warning("speech_left_for_recovery", call_id=str(self.call.id), channels=len(lost))
+        return due_jobs(self.call.id, lost, recording, self._ports.second_pass)
+
+
+def due_jobs(
+    call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, second_pass: bool
+) -> tuple[JobIntent, ...]:
+    """The jobs of an ended call: recovery of what was not decoded, then the second pass; none without a recording."""
+    if recording is None:
+        return ()
+    recover = (JobIntent.of(call_id, JobKind.RECOVER, lost),) if lost else ()
+    return (*recover, JobIntent.of(call_id, JobKind.SECOND_PASS)) if second_pass else recover

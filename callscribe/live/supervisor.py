@@ -1,0 +1,218 @@
+"""The running node: gives each call from telephony a session, and joins it to recogniser, recorder and journal."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+
+from asr.wire.client import ChannelOptions, RecognizerPool
+from callscribe.config.settings import Settings
+from callscribe.domain.audio import AudioChunk
+from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.errors import EventsUnavailable
+from callscribe.domain.transcript import Final, Partial
+from callscribe.events.board import CounterBoard
+from callscribe.events.publisher import EventPublisher
+from callscribe.events.schema import Event
+from callscribe.live.journal import Entry, Journal
+from callscribe.live.recorder import Recorder
+from callscribe.live.recovery import recover_interrupted
+from callscribe.live.session import CallSession
+from storage.calls import CallStore
+from storage.database import Database
+from storage.records import RecordingFile
+from telephony.node import SipNode
+
+log = structlog.get_logger()
+
+BOARD_INTERVAL_S = 1.0
+
+
+class Supervisor:
+    """One node. `start`, then `stop`; everything between happens on the event loop that started it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.node = settings.node.name
+        self.second_pass = settings.second_pass.enabled
+        self._settings = settings
+        self._trunks = {trunk.name: trunk for trunk in settings.trunks}
+        self._database = Database(settings.database.url)
+        self._store = CallStore(self._database)
+        self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
+        self._recorder = Recorder(settings.recordings_folder)
+        self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
+        self._pool = RecognizerPool(settings.recognizer.urls, self)
+        self._sip = SipNode(settings.sip, settings.trunks, self)
+        self._sessions: dict[UUID, CallSession] = {}
+        self._channels: dict[int, tuple[CallSession, int]] = {}
+        self._keys = itertools.count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open everything; the SIP port last, so that no call comes before it can be kept and understood."""
+        self._journal.start()
+        self._recorder.start()
+        await self._publisher.start()
+        await self._pool.start()
+        self._spawn(self._post_counters())
+        await self._sip.start()
+        # Unfinished calls of an earlier run are this node's that no session of this run holds.
+        self._spawn(recover_interrupted(self, self._settings.recordings_folder))
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Refuse new calls, let running ones end for up to `drain_s` seconds, end the rest and write what they said."""
+        await self._sip.stop(drain_s)
+        while self._sessions:
+            await asyncio.sleep(0.05)
+        for task in self._tasks:
+            task.cancel()
+        await self._pool.stop()
+        await self._publisher.stop()
+        await asyncio.to_thread(self._recorder.stop)
+        await asyncio.to_thread(self._journal.stop)
+        self._database.close()
+
+    # What telephony tells (telephony.node.CallSink).
+
+    def call_started(self, call: Call) -> None:
+        log.info(
+            "call_started", call_id=str(call.id), trunk=call.trunk, dialect=call.dialect, channels=len(call.channels)
+        )
+        self._sessions[call.id] = CallSession(call, self, lambda channel: self._options(call, channel))
+
+    def call_updated(self, call: Call) -> None:
+        if session := self._sessions.get(call.id):
+            session.update(call)
+
+    def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
+        if session := self._sessions.get(call_id):
+            session.audio(chunk)
+
+    def call_ended(self, call_id: UUID, end: CallEnd) -> None:
+        if session := self._sessions.get(call_id):
+            self._spawn(self._end(session, end))
+
+    async def _end(self, session: CallSession, end: CallEnd) -> None:
+        call_id = session.call.id
+        try:
+            await session.end(end)
+        finally:
+            self._sessions.pop(call_id, None)
+            for key in [key for key, (owner, _) in self._channels.items() if owner is session]:
+                del self._channels[key]
+            log.info("call_ended", call_id=str(call_id), reason=end.reason, samples=end.samples)
+
+    # What the recogniser tells (asr.wire.client.TranscriptListener).
+
+    def partial(self, key: int, partial: Partial) -> None:
+        if known := self._channels.get(key):
+            known[0].partial(partial)
+
+    def final(self, key: int, final: Final) -> None:
+        if known := self._channels.get(key):
+            known[0].final(final)
+
+    def acknowledged(self, key: int, offset: int) -> None:
+        if known := self._channels.get(key):
+            known[0].acknowledged(known[1], offset)
+
+    def closed(self, key: int, offset: int) -> None:
+        if known := self._channels.get(key):
+            known[0].closed(known[1], offset)
+
+    # What a session needs (callscribe.live.session.SessionPorts).
+
+    def publish(self, event: Event) -> None:
+        self._publisher.publish(event)
+
+    def append(self, entry: Entry) -> asyncio.Future[None]:
+        return asyncio.wrap_future(self._journal.append(entry))
+
+    def open_channel(self, session: CallSession, channel: int, options: ChannelOptions) -> int:
+        key = next(self._keys)
+        self._channels[key] = (session, channel)
+        self._pool.open(key, options)
+        return key
+
+    def send(self, key: int, chunk: AudioChunk) -> None:
+        self._pool.send(key, chunk)
+
+    def release(self, key: int, offset: int) -> None:
+        self._pool.release(key, offset)
+
+    def close_channel(self, key: int) -> None:
+        self._pool.close(key)
+
+    def record(self, call: Call) -> None:
+        self._recorder.begin(call)
+
+    def write(self, call_id: UUID, chunk: AudioChunk) -> None:
+        self._recorder.write(call_id, chunk)
+
+    async def finish_recording(self, call_id: UUID) -> RecordingFile | None:
+        closed: Future[RecordingFile | None] = await asyncio.to_thread(self._recorder.finish, call_id)
+        return await asyncio.wrap_future(closed)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    # What recovery needs (callscribe.live.recovery).
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    @property
+    def store(self) -> CallStore:
+        return self._store
+
+    def is_running(self, call_id: UUID) -> bool:
+        return call_id in self._sessions
+
+    def _options(self, call: Call, channel: int) -> ChannelOptions:
+        trunk = self._trunks[call.trunk]
+        return ChannelOptions(
+            channel=channel,
+            rate=call.sample_rate,
+            language=trunk.language,
+            hotwords=trunk.hotwords,
+            endpoint=self._settings.recognizer.endpoint,
+            update_ms=self._settings.recognizer.update_ms,
+        )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", error=type(error).__name__, exc_info=error)
+
+    async def _post_counters(self) -> None:
+        board = CounterBoard(self._settings.events.url)
+        try:
+            while True:
+                with contextlib.suppress(EventsUnavailable):
+                    await board.post(f"sip-{self.node}", self._counters())
+                await asyncio.sleep(BOARD_INTERVAL_S)
+        finally:
+            await board.close()
+
+    def _counters(self) -> dict[str, float]:
+        return {
+            **self._sip.counters(),
+            **self._pool.counters(),
+            **self._publisher.counters(),
+            **self._recorder.counters(),
+            **self._journal.counters(),
+            "calls_active": self._sip.active,
+            "calls_capacity": self._sip.capacity,
+            "recognizer_ready": int(self._pool.ready()),
+        }
