@@ -6,8 +6,8 @@ No build runs this: the two files are committed. To render them again, outside t
     /tmp/tts/bin/python scripts/make_demo_call.py
 
 Both parties are Piper's voice en_US-joe-medium. The agent is the voice as it is; the customer is the same voice taken
-apart by the WORLD vocoder and put together again with a woman's pitch and vocal tract length. The same text gives the same
-sound each time. media/NOTICE says what the voice's licences are.
+apart by the WORLD vocoder and put together again with a woman's pitch and vocal tract length. The same text gives the
+same sound each time. callscribe/cli/media/NOTICE says what the licences are.
 """
 
 import argparse
