@@ -1,0 +1,1 @@
+"""The revisions. Each works with the release that is running while it is applied."""

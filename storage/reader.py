@@ -1,0 +1,167 @@
+"""Calls and transcripts as pages, the API and exports read them."""
+
+import base64
+import binascii
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy.orm import Session, selectinload
+
+from callscribe.domain.call import CallState
+from callscribe.domain.errors import CallNotFound
+from callscribe.domain.utterance import Transcript
+from storage.database import Database
+from storage.models import CallRow, JobRow, OutsideIdRow, UtteranceRow
+from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState, StoredFinal
+from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
+
+PAGE_LIMIT = 500
+
+
+class CallReader:
+    """Reads calls. All methods raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list_calls(self, conditions: CallFilter | None = None, limit: int = 50, cursor: str | None = None) -> CallPage:
+        """The newest calls that meet the conditions, at most `limit` (1 to 500) of them, from where `cursor` says.
+
+        Calls that start meanwhile move nothing: a cursor stands for a place in the order of start. Raises ValueError
+        for a limit out of bounds or a cursor that no page gave.
+        """
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
+        query = _matching(conditions or CallFilter())
+        if cursor is not None:
+            query = query.where(tuple_(CallRow.started_at, CallRow.id) < tuple_(*_read_cursor(cursor)))
+        query = query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(limit + 1)
+        with self._database.transaction() as session:
+            rows = session.execute(query).all()
+            calls = tuple(
+                CallSummary(call_of(row), CallState(row.state), end_of(row), spoken, failed, row.recording is not None)
+                for row, spoken, failed in rows[:limit]
+            )
+        more = len(rows) > limit
+        return CallPage(calls, _write_cursor(calls[-1].call.started_at, calls[-1].call.id) if more else None)
+
+    def call(self, key: UUID | str) -> CallRecord:
+        """The call with this id, or the newest with this outside id. Raises CallNotFound."""
+        with self._database.transaction() as session:
+            row = _find(session, key)
+            return CallRecord(
+                call=call_of(row),
+                node=row.node,
+                state=CallState(row.state),
+                end=end_of(row),
+                parties=tuple(party_of(party) for party in row.parties),
+                recording=recording_of(row.recording),
+                jobs=_jobs(session, row.id),
+            )
+
+    def transcript(self, key: UUID | str) -> Transcript:
+        """The call's utterances in the order they were begun, each with its revisions. Raises CallNotFound."""
+        with self._database.transaction() as session:
+            row = _find(session, key)
+            utterances = session.scalars(
+                select(UtteranceRow)
+                .where(UtteranceRow.call_id == row.id)
+                .order_by(UtteranceRow.start, UtteranceRow.channel)
+                .options(selectinload(UtteranceRow.revisions))
+            )
+            return Transcript(
+                call_of(row), CallState(row.state), row.ended_at, tuple(utterance_of(found) for found in utterances)
+            )
+
+    def jobs(self, call_id: UUID) -> tuple[JobRecord, ...]:
+        """The call's jobs, oldest first; empty for a call that is not there."""
+        with self._database.transaction() as session:
+            return _jobs(session, call_id)
+
+    def finals_after(
+        self, call_id: UUID, after: datetime | None = None, limit: int = PAGE_LIMIT
+    ) -> tuple[StoredFinal, ...]:
+        """The call's first `limit` finals that were stored after an aware time, in the order they were stored."""
+        query = select(UtteranceRow).where(UtteranceRow.call_id == call_id)
+        if after is not None:
+            query = query.where(UtteranceRow.created_at > after)
+        query = query.order_by(UtteranceRow.created_at, UtteranceRow.start, UtteranceRow.channel).limit(limit)
+        with self._database.transaction() as session:
+            return tuple(StoredFinal(row.id, final_of(row), row.created_at) for row in session.scalars(query))
+
+
+def _matching(conditions: CallFilter) -> Select[CallRow, int, int]:
+    spoken = select(func.count()).where(UtteranceRow.call_id == CallRow.id).scalar_subquery()
+    failed = select(func.count()).where(JobRow.call_id == CallRow.id, JobRow.state == JobState.FAILED).scalar_subquery()
+    rules: list[ColumnElement[bool]] = []
+    if conditions.state is not None:
+        rules.append(CallRow.state == conditions.state)
+    if conditions.trunk is not None:
+        rules.append(CallRow.trunk == conditions.trunk)
+    if conditions.since is not None:
+        rules.append(CallRow.started_at >= conditions.since)
+    if conditions.until is not None:
+        rules.append(CallRow.started_at < conditions.until)
+    if conditions.outside_id is not None:
+        rules.append(_known_as(conditions.outside_id))
+    return select(CallRow, spoken, failed).where(*rules).options(*call_parts())
+
+
+def _known_as(value: str) -> ColumnElement[bool]:
+    return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value == value))
+
+
+def _find(session: Session, key: UUID | str) -> CallRow:
+    """An outside id may itself look like a UUID, as a Cisco-Guid does: our own id is tried first."""
+    own = key if isinstance(key, UUID) else _as_uuid(key)
+    query = select(CallRow).options(*call_parts())
+    row = None if own is None else session.scalar(query.where(CallRow.id == own))
+    if row is None and isinstance(key, str):
+        newest = query.where(_known_as(key.replace("\x00", ""))).order_by(CallRow.started_at.desc(), CallRow.id.desc())
+        row = session.scalar(newest.limit(1))
+    if row is None:
+        raise CallNotFound
+    return row
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _jobs(session: Session, call_id: UUID) -> tuple[JobRecord, ...]:
+    rows = session.scalars(select(JobRow).where(JobRow.call_id == call_id).order_by(JobRow.created_at, JobRow.kind))
+    return tuple(
+        JobRecord(
+            id=row.id,
+            call_id=row.call_id,
+            kind=JobKind(row.kind),
+            state=JobState(row.state),
+            attempts=row.attempts,
+            error=row.error,
+            due_at=row.due_at,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+        for row in rows
+    )
+
+
+def _write_cursor(started_at: datetime, call_id: UUID) -> str:
+    return base64.urlsafe_b64encode(f"{started_at.isoformat()} {call_id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        started_at, _, call_id = text.partition(" ")
+        place = datetime.fromisoformat(started_at), UUID(call_id)
+    except (ValueError, binascii.Error):
+        raise ValueError("the cursor was not given by a page of calls") from None
+    if place[0].tzinfo is None:
+        raise ValueError("the cursor was not given by a page of calls")
+    return place

@@ -1,0 +1,77 @@
+"""The schema's revisions: which one a database has, how to reach another, and whether models and migrations agree."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from callscribe.domain.errors import StorageError
+from storage.engine import open_engine, storage_errors
+from storage.models import Base
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database to `revision`. Several processes may do so at once: they wait for each other.
+
+    Raises DatabaseUnavailable when it does not answer, StorageError when it belongs to a newer release.
+    """
+    with _alembic_errors():
+        command.upgrade(_config(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database back to `revision`: an id, "-1" or "base". Raises as `upgrade` does."""
+    with _alembic_errors():
+        command.downgrade(_config(url), revision)
+
+
+def drift(url: str) -> tuple[str, ...]:
+    """How the database differs from the models; empty when `alembic check` would be content."""
+    engine = open_engine(url, pool_size=1)
+    try:
+        with storage_errors(), engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+            return tuple(str(difference) for difference in compare_metadata(context, Base.metadata))
+    finally:
+        engine.dispose()
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database has; None before the first migration."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def head_revision() -> str:
+    """The revision that this release needs."""
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    if head is None:
+        raise StorageError("the package carries no migrations; install it again")
+    return head
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    # Alembic's settings are a ConfigParser's, where a percent sign begins an interpolation.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+@contextmanager
+def _alembic_errors() -> Iterator[None]:
+    try:
+        with storage_errors():
+            yield
+    except CommandError as error:
+        raise StorageError(f"the schema cannot be changed: {error}") from error
