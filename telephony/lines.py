@@ -147,6 +147,10 @@ class LinePool:
         for line in self._lines:
             line.hang_up(call_id)
 
+    def pids(self) -> Sequence[int]:
+        """Process ids of the lines; 0 where one is being replaced."""
+        return [line.pid for line in self._lines]
+
     def counters(self) -> Mapping[str, int]:
         """What all lines counted since start, those that died included."""
         return sum((line.counters() for line in self._lines), Counter())
@@ -177,6 +181,10 @@ class _Line:
             calls=len(self._calls),
             capacity=hello.capacity if hello else 0,
         )
+
+    @property
+    def pid(self) -> int:
+        return (self._process.pid if self._process else None) or 0
 
     def counters(self) -> Counter[str]:
         return self._counts + Counter(self._pulse)

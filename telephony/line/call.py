@@ -13,7 +13,7 @@ from telephony.line.meter import MediaWatch, RtpMeter
 from telephony.line.sdp import labels, with_labels
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
-from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, RtpCounts, Silence, StreamsChanged
+from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, Note, RtpCounts, Silence, StreamsChanged
 
 STREAMS_PER_CALL = 4
 """Audio m-lines accepted in one call; further ones are answered with port 0."""
@@ -77,6 +77,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._labels: tuple[str, ...] = ()
         self._announced: tuple[LineStream, ...] = ()
         self._reason = "bye"
+        self._refused = False
         self._watch = MediaWatch(board.media_timeout_s, time.monotonic())
 
     def accept(self, *, recvonly: bool) -> None:
@@ -97,7 +98,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self._board.count("answers_too_late")
 
     def refuse(self, status: int) -> None:
-        """Answer with a final status other than 200."""
+        """Answer with a final status other than 200; nothing is reported about the call."""
+        self._refused = True
         answer = pj.CallOpParam(True)
         answer.statusCode = status
         try:
@@ -132,9 +134,9 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self.end("no-media")
 
     def report_fault(self, callback: str, error: Exception) -> None:
+        problem = error.reason if isinstance(error, pj.Error) else type(error).__name__
         self._board.count("callback_errors")
-        if isinstance(error, pj.Error):
-            self._board.count("pjsip_errors")
+        self._board.post(Note("callback-failed", f"{callback}: {problem}"))
 
     # PJSUA2 callbacks
 
@@ -148,9 +150,9 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
     @contained
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
         info = self.getInfo()
-        for media in info.media:
+        for place, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO:
-                self._attach(media)
+                self._attach(media, place)
         streams = tuple(LineStream(ear.channel, self._label(index), ear.codec) for index, ear in self._ears.items())
         if streams and not self._announced:
             self._board.post(Answered(self.call_id, streams))
@@ -174,8 +176,11 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         if ear:
             self._read_meter(prm.streamIdx, ear)
 
-    def _attach(self, media: pj.CallMediaInfo) -> None:
-        """Let a tap hear an m-line. A held m-line keeps its channel and tap, and goes on with zeros."""
+    def _attach(self, media: pj.CallMediaInfo, place: int) -> None:
+        """Let a tap hear an m-line. A held m-line keeps its channel and tap, and goes on with zeros.
+
+        `place` is where PJSUA2 lists it: it leaves out video lines, and getAudioMedia counts as the list does.
+        """
         ear = self._ears.get(media.index)
         if ear is None:
             if media.status in (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR):
@@ -186,7 +191,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
         if ear.receiving:
             ear.codec = self.getStreamInfo(media.index).codecName
-            self.getAudioMedia(media.index).startTransmit(ear.tap)
+            self.getAudioMedia(place).startTransmit(ear.tap)
 
     def _label(self, index: int) -> str:
         return self._labels[index] if index < len(self._labels) else ""
@@ -209,6 +214,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         )
 
     def _close(self) -> None:
+        if self._refused:
+            return
         board = self._board
         for ear in self._ears.values():
             board.taps.release(ear.tap)

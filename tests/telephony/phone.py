@@ -130,6 +130,7 @@ class Phone(asyncio.DatagramProtocol):
         for number, entry in enumerate(media):
             port = 0 if entry.rejected else 40000 + 2 * number
             lines += [f"m={entry.kind} {port} RTP/AVP {entry.payloads}", f"a={entry.direction}"]
+            lines += ["a=rtpmap:96 H264/90000"] if entry.payloads == "96" else []
             lines += [f"a=label:{entry.label}"] if entry.label else []
         return "".join(f"{line}\r\n" for line in lines)
 
