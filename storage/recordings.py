@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,9 @@ Frames = NDArray[np.int16]
 """Shape (samples, channels)."""
 
 
-def recording_path(folder: Path, call: Call) -> Path:
-    """Where the call's recording belongs: a folder for each day (UTC), for example 2026/11/21/<id>.wav."""
-    return folder / f"{call.started_at:%Y/%m/%d}" / f"{call.id}.wav"
+def recording_path(call: Call) -> Path:
+    """Where in the recordings folder the call's WAV belongs: in a folder for its day (UTC), 2026/11/21/<id>.wav."""
+    return Path(f"{call.started_at.astimezone(UTC):%Y/%m/%d}") / f"{call.id}.wav"
 
 
 class RecordingWriter:
