@@ -57,7 +57,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
         yield _finding("SIP port", lambda: _check_port(settings.sip.host, settings.sip.port, "sip.port"))
         yield _finding("web port", lambda: _check_port(settings.web.host, settings.web.port, "web.port"))
     yield _finding("database", lambda: _check_database(settings))
-    yield _finding("CPU", lambda: f"{os.cpu_count()} cores; plan about 6 two-party calls a core")
+    yield _finding("CPU", lambda: f"{os.cpu_count()} cores")
 
 
 def _finding(check: str, look: Callable[[], str]) -> Finding:
@@ -81,7 +81,9 @@ def _check_pjsua2() -> str:
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
     lines = [line for line in outcome.stdout.splitlines() if line and line[0].isdigit() and " " not in line]
     if not lines:
-        raise CallscribeError("PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12")
+        raise CallscribeError(
+            "PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12"
+        )
     return f"version {lines[-1]}"
 
 

@@ -12,7 +12,6 @@ from rich.progress import Progress
 
 from asr.files import AudioFile, read_audio
 from asr.offline import transcribe
-from asr.second_pass import SecondPass
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
 from callscribe.domain.errors import SettingsError
@@ -28,7 +27,9 @@ def transcribe_command(
     paths: Annotated[list[Path], typer.Argument(help="Audio files; each channel is one party.")],
     style: Annotated[str, typer.Option("--format", "-f", help="txt, json, srt, vtt or vcon.")] = "txt",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    second_pass: Annotated[bool, typer.Option("--second-pass", help="Decode again with the second-pass engine.")] = False,
+    second_pass: Annotated[
+        bool, typer.Option("--second-pass", help="Decode again with the second-pass engine.")
+    ] = False,
 ) -> None:
     """Transcribe audio files."""
     style = "json" if as_json else style
@@ -49,3 +50,36 @@ def transcribe_command(
             typer.echo(f"# {path}")
         text = render(Transcript(call, CallState.ENDED, datetime.now(UTC), tuple(utterances)), style)
         typer.echo(text, nl=not text.endswith("\n"))
+
+
+def _call_of(audio: AudioFile) -> Call:
+    role = Role.MIXED if len(audio.channels) == 1 else Role.UNKNOWN
+    return Call(
+        id=uuid4(),
+        trunk="file",
+        dialect=Dialect.FILE,
+        started_at=datetime.now(UTC),
+        sample_rate=audio.rate,
+        channels=tuple(Channel(index, role=role) for index in range(len(audio.channels))),
+        caller=Party(""),
+        callee=Party(""),
+    )
+
+
+def _first_pass(settings: Settings, audio: AudioFile, progress: Progress, name: str) -> list[Final]:
+    finals: list[Final] = []
+    task = progress.add_task(name, total=audio.samples * len(audio.channels))
+    for index, pcm in enumerate(audio.channels):
+        done = index * audio.samples
+        finals += transcribe(
+            pcm,
+            audio.rate,
+            settings.recognizer,
+            channel=index,
+            on_progress=lambda samples, done=done: progress.update(task, completed=done + samples),
+        )
+    return finals
+
+
+def _second_pass(settings: Settings, audio: AudioFile, finals: Sequence[Final]) -> dict[UUID, tuple[Revision, ...]]:
+    return {}

@@ -4,7 +4,6 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -22,19 +21,13 @@ QUEUE_CHUNKS = 20_000
 """Chunks of 100 ms that may wait for the disk: 10 s of 100 two-party calls, 32 MB."""
 
 
-@dataclass(slots=True)
-class _Open:
-    writer: RecordingWriter
-    failed: bool = False
-
-
 class Recorder:
     """Keeps one WAV a call. Called from the event loop; the work is done on the recorder's thread, in order."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=QUEUE_CHUNKS)
-        self._open: dict[UUID, _Open] = {}
+        self._writers: dict[UUID, RecordingWriter] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._counts = {"recording_chunks_dropped": 0, "recording_errors": 0}
 
@@ -76,38 +69,33 @@ class Recorder:
             work()
 
     def _begin(self, call: Call) -> None:
-        known = self._open.get(call.id)
+        writer = self._writers.get(call.id)
         try:
-            if known is None:
+            if writer is None:
                 path = self._folder / recording_path(call)
-                self._open[call.id] = _Open(RecordingWriter(path, call.sample_rate, len(call.channels)))
-            elif not known.failed:
-                while known.writer.channels < len(call.channels):
-                    known.writer.add_channel()
+                self._writers[call.id] = RecordingWriter(path, call.sample_rate, len(call.channels))
+                return
+            while writer.channels < len(call.channels):
+                writer.add_channel()
         except StorageError as error:
-            self._fail(call.id, error)
+            self._failed(call.id, error)
 
     def _write(self, call_id: UUID, chunk: AudioChunk) -> None:
-        known = self._open.get(call_id)
-        if known is None or known.failed:
-            return
-        try:
-            known.writer.write(chunk)
-        except StorageError as error:
-            self._fail(call_id, error)
+        if writer := self._writers.get(call_id):
+            try:
+                writer.write(chunk)
+            except StorageError as error:
+                self._failed(call_id, error)
 
     def _finish(self, call_id: UUID) -> RecordingFile | None:
-        known = self._open.pop(call_id, None)
-        if known is None:
-            return None
-        try:
-            return known.writer.close()
-        except StorageError as error:
-            self._fail(call_id, error)
-            return None
+        if writer := self._writers.pop(call_id, None):
+            try:
+                return writer.close().relative_to(self._folder)
+            except StorageError as error:
+                self._failed(call_id, error)
+        return None
 
-    def _fail(self, call_id: UUID, error: StorageError) -> None:
+    def _failed(self, call_id: UUID, error: StorageError) -> None:
+        """The call goes on; its writer tries again by itself."""
         self._counts["recording_errors"] += 1
         log.error("recording_failed", call_id=str(call_id), reason=str(error))
-        if call_id in self._open:
-            self._open[call_id].failed = True

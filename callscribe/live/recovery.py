@@ -1,20 +1,21 @@
 """After a crash: calls this node left open are closed as interrupted, and a job decodes what was not understood."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
-from uuid import UUID
 
 import structlog
 
-from callscribe.domain.call import CallEnd
-from callscribe.domain.errors import RecordingNotFound, StorageError
+from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.errors import DatabaseUnavailable, StorageError
 from callscribe.events.schema import CallEnded, Event
 from callscribe.live.journal import CallClosed, Entry, Journal
 from callscribe.live.session import due_jobs
-from storage.calls import CallStore, UnfinishedCall
+from storage.calls import CallStore
+from storage.reader import CallReader
 from storage.recordings import recording_path, repair
 from storage.records import ChannelRange, RecordingFile
 
@@ -33,9 +34,12 @@ class RecoveringNode(Protocol):
     def journal(self) -> Journal: ...
     @property
     def store(self) -> CallStore: ...
+    @property
+    def reader(self) -> CallReader: ...
     def append(self, entry: Entry) -> asyncio.Future[None]: ...
     def publish(self, event: Event) -> None: ...
-    def is_running(self, call_id: UUID) -> bool: ...
+    @property
+    def began_at(self) -> datetime: ...
     def now(self) -> datetime: ...
 
 
@@ -44,45 +48,61 @@ async def recover_interrupted(node: RecoveringNode, recordings: Path) -> None:
 
     Waits until the journal of that run has reached Postgres, so that the last final is known, and for Postgres itself.
     """
-    for call in await _unfinished(node):
-        if node.is_running(call.call.id):
-            continue
-        recording = await asyncio.to_thread(_repaired, recordings, call)
-        end = call_end(call, recording, node.now())
-        jobs = due_jobs(call.call.id, lost_ranges(call, end), recording, node.second_pass)
-        await node.append(CallClosed(call.call.id, end, recording, jobs))
-        node.publish(CallEnded.of(call.call, end, node.now()))
-        log.warning("call_interrupted", call_id=str(call.call.id), samples=end.samples, recorded=recording is not None)
+    for found in await _unfinished(node, recordings):
+        end = found.end(node.now())
+        jobs = due_jobs(found.call.id, found.lost(end), found.recording, node.second_pass)
+        await node.append(CallClosed(found.call.id, end, found.recording, jobs))
+        node.publish(CallEnded.of(found.call, end, node.now()))
+        log.warning("call_interrupted", call_id=str(found.call.id), samples=end.samples)
 
 
-async def _unfinished(node: RecoveringNode) -> Sequence[UnfinishedCall]:
+@dataclass(frozen=True, slots=True)
+class UnfinishedCall:
+    """A call that was cut off, and what is left of it."""
+
+    call: Call
+    recording: RecordingFile | None
+    """Repaired; its path relative to the recordings folder. None when nothing was recorded."""
+    understood: Mapping[int, int]
+    """By channel: the sample at which its last final ends."""
+
+    def end(self, now: datetime) -> CallEnd:
+        """The call ended where its recording stops, or with its last final when there is none."""
+        samples = self.recording.samples if self.recording else max(self.understood.values(), default=0)
+        ended_at = self.call.started_at + timedelta(seconds=samples / self.call.sample_rate)
+        return CallEnd(min(ended_at, now), samples, "interrupted", interrupted=True)
+
+    def lost(self, end: CallEnd) -> tuple[ChannelRange, ...]:
+        """Each channel's audio after its last final."""
+        return tuple(
+            ChannelRange(channel.index, start, end.samples)
+            for channel in self.call.channels
+            if (start := self.understood.get(channel.index, 0)) < end.samples
+        )
+
+
+async def _unfinished(node: RecoveringNode, recordings: Path) -> Sequence[UnfinishedCall]:
     while True:
         try:
             if await asyncio.to_thread(node.journal.inherited_forwarded):
-                return await asyncio.to_thread(node.store.unfinished, node.node)
-        except StorageError as error:
+                return await asyncio.to_thread(_find_unfinished, node, recordings)
+        except DatabaseUnavailable as error:
             log.warning("recovery_waits", reason=str(error))
         await asyncio.sleep(RETRY_S)
 
 
-def _repaired(folder: Path, call: UnfinishedCall) -> RecordingFile | None:
+def _find_unfinished(node: RecoveringNode, recordings: Path) -> Sequence[UnfinishedCall]:
+    earlier = [call for call in node.store.unfinished(node.node) if call.started_at < node.began_at]
+    return [_examine(call, node.reader, recordings) for call in earlier]
+
+
+def _examine(call: Call, reader: CallReader, recordings: Path) -> UnfinishedCall:
     try:
-        return repair(folder / recording_path(call.call))
-    except RecordingNotFound:
-        return None
-
-
-def call_end(call: UnfinishedCall, recording: RecordingFile | None, now: datetime) -> CallEnd:
-    """The end of an interrupted call: where its recording stops, or its last final when there is none."""
-    samples = recording.samples if recording else max(call.last_final_ends.values(), default=0)
-    ended_at = call.call.started_at + timedelta(seconds=samples / call.call.sample_rate)
-    return CallEnd(min(ended_at, now), samples, "interrupted", interrupted=True)
-
-
-def lost_ranges(call: UnfinishedCall, end: CallEnd) -> tuple[ChannelRange, ...]:
-    """Each channel's audio after its last final."""
-    return tuple(
-        ChannelRange(channel.index, start, end.samples)
-        for channel in call.call.channels
-        if (start := call.last_final_ends.get(channel.index, 0)) < end.samples
-    )
+        recording = repair(recordings / recording_path(call)).relative_to(recordings)
+    except StorageError:
+        recording = None
+    understood: dict[int, int] = {}
+    for utterance in reader.transcript(call.id).utterances:
+        channel = utterance.final.channel
+        understood[channel] = max(understood.get(channel, 0), utterance.final.end)
+    return UnfinishedCall(call, recording, understood)

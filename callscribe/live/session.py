@@ -134,8 +134,9 @@ class CallSession:
 def due_jobs(
     call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, second_pass: bool
 ) -> tuple[JobIntent, ...]:
-    """The jobs of an ended call: recovery of what was not decoded, then the second pass; none without a recording."""
+    """The jobs of an ended call; none without a recording. A recovery makes the second pass due itself, when done."""
     if recording is None:
         return ()
-    recover = (JobIntent.of(call_id, JobKind.RECOVER, lost),) if lost else ()
-    return (*recover, JobIntent.of(call_id, JobKind.SECOND_PASS)) if second_pass else recover
+    if lost:
+        return (JobIntent.of(call_id, JobKind.RECOVER, lost),)
+    return (JobIntent.of(call_id, JobKind.SECOND_PASS),) if second_pass else ()

@@ -1,7 +1,6 @@
 """The running node: gives each call from telephony a session, and joins it to recogniser, recorder and journal."""
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -14,7 +13,6 @@ from asr.wire.client import ChannelOptions, RecognizerPool
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd
-from callscribe.domain.errors import EventsUnavailable
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.board import CounterBoard
 from callscribe.events.publisher import EventPublisher
@@ -25,12 +23,11 @@ from callscribe.live.recovery import recover_interrupted
 from callscribe.live.session import CallSession
 from storage.calls import CallStore
 from storage.database import Database
+from storage.reader import CallReader
 from storage.records import RecordingFile
 from telephony.node import SipNode
 
 log = structlog.get_logger()
-
-BOARD_INTERVAL_S = 1.0
 
 
 class Supervisor:
@@ -40,13 +37,16 @@ class Supervisor:
         self.node = settings.node.name
         self.second_pass = settings.second_pass.enabled
         self._settings = settings
+        self._began_at = self.now()
         self._trunks = {trunk.name: trunk for trunk in settings.trunks}
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
+        self._reader = CallReader(self._database)
         self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
         self._recorder = Recorder(settings.recordings_folder)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
+        self._board = CounterBoard(settings.events.url)
         self._sip = SipNode(settings.sip, settings.trunks, self)
         self._sessions: dict[UUID, CallSession] = {}
         self._channels: dict[int, tuple[CallSession, int]] = {}
@@ -59,7 +59,7 @@ class Supervisor:
         self._recorder.start()
         await self._publisher.start()
         await self._pool.start()
-        self._spawn(self._post_counters())
+        self._spawn(self._board.keep_posting(f"sip-{self.node}", self._counters))
         await self._sip.start()
         # Unfinished calls of an earlier run are this node's that no session of this run holds.
         self._spawn(recover_interrupted(self, self._settings.recordings_folder))
@@ -72,6 +72,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await self._pool.stop()
+        await self._board.close()
         await self._publisher.stop()
         await asyncio.to_thread(self._recorder.stop)
         await asyncio.to_thread(self._journal.stop)
@@ -171,8 +172,13 @@ class Supervisor:
     def store(self) -> CallStore:
         return self._store
 
-    def is_running(self, call_id: UUID) -> bool:
-        return call_id in self._sessions
+    @property
+    def reader(self) -> CallReader:
+        return self._reader
+
+    @property
+    def began_at(self) -> datetime:
+        return self._began_at
 
     def _options(self, call: Call, channel: int) -> ChannelOptions:
         trunk = self._trunks[call.trunk]
@@ -194,16 +200,6 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", error=type(error).__name__, exc_info=error)
-
-    async def _post_counters(self) -> None:
-        board = CounterBoard(self._settings.events.url)
-        try:
-            while True:
-                with contextlib.suppress(EventsUnavailable):
-                    await board.post(f"sip-{self.node}", self._counters())
-                await asyncio.sleep(BOARD_INTERVAL_S)
-        finally:
-            await board.close()
 
     def _counters(self) -> dict[str, float]:
         return {
