@@ -9,7 +9,7 @@ _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 
 
 def normalise(text: str) -> str:
-    """Lower case, digits as words, apostrophes dropped, every other mark a space: "It's 5 o'clock" is "its five oclock"."""
+    """Lower case, digits as words, apostrophes dropped, other marks as spaces: "It's 5" becomes "its five"."""
     text = text.lower().replace("'", "").replace("’", "")
     text = re.sub(r"[0-9]", lambda digit: f" {_DIGITS[int(digit.group())]} ", text)
     return " ".join(re.sub(r"[^a-z ]", " ", text).split())

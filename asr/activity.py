@@ -1,0 +1,58 @@
+"""Voice activity: how likely each 32 ms of a channel is speech. Silero VAD 6 behind an energy gate.
+
+Model: Silero Team, "Silero VAD", https://github.com/snakers4/silero-vad, MIT; the package faster-whisper carries it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.engine import Waveform
+from asr.runtime import open_model, package_folder
+
+WINDOW = 512
+"""Samples of one decision: 32 ms at ENGINE_RATE."""
+_CONTEXT = 64
+"""Samples before a window that the model hears with it."""
+_GATE_POWER = 10.0 ** (-62.0 / 10.0)
+"""Mean power below which a window is silence, the model not asked: idle lines lie below -65 dBFS, soft speech above."""
+_STATE_SHAPE = (1, 1, 128)
+
+
+class ActivityModel:
+    """The loaded model; channels share it, used by one thread at a time."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Raises EngineUnavailable when the model is missing."""
+        self._session = open_model(file or package_folder("faster_whisper") / "assets" / "silero_vad_v6.onnx")
+
+    def run(
+        self, windows: NDArray[np.float32], state: tuple[NDArray[np.float32], NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Probabilities of consecutive windows of shape (count, _CONTEXT + WINDOW), and the state after them."""
+        probabilities, hidden, cell = self._session.run(None, {"input": windows, "h": state[0], "c": state[1]})
+        return probabilities.reshape(-1), (hidden, cell)
+
+
+class Activity:
+    """The ear of one channel: windows in, probabilities out, state kept between."""
+
+    __slots__ = ("_context", "_model", "_state")
+
+    def __init__(self, model: ActivityModel) -> None:
+        self._model = model
+        self._context = np.zeros(_CONTEXT, np.float32)
+        self._state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
+
+    def push(self, audio: Waveform) -> NDArray[np.float32]:
+        """Probabilities, 0 to 1, of the whole windows that `audio` is: its length is a multiple of WINDOW."""
+        windows = audio.reshape(-1, WINDOW)
+        known = np.concatenate([self._context, audio])
+        self._context = known[-_CONTEXT:]
+        heard = np.flatnonzero(np.einsum("ij,ij->i", windows, windows) / WINDOW >= _GATE_POWER)
+        probabilities = np.zeros(len(windows), np.float32)
+        if len(heard):
+            overlapping = np.lib.stride_tricks.sliding_window_view(known, _CONTEXT + WINDOW)[::WINDOW]
+            probabilities[heard], self._state = self._model.run(overlapping[heard], self._state)
+        return probabilities

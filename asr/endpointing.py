@@ -1,0 +1,156 @@
+"""When an utterance begins, pauses and ends: a state machine over speech probabilities. Pure; time is a window count."""
+
+import math
+from dataclasses import dataclass
+
+from asr.settings import EndpointSettings
+
+WINDOW_MS = 32
+"""Length of the windows whose probabilities are pushed."""
+_SPEECH = 0.5
+"""Probability from which a window begins speech."""
+_STILL_SPEECH = 0.35
+"""Probability from which a window goes on with speech that has begun."""
+_SPECULATE_MS = 192
+"""Pause after which it is worth decoding in advance what may be the whole utterance."""
+_SHORT_PAUSE_MS = 128
+"""Pause at which an utterance of full length is cut."""
+_IMPATIENT_FROM = 2 / 3
+"""Share of the full length from which ever shorter pauses end an utterance."""
+_HARD_LIMIT = 1.25
+"""Times the full length at which an utterance is cut even where nobody pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """An utterance began at window `start`, some windows ago."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Nobody has spoken since window `end`: this may be the utterance's end."""
+
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The pause is over; the utterance goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The utterance ended at window `end` (exclusive)."""
+
+    end: int
+
+
+EndpointEvent = Began | Paused | Resumed | Ended
+
+
+class Endpointer:
+    """Push one probability for every window; events come as soon as they are certain."""
+
+    __slots__ = (
+        "_begun",
+        "_full_length",
+        "_hang",
+        "_last_speech",
+        "_late",
+        "_onset",
+        "_paused",
+        "_rising",
+        "_speculate",
+        "position",
+    )
+
+    def __init__(self, settings: EndpointSettings, position: int = 0) -> None:
+        """`position` is the index of the first window that will be pushed."""
+        self.position = position
+        self._onset = _windows(settings.onset_ms)
+        self._hang = _windows(settings.hang_ms)
+        self._speculate = min(_windows(_SPECULATE_MS), self._hang)
+        self._full_length = _windows(settings.max_utterance_s * 1000)
+        self._rising: int | None = None
+        self._begun: int | None = None
+        self._last_speech = position
+        self._paused = False
+        self._late: list[float] = []
+
+    @property
+    def quiet_since(self) -> int:
+        """The window up to which nothing more can begin: the position in silence, the first speech window otherwise."""
+        for start in (self._begun, self._rising):
+            if start is not None:
+                return start
+        return self.position
+
+    @property
+    def speaking(self) -> bool:
+        """True from an utterance's `Began` to its `Ended`."""
+        return self._begun is not None
+
+    def push(self, probability: float) -> tuple[EndpointEvent, ...]:
+        """What is certain after one more window."""
+        window = self.position
+        self.position += 1
+        if self._begun is None:
+            return self._listen(window, probability)
+        return self._follow(self._begun, window, probability)
+
+    def finish(self) -> tuple[EndpointEvent, ...]:
+        """No window follows: an utterance that goes on ends."""
+        return () if self._begun is None else self._end()
+
+    def _listen(self, window: int, probability: float) -> tuple[EndpointEvent, ...]:
+        if self._rising is None:
+            self._rising = window if probability >= _SPEECH else None
+        elif probability < _STILL_SPEECH:
+            self._rising = None
+        if self._rising is None or window + 1 - self._rising < self._onset:
+            return ()
+        return (self._begin(self._rising),)
+
+    def _follow(self, begun: int, window: int, probability: float) -> tuple[EndpointEvent, ...]:
+        length = window + 1 - begun
+        if length > self._full_length:
+            self._late.append(probability)
+        if probability >= _STILL_SPEECH:
+            self._last_speech = window
+            if length >= self._full_length * _HARD_LIMIT:
+                return self._cut()
+            resumed, self._paused = self._paused, False
+            return (Resumed(),) if resumed else ()
+        silence = window - self._last_speech
+        if silence >= self._patience(length):
+            return self._end()
+        if silence >= self._speculate and not self._paused:
+            self._paused = True
+            return (Paused(self._last_speech + 1),)
+        return ()
+
+    def _patience(self, length: int) -> float:
+        """Silence in windows that ends an utterance of `length` windows."""
+        shortest = min(_windows(_SHORT_PAUSE_MS), self._hang)
+        spent = (length / self._full_length - _IMPATIENT_FROM) / (1 - _IMPATIENT_FROM)
+        return self._hang - (self._hang - shortest) * min(max(spent, 0.0), 1.0)
+
+    def _begin(self, start: int) -> Began:
+        self._begun, self._rising, self._paused, self._late = start, None, False, []
+        self._last_speech = self.position - 1
+        return Began(start)
+
+    def _end(self) -> tuple[EndpointEvent, ...]:
+        self._begun = None
+        return (Ended(self._last_speech + 1),)
+
+    def _cut(self) -> tuple[EndpointEvent, ...]:
+        """Cut where it sounds least like speech of what lies beyond the full length; what follows is a new utterance."""
+        place = self.position - len(self._late) + self._late.index(min(self._late))
+        return (Ended(place), self._begin(place))
+
+
+def _windows(milliseconds: int) -> int:
+    return max(1, math.ceil(milliseconds / WINDOW_MS))

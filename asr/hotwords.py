@@ -1,0 +1,43 @@
+"""Hotwords as a trie of tokens, so that a decoder can be drawn towards them (shallow fusion by a logit bonus). Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+ROOT = 0
+
+
+class HotwordTrie:
+    """The spellings of all hotwords as token paths. Nodes are numbers; the root is always open."""
+
+    __slots__ = ("_children",)
+
+    def __init__(self, hotwords: Iterable[str], encode: Callable[[str], tuple[int, ...]]) -> None:
+        """Each hotword is taken as written, in lower case, and with a capital."""
+        self._children: list[dict[int, int]] = [{}]
+        for hotword in hotwords:
+            word = " ".join(hotword.split())
+            for spelling in {word, word.lower(), word[:1].upper() + word[1:]} - {""}:
+                self._add(encode(spelling))
+
+    def __bool__(self) -> bool:
+        return bool(self._children[ROOT])
+
+    def after(self, node: int, token: int) -> int:
+        """The node reached from `node` by `token`: further along its path, at a new path's beginning, or the root."""
+        further = self._children[node].get(token)
+        return further if further is not None else self._children[ROOT].get(token, ROOT)
+
+    def nexts(self, node: int) -> Mapping[int, int]:
+        """The tokens that go on from `node`."""
+        return self._children[node]
+
+    def preferred(self, node: int) -> tuple[int, ...]:
+        """The tokens to prefer at `node`: those that go on from it and those that begin any hotword."""
+        return tuple(self._children[node].keys() | self._children[ROOT].keys())
+
+    def _add(self, tokens: tuple[int, ...]) -> None:
+        node = ROOT
+        for token in tokens:
+            if token not in self._children[node]:
+                self._children[node][token] = len(self._children)
+                self._children.append({})
+            node = self._children[node][token]
