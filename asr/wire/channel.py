@@ -1,0 +1,105 @@
+"""One channel of a pool: its audio, its progress, and what its recogniser must be told next. Pure: no I/O, no clock."""
+
+from dataclasses import replace
+
+from asr.wire.messages import MAX_PCM_BYTES, Audio, ChannelOptions, ClientMessage, Close, Open, SetHotwords
+from asr.wire.progress import Progress
+from asr.wire.replay import ReplayBuffer
+from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk
+
+
+class PoolChannel:
+    """Messages are made when the connection can take one, so a slow recogniser fills no queue.
+
+    What waits to be sent is the replay buffer itself, which has a bound.
+    """
+
+    def __init__(self, key: int, options: ChannelOptions, replay_s: int) -> None:
+        self.key = key
+        self.progress = Progress(options.rate)
+        self.closing = False
+        self.lost_samples = 0
+        """Samples that no recogniser heard."""
+        self._options = options
+        self._audio = ReplayBuffer(replay_s * options.rate)
+        self._released = 0
+        self._number: int | None = None
+        self._cursor: int | None = None
+        self._hotwords_told: tuple[str, ...] = ()
+        self._close_told = False
+
+    @property
+    def number(self) -> int | None:
+        """What the channel is called on its connection; None without one."""
+        return self._number
+
+    @property
+    def opened(self) -> bool:
+        """The recogniser was told of the channel."""
+        return self._cursor is not None
+
+    @property
+    def finished(self) -> bool:
+        """No recogniser is needed for what is left: the end of audio was told, and everything was decoded."""
+        return self.closing and not self.opened and self._audio.end <= self.progress.resume
+
+    def append(self, chunk: AudioChunk) -> None:
+        if not self.closing:
+            self._audio.append(chunk)
+
+    def set_hotwords(self, hotwords: tuple[str, ...]) -> None:
+        self._options = replace(self._options, hotwords=hotwords)
+
+    def release(self, offset: int) -> None:
+        """The audio before `offset` is never needed again."""
+        self._released = max(self._released, offset)
+        self._audio.release(offset)
+
+    def attach(self, number: int) -> None:
+        """A connection takes the channel, under this number: begin again where the transcript ends."""
+        self._number = number
+        self._cursor = None
+        self._close_told = False
+        self.progress.settle(self._released)
+        self.progress.restart()
+
+    def detach(self) -> None:
+        self._number = self._cursor = None
+
+    def next_message(self) -> ClientMessage | None:
+        """What to send now; None when the recogniser knows all there is."""
+        if self._number is None:
+            return None
+        if self._cursor is None:
+            return self._opening(self._number)
+        if self._hotwords_told != self._options.hotwords:
+            self._hotwords_told = self._options.hotwords
+            return SetHotwords(self._number, self._hotwords_told)
+        return self._audio_after(self._number, self._cursor) or self._closing(self._number)
+
+    def _opening(self, number: int) -> Open | None:
+        self._note_loss(self.progress.resume)
+        self.progress.settle(self._audio.dropped_end)
+        first = self._audio.read(self.progress.resume, 1)
+        if first is None:
+            return None
+        self._cursor = first.offset
+        self._hotwords_told = self._options.hotwords
+        return Open(number, first.offset, self._options)
+
+    def _audio_after(self, number: int, cursor: int) -> Audio | None:
+        self._note_loss(cursor)
+        stretch = self._audio.read(cursor, MAX_PCM_BYTES // SAMPLE_BYTES)
+        if stretch is None:
+            return None
+        self._cursor = stretch.end
+        return Audio(number, stretch.offset, stretch.pcm)
+
+    def _closing(self, number: int) -> Close | None:
+        if not self.closing or self._close_told:
+            return None
+        self._close_told = True
+        return Close(number)
+
+    def _note_loss(self, needed: int) -> None:
+        self.lost_samples += self.progress.lose(needed, self._audio.dropped_end)

@@ -1,0 +1,261 @@
+"""The recognisers as one: channels go in, transcripts come out, and a recogniser that dies costs nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from math import inf
+from typing import Protocol
+
+import structlog
+
+from asr.wire.channel import PoolChannel
+from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
+from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport
+from callscribe.domain.audio import AudioChunk
+from callscribe.domain.transcript import Final, Partial
+
+__all__ = ["ChannelOptions", "PoolTimings", "RecognizerPool", "TranscriptListener"]
+
+log = structlog.get_logger()
+
+
+class TranscriptListener(Protocol):
+    """Who wants the transcripts. Called on the event loop; must not block or raise."""
+
+    def partial(self, key: int, partial: Partial) -> None:
+        """An utterance that goes on; replaces the partial before."""
+
+    def final(self, key: int, final: Final) -> None:
+        """A whole utterance; each comes once, in order."""
+
+    def acknowledged(self, key: int, offset: int) -> None:
+        """Every final that ends before `offset` was delivered; the rest before it is silence."""
+
+    def closed(self, key: int, offset: int) -> None:
+        """The answer to `close`: all finals were delivered, all speech before `offset` is in them."""
+
+
+class RecognizerPool:
+    """Spreads channels over recognisers and keeps each channel's audio until it is acknowledged and released.
+
+    Used on one event loop. `replay_s` is how much audio of a channel is kept at most: when no recogniser can be reached
+    for longer, the oldest is lost, counted, and `closed` tells the offset of the first lost sample.
+    """
+
+    def __init__(
+        self,
+        urls: tuple[str, ...],
+        listener: TranscriptListener,
+        replay_s: int = 60,
+        timings: PoolTimings | None = None,
+    ) -> None:
+        self._listener = listener
+        self._replay_s = replay_s
+        self._timings = timings or PoolTimings()
+        self._links = tuple(RecognizerLink(url, self, self._timings) for url in urls)
+        self._runs: tuple[asyncio.Task[None], ...] = ()
+        self._channels: dict[int, PoolChannel] = {}
+        self._placed: dict[int, RecognizerLink] = {}
+        """The link of each channel, by the channel's key; a channel without one waits for one."""
+        self._refusals: dict[tuple[int, str], float] = {}
+        """Loop time until which a recogniser is not asked again to take a channel, by key and address."""
+        self._patience: dict[int, asyncio.TimerHandle] = {}
+        self._next_placing: asyncio.TimerHandle | None = None
+        self._next_spreading: asyncio.TimerHandle | None = None
+        self._counts: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        """Begin to connect. Does not wait: channels may be opened at once, their audio is kept until one is ready."""
+        self._runs = tuple(asyncio.create_task(link.run()) for link in self._links)
+
+    async def stop(self) -> None:
+        """Disconnect. Channels whose end was told get their `closed` now; other channels get nothing more."""
+        runs, self._runs = self._runs, ()
+        for run in runs:
+            run.cancel()
+        for run in runs:
+            with suppress(asyncio.CancelledError):
+                await run
+        for channel in tuple(self._channels.values()):
+            if channel.closing:
+                self._finish(channel)
+        self._channels.clear()
+        for timer in (self._next_placing, self._next_spreading):
+            if timer is not None:
+                timer.cancel()
+
+    def open(self, key: int, options: ChannelOptions) -> None:
+        """A channel begins. Raises ValueError when the key is in use."""
+        if key in self._channels:
+            raise ValueError(f"channel {key} is open already")
+        self._channels[key] = channel = PoolChannel(key, options, self._replay_s)
+        self._place(channel)
+
+    def send(self, key: int, chunk: AudioChunk) -> None:
+        """Audio of a channel, in order; never blocks. Audio of a channel that is closed or unknown is dropped."""
+        channel = self._channels.get(key)
+        if channel is not None:
+            channel.append(chunk)
+            self._wake(channel)
+
+    def set_hotwords(self, key: int, hotwords: tuple[str, ...]) -> None:
+        """From now on these words are preferred on the channel."""
+        channel = self._channels.get(key)
+        if channel is not None:
+            channel.set_hotwords(hotwords)
+            self._wake(channel)
+
+    def release(self, key: int, offset: int) -> None:
+        """What lies before `offset` is safe with the caller: forget its audio."""
+        channel = self._channels.get(key)
+        if channel is not None:
+            channel.release(offset)
+
+    def close(self, key: int) -> None:
+        """The channel's audio ends here: its last finals follow, then `closed`."""
+        channel = self._channels.get(key)
+        if channel is not None and not channel.closing:
+            channel.closing = True
+            self._await_end(channel)
+            self._wake(channel)
+
+    def counters(self) -> Mapping[str, int]:
+        """What was counted since the pool was made."""
+        return dict(self._counts)
+
+    def ready(self) -> bool:
+        """True while at least one recogniser answers."""
+        return any(link.ready for link in self._links)
+
+    def link_ready(self, link: RecognizerLink) -> None:
+        """A recogniser can take channels."""
+        self._counts["recognizer_connections"] += 1
+        self._place_waiting()
+        if self._next_spreading is None:
+            loop = asyncio.get_running_loop()
+            self._next_spreading = loop.call_later(self._timings.proven_s, self._spread)
+
+    def link_lost(self, link: RecognizerLink, channels: tuple[PoolChannel, ...]) -> None:
+        """A connection ended with these channels on it."""
+        self._counts["recognizer_losses"] += 1
+        for channel in channels:
+            self._unplace(channel)
+
+    def link_violated(self, link: RecognizerLink) -> None:
+        """A recogniser said what the protocol does not allow."""
+        self._counts["recognizer_violations"] += 1
+
+    def link_heard(self, link: RecognizerLink, channel: PoolChannel, report: ChannelReport) -> None:
+        """A recogniser spoke about a channel."""
+        match report:
+            case PartialReport():
+                partial = channel.progress.partial(report.partial)
+                if partial is not None:
+                    self._listener.partial(channel.key, partial)
+            case FinalReport():
+                self._deliver(channel, report.final)
+            case Acknowledged():
+                offset = channel.progress.acknowledge(report.offset)
+                if offset is not None:
+                    self._listener.acknowledged(channel.key, offset)
+            case Closed() if channel.closing:
+                channel.progress.settle(report.offset)
+                link.detach(channel, tell=False)
+                self._finish(channel)
+                return
+            case Closed():
+                self._refuse(link, channel, self._timings.refused_s)
+            case Failure():
+                log.warning("recognizer_refused_channel", url=link.url, key=channel.key, code=report.code)
+                self._refuse(link, channel, inf if report.code == "unsupported-language" else self._timings.refused_s)
+        if channel.closing:
+            self._await_end(channel)
+
+    def _deliver(self, channel: PoolChannel, final: Final) -> None:
+        fresh = channel.progress.final(final)
+        if fresh is None:
+            self._counts["finals_repeated"] += 1
+        else:
+            self._listener.final(channel.key, fresh)
+
+    def _refuse(self, link: RecognizerLink, channel: PoolChannel, seconds: float) -> None:
+        self._counts["channels_refused"] += 1
+        now = asyncio.get_running_loop().time()
+        self._refusals[channel.key, link.url] = now + seconds
+        link.detach(channel, tell=False)
+        self._unplace(channel)
+
+    def _unplace(self, channel: PoolChannel) -> None:
+        """The channel has lost its recogniser: go on with another."""
+        self._placed.pop(channel.key, None)
+        self._counts["channels_moved"] += 1
+        self._place(channel)
+        if channel.closing:
+            self._await_end(channel)
+
+    def _spread(self) -> None:
+        """Move channels from recognisers that have more than their share to those that have less."""
+        self._next_spreading = None
+        ready = [link for link in self._links if link.ready]
+        share = -(-len(self._placed) // max(1, len(ready)))
+        for key, link in tuple(self._placed.items()):
+            channel = self._channels[key]
+            if link.channels > share and not channel.closing:
+                link.detach(channel, tell=True)
+                self._unplace(channel)
+
+    def _place_waiting(self) -> None:
+        self._next_placing = None
+        for channel in tuple(self._channels.values()):
+            if channel.key not in self._placed:
+                self._place(channel)
+
+    def _place(self, channel: PoolChannel) -> None:
+        """Give the channel to the least strained recogniser, or leave it waiting for one."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        ready = [link for link in self._links if link.ready and self._runs]
+        willing = [link for link in ready if self._refusals.get((channel.key, link.url), 0.0) <= now]
+        if willing:
+            link = min(willing, key=lambda one: one.strain)
+            self._placed[channel.key] = link
+            link.attach(channel)
+            if channel.closing:
+                self._await_end(channel)
+        elif ready and self._next_placing is None:
+            self._next_placing = loop.call_later(self._timings.refused_s, self._place_waiting)
+
+    def _wake(self, channel: PoolChannel) -> None:
+        link = self._placed.get(channel.key)
+        if link is not None:
+            link.wake(channel)
+
+    def _await_end(self, channel: PoolChannel) -> None:
+        """Finish the channel if nothing more is heard of it within the time allowed; at once if nothing is left."""
+        self._stop_waiting(channel)
+        allowed = self._timings.flush_s if channel.key in self._placed else self._timings.unreachable_s
+        seconds = 0.0 if channel.finished else allowed
+        self._patience[channel.key] = asyncio.get_running_loop().call_later(seconds, self._give_up, channel)
+
+    def _stop_waiting(self, channel: PoolChannel) -> None:
+        timer = self._patience.pop(channel.key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _give_up(self, channel: PoolChannel) -> None:
+        if not channel.finished:
+            self._counts["channels_given_up"] += 1
+            log.warning("channel_given_up", key=channel.key, reached=channel.progress.reached)
+        self._finish(channel)
+
+    def _finish(self, channel: PoolChannel) -> None:
+        self._stop_waiting(channel)
+        link = self._placed.pop(channel.key, None)
+        if link is not None:
+            link.detach(channel, tell=True)
+        del self._channels[channel.key]
+        for known in [pair for pair in self._refusals if pair[0] == channel.key]:
+            del self._refusals[known]
+        self._counts["samples_lost"] += channel.lost_samples
+        self._listener.closed(channel.key, channel.progress.reached)

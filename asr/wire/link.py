@@ -1,0 +1,212 @@
+"""The connection to one recogniser: made, watched, and made again with a growing delay when it is lost."""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Protocol
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from asr.wire.channel import PoolChannel
+from asr.wire.messages import (
+    MAX_MESSAGE_BYTES,
+    Acknowledged,
+    Close,
+    Closed,
+    Failure,
+    FinalReport,
+    Load,
+    PartialReport,
+    Ready,
+    encode_client,
+    parse_server,
+)
+from callscribe.domain.errors import WireViolation
+
+log = structlog.get_logger()
+
+ChannelReport = PartialReport | FinalReport | Acknowledged | Closed | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTimings:
+    """How long a pool waits for what, in seconds."""
+
+    connect_s: float = 5.0
+    ready_s: float = 60.0
+    """For the first message: a recogniser that has just begun loads its model."""
+    stall_s: float = 10.0
+    """Without any message, or with one that cannot be sent: the recogniser hangs, as it reports its load each second."""
+    first_retry_s: float = 0.2
+    last_retry_s: float = 2.0
+    proven_s: float = 5.0
+    """That a new connection must hold before channels are moved to it from recognisers that have more."""
+    refused_s: float = 5.0
+    """Before a channel that a recogniser refused is offered to it again."""
+    unreachable_s: float = 10.0
+    """That a channel at its end waits without a recogniser."""
+    flush_s: float = 60.0
+    """That a channel at its end waits for a recogniser that says nothing about it."""
+
+
+class LinkOwner(Protocol):
+    """Who has the links. Called on the event loop."""
+
+    def link_ready(self, link: "RecognizerLink") -> None: ...
+    def link_lost(self, link: "RecognizerLink", channels: tuple[PoolChannel, ...]) -> None: ...
+    def link_heard(self, link: "RecognizerLink", channel: PoolChannel, report: ChannelReport) -> None: ...
+    def link_violated(self, link: "RecognizerLink") -> None: ...
+
+
+class RecognizerLink:
+    """One recogniser's address. While `ready`, channels can be attached."""
+
+    def __init__(self, url: str, owner: LinkOwner, timings: PoolTimings) -> None:
+        self.url = url
+        self.ready = False
+        self._owner = owner
+        self._timings = timings
+        self._numbers = count(1)
+        self._channels: dict[int, PoolChannel] = {}
+        self._to_send: dict[int, None] = {}
+        """Numbers of the channels that have something to send, each once, the longest waiting first; of those that were
+        detached, the recogniser is yet to be told."""
+        self._wake = asyncio.Event()
+        self._load = Load(channels=0, queued=0, real_time_factor=0.0)
+        self._changed = 0
+
+    @property
+    def strain(self) -> tuple[bool, int, int]:
+        """Sorts recognisers: that which should take the next channel comes first."""
+        return self._load.real_time_factor >= 0.95, self._load.channels + self._changed, self._load.queued
+
+    @property
+    def channels(self) -> int:
+        """How many channels are attached."""
+        return len(self._channels)
+
+    def attach(self, channel: PoolChannel) -> None:
+        number = next(self._numbers)
+        self._channels[number] = channel
+        self._changed += 1
+        channel.attach(number)
+        self.wake(channel)
+
+    def detach(self, channel: PoolChannel, *, tell: bool) -> None:
+        """Let the channel go; `tell` unless the recogniser did so itself."""
+        number = channel.number
+        if number is None or self._channels.pop(number, None) is None:
+            return
+        self._changed -= 1
+        self._to_send.pop(number, None)
+        if tell and channel.opened:
+            self._to_send[number] = None
+            self._wake.set()
+        channel.detach()
+
+    def wake(self, channel: PoolChannel) -> None:
+        """The channel has something new to send."""
+        if channel.number is not None:
+            self._to_send[channel.number] = None
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Connect, and connect again whenever the connection ends, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._connect_once()
+            except (OSError, WebSocketException, WireViolation, TimeoutError) as error:
+                if isinstance(error, WireViolation):
+                    self._owner.link_violated(self)
+                failures = 0 if self.ready else failures + 1
+                if failures <= 1:
+                    log.warning("recognizer_lost", url=self.url, reason=repr(error))
+            finally:
+                self._let_go()
+            delay = min(self._timings.first_retry_s * 2**failures, self._timings.last_retry_s)
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+
+    async def _connect_once(self) -> None:
+        """Returns never; ends with the exception that ended the connection."""
+        async with connect(
+            self.url,
+            compression=None,
+            proxy=None,
+            max_size=MAX_MESSAGE_BYTES,
+            open_timeout=self._timings.connect_s,
+            # The load reports show that the recogniser lives; a ping would not pass one that stopped reading.
+            ping_interval=None,
+            close_timeout=1,
+        ) as socket:
+            async with asyncio.timeout(self._timings.ready_s):
+                first = parse_server(await socket.recv())
+            if not isinstance(first, Ready):
+                raise WireViolation("a recogniser begins with ready")
+            self._load = Load(channels=0, queued=0, real_time_factor=0.0)
+            self._changed = 0
+            self.ready = True
+            log.info("recognizer_connected", url=self.url, engine=first.engine)
+            sender = asyncio.create_task(self._send(socket))
+            try:
+                self._owner.link_ready(self)
+                await self._listen(socket)
+            finally:
+                sender.cancel()
+                with suppress(asyncio.CancelledError):
+                    await sender
+
+    def _let_go(self) -> None:
+        self.ready = False
+        self._to_send.clear()
+        channels, self._channels = tuple(self._channels.values()), {}
+        for channel in channels:
+            channel.detach()
+        if channels:
+            self._owner.link_lost(self, channels)
+
+    async def _send(self, socket: ClientConnection) -> None:
+        """One message of each waiting channel in turn, as fast as the recogniser reads."""
+        try:
+            while True:
+                while self._to_send:
+                    number = next(iter(self._to_send))
+                    del self._to_send[number]
+                    await self._send_one(socket, number)
+                self._wake.clear()
+                await self._wake.wait()
+        except ConnectionClosed:
+            return
+        except TimeoutError:
+            socket.transport.abort()
+
+    async def _send_one(self, socket: ClientConnection, number: int) -> None:
+        channel = self._channels.get(number)
+        message = channel.next_message() if channel is not None else Close(number)
+        if message is None:
+            return
+        if channel is not None:
+            self._to_send[number] = None
+        async with asyncio.timeout(self._timings.stall_s):
+            await socket.send(encode_client(message))
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        while True:
+            async with asyncio.timeout(self._timings.stall_s):
+                received = await socket.recv()
+            message = parse_server(received)
+            match message:
+                case Ready():
+                    raise WireViolation("ready is said once")
+                case Load():
+                    self._load, self._changed = message, 0
+                case Failure(code, _, None):
+                    log.warning("recognizer_refused_connection", url=self.url, code=code)
+                case _:
+                    channel = self._channels.get(message.number) if message.number is not None else None
+                    if channel is not None:
+                        self._owner.link_heard(self, channel, message)
