@@ -1,0 +1,50 @@
+"""Servers that tests of several rooms share: one embedded Postgres and one embedded Valkey a run."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from callscribe.events.embedded import EmbeddedValkey
+from storage import schema
+from storage.embedded import EmbeddedPostgres
+
+_numbers = itertools.count(1)
+
+
+def _execute(url: str, statement: str) -> None:
+    address = make_url(url).set(drivername="postgresql+psycopg", database="postgres")
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an embedded Postgres' database that holds the empty schema."""
+    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("postgres")) / "data")
+    url = server.start()
+    schema.upgrade(url)
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def database_url(migrated_template: str) -> Iterator[str]:
+    """URL of a database of the test's own, with the schema and nothing in it."""
+    template = make_url(migrated_template)
+    name = f"test_{next(_numbers)}"
+    _execute(migrated_template, f"CREATE DATABASE {name} TEMPLATE {template.database}")
+    yield template.set(database=name).render_as_string(hide_password=False)
+    _execute(migrated_template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an embedded Valkey, shared by the run: tests keep apart by their call ids."""
+    server = EmbeddedValkey(Path(tmp_path_factory.mktemp("valkey")))
+    yield server.start()
+    server.stop()

@@ -1,0 +1,98 @@
+"""The journal keeps what a call tells, in order, whatever Postgres does."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callscribe.domain.call import CallEnd, CallState
+from callscribe.live.journal import CallClosed, CallSaved, FinalSaved, Journal
+from storage.calls import CallStore
+from storage.database import Database
+from storage.reader import CallReader
+from storage.records import JobIntent, JobKind
+from tests.live.calls import make_call, make_final
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.02)
+
+
+def test_entries_reach_postgres_in_order_and_are_trimmed(database_url: str, tmp_path: Path) -> None:
+    database = Database(database_url)
+    journal = Journal(tmp_path / "journal.sqlite", CallStore(database))
+    journal.start()
+    call = make_call()
+    journal.append(CallSaved(call, "node-1"))
+    for number in range(300):
+        journal.append(FinalSaved(call.id, make_final(number * 16000, f"utterance {number}")))
+    end = CallEnd(datetime.now(UTC), 300 * 16000, "bye")
+    jobs = (JobIntent.of(call.id, JobKind.SECOND_PASS),)
+    journal.append(CallClosed(call.id, end, None, jobs)).result(timeout=10)
+    wait_until(lambda: journal.counters()["journal_pending"] == 0)
+    journal.stop()
+
+    transcript = CallReader(database).transcript(call.id)
+    assert [utterance.text for utterance in transcript.utterances] == [f"utterance {n}" for n in range(300)]
+    assert transcript.state is CallState.ENDED
+    assert [job.kind for job in CallReader(database).jobs(call.id)] == [JobKind.SECOND_PASS]
+    database.close()
+
+
+def test_what_was_said_while_postgres_was_away_is_there_when_it_is_back(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    away = Database(NOWHERE)
+    journal = Journal(path, CallStore(away))
+    journal.start()
+    call = make_call()
+    journal.append(CallSaved(call, "node-1"))
+    journal.append(FinalSaved(call.id, make_final(0, "nothing is lost"))).result(timeout=10)
+    assert journal.counters()["journal_pending"] == 2
+    journal.stop()
+    away.close()
+
+    database = Database(database_url)
+    reopened = Journal(path, CallStore(database))
+    reopened.start()
+    assert reopened.inherited == 2
+    wait_until(reopened.inherited_forwarded)
+    reopened.stop()
+    assert [utterance.text for utterance in CallReader(database).transcript(call.id).utterances] == ["nothing is lost"]
+    database.close()
+
+
+def test_an_entry_that_the_database_refuses_is_kept_aside_and_holds_up_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    database = Database(database_url)
+    journal = Journal(tmp_path / "journal.sqlite", CallStore(database))
+    journal.start()
+    unknown, call = make_call(), make_call()
+    journal.append(FinalSaved(unknown.id, make_final(0, "of a call that was never told")))
+    journal.append(CallSaved(call, "node-1"))
+    wait_until(lambda: journal.counters()["journal_pending"] == 0)
+    journal.stop()
+    counters = journal.counters()
+    assert (counters["journal_rejected"], counters["journal_forwarded"]) == (1, 1)
+    assert CallReader(database).call(call.id).call == call
+    database.close()
+
+
+def test_an_entry_applied_twice_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    database = Database(database_url)
+    journal = Journal(tmp_path / "journal.sqlite", CallStore(database))
+    journal.start()
+    call = make_call()
+    for _ in range(2):
+        journal.append(CallSaved(call, "node-1"))
+        journal.append(FinalSaved(call.id, make_final(0, "once")))
+        journal.append(CallClosed(call.id, CallEnd(datetime.now(UTC), 8000, "bye"), None, ()))
+    wait_until(lambda: journal.counters()["journal_pending"] == 0)
+    journal.stop()
+    assert [utterance.text for utterance in CallReader(database).transcript(call.id).utterances] == ["once"]
+    database.close()

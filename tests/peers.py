@@ -1,0 +1,30 @@
+"""Programs that a test needs and pip does not bring: without them a test is skipped, and fails where CI=true."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+_PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip",
+    "kamailio": "kamailio",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+    "/usr/share/asterisk/sounds/en_US_f_Allison": "asterisk-core-sounds-en-wav",
+    "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz": "asterisk-core-sounds-en",
+}
+
+
+def require(program: str) -> str:
+    """The path of a program or file of a Debian package; ends the test when it is not there."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None and Path(program).exists():
+        path = program
+    if path is not None:
+        return path
+    sentence = f"{program} is not installed: apt install {_PACKAGES[program]}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence)
+    pytest.skip(sentence)
