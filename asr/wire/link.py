@@ -40,7 +40,7 @@ class PoolTimings:
     ready_s: float = 60.0
     """For the first message: a recogniser that has just begun loads its model."""
     stall_s: float = 10.0
-    """Without any message, or with one that cannot be sent: the recogniser hangs, as it reports its load each second."""
+    """Without any message, or with one that cannot be sent: the recogniser hangs, as loads come each second."""
     first_retry_s: float = 0.2
     last_retry_s: float = 2.0
     proven_s: float = 5.0
