@@ -26,6 +26,11 @@ class Account:
     switched: bool
     """True when this process runs as root and gives the account's rights to its children."""
 
+    def own(self, path: Path) -> None:
+        """Give the account what root has just made."""
+        if self.switched:
+            os.chown(path, self.uid, self.gid)
+
 
 def server_account(folder: Path) -> Account:
     """This user; for root, the owner of `folder` where it has one that is not root, else a stand-in.
