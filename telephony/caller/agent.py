@@ -24,7 +24,9 @@ _POLL_MS = 20
 _TAIL_FRAMES = 15
 """Ticks after the last sample: the callee's jitter buffer empties."""
 _PROGRESS_S = 1.0
-_GOODBYE_S = 1.0
+_GOODBYE_S = 2.0
+"""A callee that does not answer BYE is left alone after this."""
+_SETTLE_S = 0.25
 _URI = re.compile(r"sips?:(?:[^@;]*@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?", re.IGNORECASE)
 
 
@@ -40,8 +42,8 @@ class CallAgent:
     def run(self, cancelled: Callable[[], bool]) -> CallResult:
         """Call, play, hang up.
 
-        Raises CallRefused when the call is not answered, UnreadableAudio for a file, TelephonyError when the call cannot
-        be sent at all.
+        Raises CallRefused when the call is not answered, UnreadableAudio for a file, and TelephonyError when the call
+        cannot be sent at all.
         """
         pcm = [read_wav(Path(name), RATE) for name in self._plan.play] or [b""]
         near = _local_address(self._plan.uri)
@@ -63,7 +65,7 @@ class CallAgent:
 
     def _follow(self, call: "_Call", cancelled: Callable[[], bool]) -> CallResult:
         due = time.monotonic()
-        while not call.ended:
+        while not call.ended and not call.lingers:
             self._endpoint.libHandleEvents(_POLL_MS)
             call.tend()
             if time.monotonic() >= due:
@@ -84,7 +86,7 @@ class CallAgent:
 
     def _settle(self) -> None:
         """Give the last message, BYE or the answer to one, time to leave."""
-        limit = time.monotonic() + _GOODBYE_S / 4
+        limit = time.monotonic() + _SETTLE_S
         while time.monotonic() < limit:
             self._endpoint.libHandleEvents(_POLL_MS)
 
@@ -101,7 +103,7 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._sources = sources
         self._playhead = playhead
         self._packets = [0] * plan.lines
-        self._left = False
+        self._left_at = 0.0
         self._ended_at = 0.0
         self._sip_call_id = ""
         self._status, self._reason = 0, ""
@@ -116,6 +118,11 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             return 0.0
         return (self._ended_at or time.monotonic()) - self.answered_at
 
+    @property
+    def lingers(self) -> bool:
+        """True when the callee did not answer the BYE."""
+        return bool(self._left_at) and time.monotonic() - self._left_at > _GOODBYE_S
+
     def tend(self) -> None:
         """Read the packet counters of all m-lines that have a stream."""
         if self.answered_at is None or self.ended:
@@ -129,9 +136,9 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
 
     def leave(self) -> None:
         """Hang up, or cancel what is not answered yet."""
-        if self._left:
+        if self._left_at:
             return
-        self._left = True
+        self._left_at = time.monotonic()
         try:
             self.hangup(pj.CallOpParam(True))
         except pj.Error:
@@ -144,7 +151,7 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             sip_call_id=self._sip_call_id,
             seconds=round(self.seconds, 3),
             packets=tuple(self._packets),
-            ended_by="caller" if self._left else "callee",
+            ended_by="caller" if self._left_at else "callee",
             status=self._status,
         )
 
@@ -153,7 +160,7 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:  # noqa: N802
         if self._plan.siprec:
             names = tuple(str(number + 1) for number in range(self._plan.lines))
-            prm.sdp.wholeSdp = with_labels(prm.sdp.wholeSdp, names)
+            prm.sdp.wholeSdp = with_labels(_terse(prm.sdp.wholeSdp), names)
 
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
         info = self.getInfo()
@@ -241,6 +248,12 @@ def _attach_metadata(invite: pj.CallOpParam, plan: CallPlan) -> None:
     invite.txOption.multipartContentType.type = "multipart"
     invite.txOption.multipartContentType.subType = "mixed"
     invite.txOption.multipartParts.append(part)
+
+
+def _terse(sdp: str) -> str:
+    """`sdp` without what no recording server needs, so that more metadata fits into a message."""
+    needless = ("b=", "a=ssrc:", "a=X-nat:", "a=rtcp:")
+    return "".join(f"{line}\r\n" for line in sdp.splitlines() if not line.startswith(needless))
 
 
 def _explain(problem: str) -> str:

@@ -54,15 +54,15 @@ def _decode(data: bytes, coding: int, bits: int) -> NDArray[np.float32] | None:
     data = data[: len(data) // max(1, bits // 8) * max(1, bits // 8)]
     match coding, bits:
         case (1, 8):
-            return (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
+            return (np.frombuffer(data, np.uint8).astype(np.float32) - np.float32(128)) / np.float32(128)
         case (1, 16 | 32):
-            return np.frombuffer(data, f"<i{bits // 8}").astype(np.float32) * np.float32(2.0 ** (1 - bits))
+            return np.frombuffer(data, np.dtype(f"<i{bits // 8}")).astype(np.float32) * np.float32(2.0 ** (1 - bits))
         case (1, 24):
             octets = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.int32)
             value = (octets[:, 0] << 8) | (octets[:, 1] << 16) | (octets[:, 2] << 24)
             return value.astype(np.float32) * np.float32(2.0**-31)
         case (3, 32 | 64):
-            return np.frombuffer(data, f"<f{bits // 8}").astype(np.float32)
+            return np.frombuffer(data, np.dtype(f"<f{bits // 8}")).astype(np.float32)
         case (6, 8):
             return _from_alaw(np.frombuffer(data, np.uint8))
         case (7, 8):

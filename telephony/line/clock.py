@@ -4,6 +4,8 @@ from collections import deque
 
 _WINDOW = 5
 """Ticks that must agree before the count is corrected: a late tick that is followed by a burst corrects itself."""
+_SETTLING = 20
+"""Ticks after the first in which the origin is still being found."""
 _TOLERANCE = 0.6
 """Ticks of lasting difference that are left alone."""
 
@@ -39,7 +41,7 @@ class LineClock:
             return
         self.position += 1
         lag = (now - self._origin) / self._tick_s - self.position
-        if -_TOLERANCE < lag < 0:
+        if self.position < _SETTLING and -_TOLERANCE < lag < 0:
             # A tick may be late and is never early: this one shows that the first one was late.
             self._origin += lag * self._tick_s
             lag = 0.0

@@ -1,0 +1,60 @@
+"""The line's clock against the wall clock."""
+
+from telephony.line.clock import LineClock
+
+TICK = 0.1
+
+
+def run(clock: LineClock, times: list[float]) -> list[int]:
+    positions = []
+    for now in times:
+        clock.beat(now)
+        positions.append(clock.position)
+    return positions
+
+
+def test_steady_ticks_are_counted_one_by_one() -> None:
+    clock = LineClock(TICK)
+    assert run(clock, [5.0 + TICK * n for n in range(50)]) == list(range(50))
+    assert (clock.filled, clock.dropped) == (0, 0)
+
+
+def test_late_ticks_that_a_burst_makes_up_for_change_nothing() -> None:
+    clock = LineClock(TICK)
+    times = [TICK * n for n in range(10)] + [1.45] * 5 + [TICK * n for n in range(15, 30)]
+    assert run(clock, times) == list(range(30))
+    assert clock.filled == 0
+
+
+def test_ticks_that_never_came_are_filled() -> None:
+    clock = LineClock(TICK)
+    run(clock, [TICK * n for n in range(10)])
+    positions = run(clock, [3.0 + TICK * n for n in range(20)])
+    assert positions[:4] == [10, 11, 12, 13]
+    assert positions[4:] == [34 + n for n in range(16)]
+    assert clock.filled == 20
+
+
+def test_surplus_ticks_are_dropped() -> None:
+    clock = LineClock(TICK)
+    run(clock, [TICK * n for n in range(10)])
+    run(clock, [0.9] * 3)
+    positions = run(clock, [1.0 + TICK * n for n in range(20)])
+    assert positions[-1] == 29
+    assert clock.dropped == 3
+
+
+def test_a_late_first_tick_does_not_count_as_a_lag_of_the_others() -> None:
+    clock = LineClock(TICK)
+    assert run(clock, [0.05] + [TICK * n for n in range(1, 40)]) == list(range(40))
+    assert (clock.filled, clock.dropped) == (0, 0)
+
+
+def test_ten_minutes_with_small_stalls_stay_within_a_tick_of_the_wall_clock() -> None:
+    clock = LineClock(TICK)
+    for number in range(6000):
+        now = TICK * number + 0.07 * (number // 500)
+        clock.beat(now)
+        if number % 500 >= 5:
+            assert abs(clock.position * TICK - now) <= 0.061
+    assert clock.filled == 8
