@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,31 +74,32 @@ def test_it_starts_again_after_its_server_was_killed(tmp_path: Path) -> None:
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from callscribe.events.embedded import EmbeddedValkey
+signal.signal(signal.SIGINT, lambda number, frame: print("interrupted", flush=True))
 print(EmbeddedValkey(Path(sys.argv[1])).start(), flush=True)
-try:
-    time.sleep(60)
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-    time.sleep(60)
+time.sleep(60)
 """
 
 
-def own_in_child(folder: Path) -> tuple[subprocess.Popen[str], str]:
+@contextmanager
+def owner_in_child(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process, in a process group of its own, that owns a server, and the server's address."""
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert owner.stdout is not None
-    return owner, next(line for line in owner.stdout if line.startswith("unix://")).strip()
+    try:
+        yield owner, next(line for line in owner.stdout if line.startswith("unix://")).strip()
+    finally:
+        owner.kill()
+        owner.communicate()
 
 
 def test_it_dies_with_a_killed_owner_and_its_folder_can_be_used_at_once(tmp_path: Path) -> None:
-    owner, url = own_in_child(tmp_path)
-    pid = server_pid(url)
-    owner.kill()
-    owner.communicate()
+    with owner_in_child(tmp_path) as (_, url):
+        pid = server_pid(url)
     successor = EmbeddedValkey(tmp_path)
     assert successor.start() == url
     assert server_pid(url) != pid
@@ -105,13 +108,11 @@ def test_it_dies_with_a_killed_owner_and_its_folder_can_be_used_at_once(tmp_path
 
 
 def test_an_interrupt_at_the_terminal_does_not_end_the_server_before_its_owner_does(tmp_path: Path) -> None:
-    owner, url = own_in_child(tmp_path)
-    assert owner.stdout is not None
-    os.killpg(owner.pid, signal.SIGINT)
-    assert next(line for line in owner.stdout if line == "interrupted\n")
-    pid = server_pid(url)
-    owner.kill()
-    owner.communicate()
+    with owner_in_child(tmp_path) as (owner, url):
+        os.killpg(owner.pid, signal.SIGINT)
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "interrupted\n"
+        pid = server_pid(url)
     wait_until_gone(pid)
 
 
