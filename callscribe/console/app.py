@@ -1,0 +1,64 @@
+"""The web application: API, live push and pages over one set of sources."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from starlette.staticfiles import StaticFiles
+
+from callscribe.config.settings import Settings
+from callscribe.console import calls, desk, health, live, metrics, pages
+from callscribe.console.metrics import CountRequests, RequestMetrics
+from callscribe.console.problems import install_problems
+from callscribe.console.security import OwnSite, SecurityHeaders
+from callscribe.console.sources import Sources
+
+API = "/api/v1"
+DESCRIPTION = """Calls and what is said on them, live and stored.
+
+Times of day are ISO 8601 in UTC; times within a call are milliseconds from its start; audio is 16-bit PCM.
+Errors are RFC 9457 problem documents whose `detail` names the cure. A call is found by Callscribe's id or by the id
+that another system has for it (SIP Call-ID, SIPREC session, UCID, Cisco-Guid, User-to-User).
+"""
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application; it connects when first asked. Raises SettingsError when database.url or events.url is empty."""
+    sources = Sources.open(settings)
+    requests = RequestMetrics()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await sources.close()
+
+    app = FastAPI(
+        title="Callscribe",
+        version=version("callscribe"),
+        description=DESCRIPTION,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.sources = sources
+    app.state.metrics = requests
+    app.state.node = settings.node.name
+    app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"
+    install_problems(app)
+    api = APIRouter(prefix=API)
+    for router in (live.router, calls.router, desk.router):
+        api.include_router(router)
+    for router in (api, health.router, metrics.router, pages.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.add_middleware(OwnSite, web=settings.web)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(CountRequests, metrics=requests)
+    return app
+
+
+def _dialable(host: str) -> str:
+    """Where a caller on this machine reaches a server that listens on `host`."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host

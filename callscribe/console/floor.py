@@ -1,0 +1,140 @@
+"""All calls that go on now: what was said last, and everything that happens from then on."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from uuid import UUID
+
+from callscribe.console.backlog import read_event
+from callscribe.console.feed import IDLE_S, PING, RESYNC, Message
+from callscribe.console.models import FloorAnswer, LiveAnswer, LiveCallAnswer
+from callscribe.console.sources import Sources
+from callscribe.domain.call import CallState
+from callscribe.domain.errors import CallNotFound
+from callscribe.domain.utterance import Transcript
+from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
+from callscribe.events.subscriber import BEGINNING, NOW, Delivery, Signal, latest_id, subscribe
+from storage.reader import PAGE_LIMIT, CallReader
+from storage.records import CallFilter
+
+LATEST = 8
+"""Finals of a call that are shown on the floor."""
+
+Spoken = UtteranceFinal | UtterancePartial
+
+
+class FloorState:
+    """What the floor's events tell of each call. Pure."""
+
+    def __init__(self) -> None:
+        self._finals: dict[UUID, dict[UUID, UtteranceFinal]] = defaultdict(dict)
+        self._partials: dict[tuple[UUID, int], UtterancePartial] = {}
+        self._described: dict[UUID, CallStarted | CallUpdated] = {}
+        self._ended: set[UUID] = set()
+
+    def take(self, event: Event) -> None:
+        """Take the next event; one that came before changes nothing."""
+        match event:
+            case CallStarted() | CallUpdated():
+                self._described[event.call_id] = event
+            case UtterancePartial():
+                self._partials[event.call_id, event.channel] = event
+            case UtteranceFinal():
+                self._finals[event.call_id][event.utterance_id] = event
+                partial = self._partials.get((event.call_id, event.channel))
+                if partial is not None and partial.start_ms <= event.start_ms:
+                    del self._partials[event.call_id, event.channel]
+            case CallEnded():
+                self._ended.add(event.call_id)
+
+    def going_on(self) -> Mapping[UUID, CallStarted | CallUpdated]:
+        """Calls of which the beginning was seen and no end."""
+        return {call_id: event for call_id, event in self._described.items() if call_id not in self._ended}
+
+    def ended(self, call_id: UUID) -> bool:
+        return call_id in self._ended
+
+    def latest(self, call_id: UUID) -> list[Spoken]:
+        """The call's newest finals and open partials, in order of their starts."""
+        finals = sorted(self._finals.get(call_id, {}).values(), key=_by_start)[-LATEST:]
+        partials = [partial for (owner, _), partial in self._partials.items() if owner == call_id]
+        return sorted([*finals, *partials], key=_by_start)
+
+
+async def read_floor(sources: Sources) -> FloorAnswer:
+    """The calls that go on now. Raises DatabaseUnavailable and EventsUnavailable."""
+    cursor = await latest_id(sources.events_url, None)
+    stored = await asyncio.to_thread(_read_active, sources.reader)
+    floor = FloorState()
+    for transcript in stored:
+        for utterance in transcript.utterances[-LATEST:]:
+            floor.take(UtteranceFinal.of(transcript.call, utterance.final, transcript.call.started_at))
+    for event in await _floor_events(sources.events_url, cursor):
+        floor.take(event)
+    known = {transcript.call.id for transcript in stored}
+    fresh = [event for call_id, event in floor.going_on().items() if call_id not in known]
+    unstored = await asyncio.to_thread(_unstored, sources.reader, fresh)
+    calls = [LiveCallAnswer.of(transcript.call) for transcript in stored if not floor.ended(transcript.call.id)]
+    calls += [LiveCallAnswer.of_event(event) for event in unstored]
+    live = [LiveAnswer(call=call, latest=floor.latest(call.id)) for call in calls]
+    return FloorAnswer(at=datetime.now(UTC), cursor=cursor, calls=live)
+
+
+async def floor_messages(
+    sources: Sources, last_id: str | None, idle_s: float = IDLE_S
+) -> AsyncGenerator[Message, None]:
+    """Every event of every call after `last_id`; without one, from now on. Never ends but after missed events."""
+    arrivals = subscribe(sources.events_url, None, last_id or NOW, idle_s)
+    async with aclosing(arrivals):
+        async for arrival in arrivals:
+            if arrival is Signal.GAP:
+                yield RESYNC
+                return
+            if isinstance(arrival, Delivery):
+                event = read_event(arrival)
+                if event is not None:
+                    yield Message(event.type, arrival.json, arrival.id)
+            else:
+                yield PING
+
+
+def _read_active(reader: CallReader) -> Sequence[Transcript]:
+    """Transcripts of the calls that go on, oldest call first."""
+    page = reader.list_calls(CallFilter(CallState.ACTIVE), PAGE_LIMIT)
+    return [reader.transcript(summary.call.id) for summary in reversed(page.calls)]
+
+
+def _unstored(reader: CallReader, events: Sequence[CallStarted | CallUpdated]) -> Sequence[CallStarted | CallUpdated]:
+    """Of calls that are not stored as going on, those that are not stored at all yet."""
+    found = []
+    for event in events:
+        try:
+            reader.call(event.call_id)
+        except CallNotFound:
+            found.append(event)
+    return found
+
+
+async def _floor_events(url: str, until: str) -> Sequence[Event]:
+    """What the floor's stream holds, up to an id."""
+    found: list[Event] = []
+    if until == BEGINNING:
+        return found
+    arrivals = subscribe(url, None, BEGINNING, idle_s=1.0)
+    async with aclosing(arrivals):
+        async for arrival in arrivals:
+            if arrival is Signal.IDLE:
+                break
+            if isinstance(arrival, Delivery):
+                event = read_event(arrival)
+                if event is not None:
+                    found.append(event)
+                if arrival.id == until:
+                    break
+    return found
+
+
+def _by_start(event: Spoken) -> tuple[int, int]:
+    return event.start_ms, event.channel

@@ -1,0 +1,60 @@
+"""The events that a stored call would have sent, for who comes after its stream was trimmed. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from callscribe.console.position import Position
+from callscribe.domain.call import Call, CallState
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.events.schema import CallEnded, CallProcessed, CallStarted, Event, UtteranceFinal, UtteranceRevised
+from storage.records import CallRecord, JobState
+
+OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+
+
+def is_over(record: CallRecord) -> bool:
+    """Whether nothing can follow: the call has ended and no job of it is left to do."""
+    return record.state is not CallState.ACTIVE and not has_open_jobs(record)
+
+
+def has_open_jobs(record: CallRecord) -> bool:
+    return any(job.state in OPEN_STATES for job in record.jobs)
+
+
+def past_events(record: CallRecord, transcript: Transcript, position: Position) -> Iterator[Event]:
+    """What a subscriber at `position` is owed of a stored call, in the order in which it is understood.
+
+    Finals that were delivered are left out; revisions are not counted, so all of them come.
+    """
+    if position.fresh:
+        yield CallStarted.of(record.call, record.call.started_at)
+    for utterance in transcript.utterances:
+        final = utterance.final
+        if not position.has_final(final.channel, transcript.ms(final.start)):
+            yield UtteranceFinal.of(record.call, final, _said_at(record.call, transcript.ms(final.end)))
+    for utterance in transcript.utterances:
+        yield from _revisions(record, utterance, transcript.ended_at)
+
+
+def closing_events(record: CallRecord) -> Iterator[Event]:
+    """How the events of a call that is over end."""
+    if record.end is None:
+        return
+    yield CallEnded.of(record.call, record.end, record.end.ended_at)
+    finished = [job.finished_at for job in record.jobs if job.finished_at is not None]
+    yield CallProcessed(
+        call_id=record.call.id,
+        at=max(finished, default=record.end.ended_at),
+        done=tuple(job.kind.value for job in record.jobs if job.state is JobState.DONE),
+        failed=tuple(job.kind.value for job in record.jobs if job.state is JobState.FAILED),
+    )
+
+
+def _revisions(record: CallRecord, utterance: Utterance, ended_at: datetime | None) -> Iterator[Event]:
+    for count, revision in enumerate(utterance.revisions):
+        before = Utterance(utterance.id, utterance.final, utterance.revisions[:count])
+        yield UtteranceRevised.of(record.call, before, revision, ended_at or record.call.started_at)
+
+
+def _said_at(call: Call, end_ms: int) -> datetime:
+    return call.started_at + timedelta(milliseconds=end_ms)

@@ -1,0 +1,53 @@
+"""The API's routes for the floor: all calls that go on now."""
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+from starlette.websockets import WebSocket
+
+from callscribe.console.floor import floor_messages, read_floor
+from callscribe.console.models import FloorAnswer
+from callscribe.console.position import Position
+from callscribe.console.problems import ProblemResponse, problem_of, responses
+from callscribe.console.push import LastEventId, LastEventIdQuery, event_stream, send_all
+from callscribe.console.sources import SourcesOf
+
+router = APIRouter(tags=["Live"])
+
+EVENT_ANSWERS = responses(422, 503) | {
+    200: {"description": "Server-Sent Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+}
+
+
+@router.get("/live", responses=responses(503))
+async def get_live(sources: SourcesOf) -> FloorAnswer:
+    """The calls that go on now, each with what was said last."""
+    return await read_floor(sources)
+
+
+@router.get("/live/events", response_class=StreamingResponse, responses=EVENT_ANSWERS)
+async def follow_live(sources: SourcesOf, header: LastEventId = None, query: LastEventIdQuery = None) -> Response:
+    """Everything that happens on every call from now on, or after the event that Last-Event-ID names.
+
+    `resync` comes when events after that one are no longer kept: read /live again and go on from its cursor.
+    """
+    return event_stream(floor_messages(sources, _stream_id(header or query)), sources.closing)
+
+
+@router.websocket("/live/ws")
+async def follow_live_by_socket(socket: WebSocket, sources: SourcesOf, last_event_id: LastEventIdQuery = None) -> None:
+    """The same events as JSON text frames. Closes with 4001 where /live/events says `resync`."""
+    try:
+        stream_id = _stream_id(last_event_id)
+    except HTTPException as error:
+        await socket.send_denial_response(ProblemResponse(problem_of(error)))
+        return
+    await send_all(socket, floor_messages(sources, stream_id), sources.closing)
+
+
+def _stream_id(mark: str | None) -> str | None:
+    """The stream id in an event id of the floor or, for a reader who comes from there, of a call."""
+    try:
+        return Position.parse(mark).stream_id if mark else None
+    except ValueError as error:
+        raise HTTPException(422, "Last-Event-ID: not an id of these events; leave it out to begin now") from error

@@ -1,0 +1,131 @@
+"""What Prometheus reads: counters that every process posted, jobs by state, and the requests answered here."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator, Mapping
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric, UnknownMetricFamily
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from callscribe.console.sources import Sources, SourcesOf
+from callscribe.domain.errors import EventsUnavailable, StorageError
+
+router = APIRouter(tags=["Operation"])
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+UNKNOWN_ROUTE = "unknown"
+
+
+class RequestMetrics:
+    """Counts requests by route, never by address: an address holds ids."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "callscribe_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "callscribe_http_request_seconds",
+            "Time until an answer began.",
+            ("route",),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self.open = Gauge("callscribe_http_open", "Requests and streams now open.", ("kind",), registry=self.registry)
+
+
+class CountRequests:
+    """Middleware that fills RequestMetrics."""
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = _route_of(scope)
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._metrics.requests.labels(method, route, str(message["status"])).inc()
+                self._metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            await send(message)
+
+        with self._metrics.open.labels(scope["type"]).track_inprogress():
+            await self._app(scope, receive, count if scope["type"] == "http" else send)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of the route that answers, so that the number of series stays small."""
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    return str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE))
+
+
+class _Snapshot(Collector):
+    """Values that were read before, as metrics."""
+
+    def __init__(self, boards: Mapping[str, Mapping[str, float]], jobs: Mapping[str, int] | None) -> None:
+        self._boards = boards
+        self._jobs = jobs
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, UnknownMetricFamily] = {}
+        for process, values in sorted(self._boards.items()):
+            for name, value in values.items():
+                full = "callscribe_" + re.sub(r"\W", "_", name, flags=re.ASCII)
+                if full not in families:
+                    families[full] = UnknownMetricFamily(full, f"{name.replace('_', ' ')}.", labels=("process", "node"))
+                role, _, node = process.partition("-")
+                families[full].add_metric((role, node), value)
+        yield from families.values()
+        yield _up("callscribe_database_up", "Whether the database answers.", self._jobs is not None)
+        if self._jobs is not None:
+            jobs = GaugeMetricFamily("callscribe_jobs", "Jobs by state.", labels=("state",))
+            for state, count in self._jobs.items():
+                jobs.add_metric((state,), count)
+            yield jobs
+
+
+def _up(name: str, text: str, up: bool) -> Metric:
+    return GaugeMetricFamily(name, text, value=float(up))
+
+
+@router.get("/metrics", response_class=Response)
+async def get_metrics(request: Request, sources: SourcesOf) -> Response:
+    """Counters and gauges of all processes, for Prometheus; `process` and `node` tell whose."""
+    metrics = request.app.state.metrics
+    assert isinstance(metrics, RequestMetrics)
+    boards, jobs = await asyncio.gather(_read_boards(sources), asyncio.to_thread(_count_jobs, sources))
+    snapshot = CollectorRegistry()
+    snapshot.register(_Snapshot(boards or {}, jobs))
+    Gauge("callscribe_events_up", "Whether the event store answers.", registry=snapshot).set(boards is not None)
+    return Response(generate_latest(snapshot) + generate_latest(metrics.registry), media_type=MEDIA_TYPE)
+
+
+async def _read_boards(sources: Sources) -> Mapping[str, Mapping[str, float]] | None:
+    try:
+        return await sources.board.read_all()
+    except EventsUnavailable:
+        return None
+
+
+def _count_jobs(sources: Sources) -> Mapping[str, int] | None:
+    try:
+        return {state.value: count for state, count in sources.jobs.counts().items()}
+    except StorageError:
+        return None

@@ -1,0 +1,91 @@
+"""The web process: uvicorn around the application, on a socket that is bound before anything is promised."""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+
+from callscribe.config.notify import notify_ready
+from callscribe.config.settings import Settings, WebSettings
+from callscribe.console.app import make_app
+from callscribe.console.sources import Sources
+from callscribe.domain.errors import PortUnavailable
+
+log = structlog.get_logger()
+
+BACKLOG = 512
+STOP_LIMIT_S = 5
+"""How long answers that have begun may take after SIGTERM."""
+
+
+def run_web(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PortUnavailable and SettingsError before it serves."""
+    app = make_app(settings)
+    with contextlib.closing(bind(settings.web)) as listener:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=1 << 16,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_LIMIT_S,
+            lifespan="on",
+        )
+        _Server(config, app.state.sources).run(sockets=[listener])
+
+
+def bind(web: WebSettings) -> socket.socket:
+    """A listening socket at the settings' address. Raises PortUnavailable, its message naming the cure."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise PortUnavailable(f"web.host {web.host} is no address of this machine; set web.host") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortUnavailable(_complaint(web, error)) from error
+    return listener
+
+
+def _complaint(web: WebSettings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"web port {web.port} is in use by another process; stop that one or set web.port"
+    if error.errno == errno.EACCES:
+        return f"web port {web.port} may not be bound by this user; set web.port to 1024 or above"
+    return f"web.host {web.host} is no address of this machine; set web.host"
+
+
+class _Server(uvicorn.Server):
+    """A server whose endless answers end when it is told to stop, and which then exits as one that did its work."""
+
+    def __init__(self, config: uvicorn.Config, sources: Sources) -> None:
+        super().__init__(config)
+        self._sources = sources
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = (sockets or [])[0].getsockname()[:2]
+            log.info("web_ready", host=host, port=port)
+            notify_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._sources.closing.set()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, which raises the signal again afterwards: a stop that was asked for is no failure."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()

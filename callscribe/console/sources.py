@@ -1,0 +1,67 @@
+"""What the console reads and writes, opened once for the life of the application."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import SettingsError
+from callscribe.events.board import CounterBoard
+from storage.database import Database
+from storage.hotwords import HotwordStore
+from storage.jobs import JobStore
+from storage.reader import CallReader
+
+POOL_SIZE = 8
+"""Database connections kept; requests and live pages share them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Stores and event streams. The stores are synchronous: call them in a thread."""
+
+    database: Database
+    reader: CallReader
+    jobs: JobStore
+    hotwords: HotwordStore
+    board: CounterBoard
+    events_url: str
+    recordings: Path
+    """Absolute path of the folder in which every recording lies."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server is going down: streams to browsers end."""
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Sources":
+        """Connects when first used. Raises SettingsError when the database or the event store is not named."""
+        for name, url in (("database.url", settings.database.url), ("events.url", settings.events.url)):
+            if not url:
+                raise SettingsError(f"{name} is empty: set it, or run `callscribe serve`, which runs its own")
+        database = Database(settings.database.url, POOL_SIZE)
+        return cls(
+            database=database,
+            reader=CallReader(database),
+            jobs=JobStore(database),
+            hotwords=HotwordStore(database),
+            board=CounterBoard(settings.events.url),
+            events_url=settings.events.url,
+            recordings=settings.recordings_folder,
+        )
+
+    async def close(self) -> None:
+        self.closing.set()
+        await self.board.close()
+        self.database.close()
+
+
+def _of(connection: HTTPConnection) -> Sources:
+    sources = connection.app.state.sources
+    assert isinstance(sources, Sources)
+    return sources
+
+
+SourcesOf = Annotated[Sources, Depends(_of)]

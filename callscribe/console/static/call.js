@@ -1,0 +1,259 @@
+// The page of one call: its transcript as it is spoken or as it was kept, its audio and its facts.
+
+import { announce, byId, connection, element, notice } from "./dom.js";
+import { ask, follow } from "./feed.js";
+import { Player } from "./player.js";
+import { TranscriptView } from "./transcript.js";
+import { callTitle, clock, endNote, fullMoment, partyName, ROLE_WORDS, side, speaker } from "./words.js";
+
+const RETRY_MS = 3000;
+const JOB_WORDS = { "second-pass": "Second pass", recover: "Recovery" };
+const JOB_STATE_WORDS = { queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
+
+const callId = byId("call").dataset.callId;
+const path = `/api/v1/calls/${callId}`;
+const view = new TranscriptView({
+  list: byId("transcript"), scroller: document.scrollingElement, full: true,
+  nameOf: (channel, role) => speaker(call, channel, role),
+});
+let call = null;
+let player = null;
+let playing = null;
+let stopFollowing = () => {};
+
+view.onFinal = (event) => announce(`${speaker(call, event.channel, event.role)}: ${event.text}`);
+
+async function start() {
+  stopFollowing();
+  try {
+    await readCall();
+    if (call.state !== "active") await readTranscript();
+  } catch (problem) {
+    notice(problem.message);
+    connection("lost");
+    if (problem.status !== 404) setTimeout(start, RETRY_MS);
+    return;
+  }
+  notice("");
+  byId("transcript").ariaBusy = "false";
+  if (call.state === "active" || call.processing) listen();
+  else connection("idle");
+  sayIfEmpty();
+}
+
+function listen() {
+  stopFollowing = follow(`${path}/events`, {
+    onEvent, onState: (state) => connection(state, state === "live" && call.state !== "active" ? "Being worked on" : undefined),
+    onEnd: finish, onResync: start,
+  });
+}
+
+async function readCall() {
+  call = await ask(path);
+  drawCall();
+}
+
+async function readTranscript() {
+  const transcript = await ask(`${path}/transcript?format=json`);
+  view.dropPartials();
+  for (const utterance of transcript.utterances) view.show(utterance);
+  player?.draw(spans());
+}
+
+async function onEvent(event) {
+  if (event.type.startsWith("utterance.")) {
+    view.take(event);
+    sayIfEmpty();
+  }
+  if (event.type === "call.updated") readCall().then(() => view.rename()).catch(complain);
+  if (event.type === "call.ended") onEnded();
+}
+
+function onEnded() {
+  view.dropPartials();
+  readCall().then(sayIfEmpty).catch(complain);
+}
+
+async function finish() {
+  try {
+    await readCall();
+    await readTranscript();
+  } catch (problem) {
+    complain(problem);
+  }
+  sayIfEmpty();
+  connection("done");
+}
+
+const complain = (problem) => notice(problem.message);
+
+function sayIfEmpty() {
+  const place = byId("transcript-empty");
+  place.textContent = call.state === "active" ? "Listening. Words appear here as they are spoken." : "Nothing was said on this call.";
+  place.hidden = view.rows.size > 0;
+  updateRoving();
+}
+
+// Facts
+
+function drawCall() {
+  const title = callTitle(call);
+  byId("title").textContent = title;
+  document.title = `${title} · Callscribe`;
+  const length = call.duration_ms === null ? null : `${clock(call.duration_ms)} long`;
+  const facts = [fullMoment(call.started_at), length, `trunk ${call.trunk}`, call.dialect === "siprec" ? "SIPREC" : null];
+  byId("facts").replaceChildren(...facts.filter(Boolean).map((fact) => element("span", { textContent: fact })));
+  drawBadges();
+  drawParties();
+  drawJobs();
+  drawIds();
+  drawPlayer();
+}
+
+function drawBadges() {
+  const badges = [];
+  if (call.state === "active") badges.push(["Going on now", "live"]);
+  if (call.state === "interrupted") badges.push(["Interrupted: speech may be missing", "warn"]);
+  const note = endNote(call);
+  if (note && call.state !== "interrupted") badges.push([note, "warn"]);
+  for (const quirk of call.quirks) badges.push([`Repaired: ${quirk}`, "plain"]);
+  byId("badges").replaceChildren(
+    ...badges.map(([text, tone]) => element("li", { className: "badge", textContent: text, data: { tone } })),
+  );
+}
+
+function drawParties() {
+  const rows = call.channels.map((channel) => {
+    const facts = [ROLE_WORDS[channel.role], channel.codec, channel.label && `label ${channel.label}`].filter(Boolean).join(", ");
+    return partyRow(speaker(call, channel.index), channel.party?.address ?? "", facts, side(channel.index, channel.role));
+  });
+  const shown = new Set(call.channels.map((channel) => channel.party?.address).filter(Boolean));
+  for (const party of call.parties) {
+    if (party.address && !shown.has(party.address)) rows.push(partyRow(partyName(party), party.address, "", undefined));
+  }
+  byId("parties").replaceChildren(...rows);
+}
+
+function partyRow(name, address, facts, where) {
+  return element(
+    "li", { data: { side: where } },
+    element("span", { className: "party-name", textContent: name }),
+    facts ? element("span", { className: "party-note", textContent: facts }) : null,
+    address && address !== name ? element("span", { className: "party-note", textContent: address }) : null,
+  );
+}
+
+function drawJobs() {
+  byId("jobs-panel").hidden = call.jobs.length === 0;
+  byId("jobs").replaceChildren(...call.jobs.map(jobRow));
+}
+
+function jobRow(job) {
+  const row = element(
+    "li", {},
+    element("span", { textContent: `${JOB_WORDS[job.kind] ?? job.kind}: ` }),
+    element("span", { className: "job-state", textContent: JOB_STATE_WORDS[job.state], data: { state: job.state } }),
+  );
+  if (job.error) row.append(element("span", { className: "quiet", textContent: job.error }));
+  if (job.state === "queued" && job.attempts) {
+    row.append(element("span", { className: "quiet", textContent: `Tried ${job.attempts}×, again at ${fullMoment(job.due_at)}` }));
+  }
+  if (job.state === "failed") {
+    const again = element("button", { type: "button", className: "button", textContent: "Try again" });
+    again.addEventListener("click", () => retry(job, again));
+    row.append(again);
+  }
+  return row;
+}
+
+async function retry(job, button) {
+  button.disabled = true;
+  try {
+    await ask(`/api/v1/jobs/${job.id}/retry`, { method: "POST" });
+    await start();
+  } catch (problem) {
+    button.disabled = false;
+    complain(problem);
+  }
+}
+
+const ID_WORDS = {
+  "sip-call-id": "SIP Call-ID", "siprec-session": "SIPREC session", "siprec-group": "SIPREC group", ucid: "UCID",
+  "cisco-guid": "Cisco-Guid", "user-to-user": "User-to-User",
+};
+
+function drawIds() {
+  const pairs = [["Callscribe", call.id], ...call.outside_ids.map(({ kind, value }) => [ID_WORDS[kind] ?? kind, value]), ["Node", call.node]];
+  byId("ids").replaceChildren(
+    ...pairs.map(([kind, value]) => element("div", {}, element("dt", { textContent: kind }), element("dd", { textContent: value }))),
+  );
+}
+
+// Audio
+
+function spans() {
+  return [...view.rows.values()].map(({ channel, item }) => ({
+    channel, start_ms: Number(item.dataset.start), end_ms: Number(item.dataset.end),
+  }));
+}
+
+function drawPlayer() {
+  byId("download-audio").hidden = !call.recording;
+  if (player || !call.recording) return;
+  const lanes = call.channels.slice(0, call.recording.channels).map((channel) => ({
+    channel: channel.index, name: speaker(call, channel.index), side: side(channel.index, channel.role),
+  }));
+  player = new Player({ place: byId("player"), source: `${path}/audio`, duration: call.recording.duration_ms, lanes });
+  player.onTime = mark;
+  player.draw(spans());
+  view.allowSeeking();
+}
+
+/** Marks the word, or where there are no words the utterance, that is being played. */
+function mark(ms, running) {
+  const covers = (place, from, until) => ms >= Number(place.dataset[from]) && ms < Number(place.dataset[until]);
+  const rows = [...view.list.children].filter((item) => covers(item, "start", "end"));
+  const words = rows.flatMap((item) => [...item.querySelectorAll(".word")]).filter((word) => covers(word, "ms", "until"));
+  const marked = new Set([...rows, ...words]);
+  for (const old of view.list.querySelectorAll(".playing")) if (!marked.has(old)) old.classList.remove("playing");
+  for (const each of marked) each.classList.add("playing");
+  if (running && rows[0] && rows[0] !== playing) rows[0].scrollIntoView({ block: "nearest" });
+  playing = rows[0] ?? playing;
+}
+
+byId("transcript").addEventListener("click", (event) => {
+  const place = event.target.closest("[data-ms]");
+  if (place && player) player.playFrom(Number(place.dataset.ms));
+});
+
+// Keyboard: Tab enters the transcript at one time button, arrow keys go from utterance to utterance, Enter plays.
+
+function updateRoving() {
+  const buttons = [...view.list.querySelectorAll("button.when:not(:disabled)")];
+  if (buttons.length && !buttons.some((button) => button.tabIndex === 0)) buttons[0].tabIndex = 0;
+}
+
+byId("transcript").addEventListener("keydown", (event) => {
+  if (!event.target.matches("button.when")) return;
+  const buttons = [...view.list.querySelectorAll("button.when")];
+  const at = buttons.indexOf(event.target);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  const next = buttons[Math.min(buttons.length - 1, Math.max(0, to))];
+  event.target.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+});
+
+// Following the newest
+
+const follower = byId("follow");
+const showFollower = () => (follower.hidden = call?.state !== "active" || view.atEnd());
+follower.addEventListener("click", () => {
+  view.toEnd();
+  showFollower();
+});
+addEventListener("scroll", showFollower, { passive: true });
+
+start();

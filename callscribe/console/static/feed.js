@@ -1,0 +1,72 @@
+// Following an event stream of the server and asking its API.
+
+const EVENT_TYPES = [
+  "call.started", "call.updated", "utterance.partial", "utterance.final", "utterance.revised", "call.ended", "call.processed",
+];
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 10000;
+
+/** The API's answer as JSON. Throws an Error whose message is the sentence that the server gave. */
+export async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(path, { headers: { accept: "application/json" }, ...options });
+  } catch {
+    throw new Error("The server does not answer. This page tries again by itself.");
+  }
+  const body = answer.status === 204 ? null : await answer.json().catch(() => null);
+  if (!answer.ok) throw Object.assign(new Error(body?.detail ?? `The server answered ${answer.status}.`), { status: answer.status });
+  return body;
+}
+
+/**
+ * Follows a stream of events until the server says that it is over.
+ *
+ * The browser reconnects with Last-Event-ID after a lost connection; after a refusal (which ends an EventSource for
+ * good) a new one is opened from the last id. `calls`: onEvent(event), onState(state), onResync() when events were
+ * missed and the page must be read anew, onEnd(). Returns a function that stops it.
+ */
+export function follow(path, calls, after = "") {
+  let source = null;
+  let timer = 0;
+  let wait = FIRST_WAIT_MS;
+  let last = after;
+
+  function open() {
+    source = new EventSource(last ? `${path}?last_event_id=${encodeURIComponent(last)}` : path);
+    source.onopen = () => {
+      wait = FIRST_WAIT_MS;
+      calls.onState("live");
+    };
+    source.onerror = () => {
+      calls.onState(source.readyState === EventSource.CLOSED ? "lost" : "waiting");
+      if (source.readyState === EventSource.CLOSED) {
+        timer = setTimeout(open, wait);
+        wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      }
+    };
+    for (const type of EVENT_TYPES) source.addEventListener(type, receive);
+    source.addEventListener("resync", () => {
+      stop();
+      calls.onResync?.();
+    });
+    source.addEventListener("end", () => {
+      stop();
+      calls.onEnd?.();
+    });
+  }
+
+  function receive(message) {
+    last = message.lastEventId || last;
+    calls.onEvent(JSON.parse(message.data));
+  }
+
+  function stop() {
+    clearTimeout(timer);
+    source?.close();
+  }
+
+  open();
+  addEventListener("pagehide", stop, { once: true });
+  return stop;
+}

@@ -1,0 +1,67 @@
+// How times, lengths and parties are written on the pages.
+
+/** Milliseconds as 0:07, 12:34 or 1:02:03. */
+export function clock(ms) {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  const [hours, minutes, seconds] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const tail = String(seconds).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
+}
+
+const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
+  weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+});
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+/** An ISO time as people near it would say it: only the time for today. */
+export function moment(iso) {
+  const at = new Date(iso);
+  const today = at.toDateString() === new Date().toDateString();
+  return today ? `Today, ${TIME.format(at)}` : DAY_AND_TIME.format(at);
+}
+
+export const fullMoment = (iso) => FULL.format(new Date(iso));
+
+/** A party's name, or the user part of its address, or "". */
+export function partyName(party) {
+  if (!party) return "";
+  return party.name || party.address.replace(/^(sips?|tel):/i, "").replace(/@.*$/, "");
+}
+
+export const ROLE_WORDS = { agent: "Agent", customer: "Customer", mixed: "Both", unknown: "" };
+
+/** What to call the person on a channel of a call. */
+export function speaker(call, index, role = "unknown") {
+  const channel = call?.channels.find((each) => each.index === index);
+  return partyName(channel?.party) || ROLE_WORDS[channel?.role ?? role] || ROLE_WORDS[role] || `Channel ${index + 1}`;
+}
+
+/** Which side of the page a channel speaks from: the agent (or the first channel) is near. */
+export function side(index, role) {
+  if (role === "agent" || role === "mixed") return "near";
+  if (role === "customer") return "far";
+  return index % 2 ? "far" : "near";
+}
+
+/** "Anna to +49 30 123": who called whom. */
+export function callTitle(call) {
+  const [from, to] = [partyName(call.caller), partyName(call.callee)];
+  if (from && to) return `${from} to ${to}`;
+  return from || to || "Unnamed call";
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+const END_WORDS = {
+  bye: "", rejected: "Refused", "no-media": "No audio came", "line-lost": "A line failed",
+  drained: "Ended by shutdown", interrupted: "Interrupted",
+};
+
+/** How a call ended where that was not simply a hang-up. */
+export function endNote(call) {
+  if (call.state === "active") return "";
+  return END_WORDS[call.end_reason] ?? call.end_reason ?? "";
+}
