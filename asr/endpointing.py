@@ -1,4 +1,4 @@
-"""When an utterance begins, pauses and ends: a state machine over speech probabilities. Pure; time is a window count."""
+"""When an utterance begins, pauses and ends: a state machine over speech probabilities. Pure; it counts windows."""
 
 import math
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ class Paused:
     """Nobody has spoken since window `end`: this may be the utterance's end."""
 
     end: int
+    heard: int
+    """Window (exclusive) up to which audio belongs to the utterance: some silence helps engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The utterance ended at window `end` (exclusive)."""
+    """Speech ended at window `end` (exclusive)."""
 
     end: int
+    heard: int
+    """As in `Paused`."""
 
 
 EndpointEvent = Began | Paused | Resumed | Ended
@@ -128,7 +132,7 @@ class Endpointer:
             return self._end()
         if silence >= self._speculate and not self._paused:
             self._paused = True
-            return (Paused(self._last_speech + 1),)
+            return (Paused(self._last_speech + 1, self.position),)
         return ()
 
     def _patience(self, length: int) -> float:
@@ -144,12 +148,13 @@ class Endpointer:
 
     def _end(self) -> tuple[EndpointEvent, ...]:
         self._begun = None
-        return (Ended(self._last_speech + 1),)
+        end = self._last_speech + 1
+        return (Ended(end, min(self.position, end + self._speculate)),)
 
     def _cut(self) -> tuple[EndpointEvent, ...]:
-        """Cut where it sounds least like speech of what lies beyond the full length; what follows is a new utterance."""
+        """Cut where it sounds least like speech of what lies beyond the full length; a new utterance follows."""
         place = self.position - len(self._late) + self._late.index(min(self._late))
-        return (Ended(place), self._begin(place))
+        return (Ended(place, place), self._begin(place))
 
 
 def _windows(milliseconds: int) -> int:

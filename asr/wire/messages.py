@@ -148,6 +148,8 @@ class Load:
     """Decodings that wait."""
     real_time_factor: float
     """Share of the last seconds in which the computing thread worked: at 1 it can do no more."""
+    refused: int = 0
+    """Messages, channels and connections refused since the process began."""
 
 
 ClientMessage = Open | Audio | SetHotwords | Close
@@ -202,8 +204,9 @@ def encode_server(message: ServerMessage) -> str:
             return _text("closed", number=number, offset=offset)
         case Failure(code, text, failed):
             return _text("error", code=code, text=text, number=failed)
-        case Load(channels, queued, factor):
-            return _text("load", channels=channels, queued=queued, real_time_factor=round(factor, 3))
+        case Load(channels, queued, factor, refused):
+            work = {"channels": channels, "queued": queued, "real_time_factor": round(factor, 3)}
+            return _text("load", **work, refused=refused)
 
 
 def parse_server(message: str | bytes) -> ServerMessage:
@@ -220,7 +223,8 @@ def parse_server(message: str | bytes) -> ServerMessage:
             return Failure(fields.text("code", 64), fields.text("text", 1000), number)
         case "load":
             counts = (fields.integer("channels", 0, _MAX_NUMBER), fields.integer("queued", 0, _MAX_NUMBER))
-            return Load(*counts, fields.real("real_time_factor", 0.0, 1000.0))
+            factor = fields.real("real_time_factor", 0.0, 1000.0)
+            return Load(*counts, factor, fields.integer("refused", 0, _MAX_OFFSET))
     number = fields.integer("number", 0, _MAX_NUMBER)
     match kind:
         case "partial":

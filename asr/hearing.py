@@ -1,0 +1,221 @@
+"""One channel as the recogniser hears it: audio in, utterances to decode out, and what came of them.
+
+No thread, no clock: one computing thread lets it `hear`, asks what is worth decoding, and lets it `settle` the result.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from asr.activity import WINDOW, Activity, ActivityModel
+from asr.buffer import AudioBuffer
+from asr.endpointing import Began, Ended, Endpointer, EndpointEvent, Paused
+from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Engine, Waveform
+from asr.level import leveled
+from asr.resampling import Samples, Upsampler
+from asr.utterance import Utterance
+from asr.wire.messages import ChannelOptions
+from callscribe.domain.transcript import Final, Partial
+
+_WARM_UP = ENGINE_RATE
+"""Audio before an utterance that another recogniser must hear to find the same start."""
+_LONGEST_GAP = 10 * ENGINE_RATE
+"""Silence beyond this is skipped: every utterance has ended by then."""
+_GROWTH = 0.1
+"""Share of an utterance's length that is the least time between its partials: long ones cost more to decode."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingTask:
+    """Something of a channel that is worth decoding now."""
+
+    hearing: "Hearing"
+    utterance: Utterance
+    job: DecodingJob
+    decoded: int
+    """Where the job's audio ends, at ENGINE_RATE from the start of the call."""
+
+
+class Hearing:
+    """A channel from its first sample to its last. Partials and finals gather in `events`, oldest first."""
+
+    def __init__(self, options: ChannelOptions, offset: int, model: ActivityModel, engine: Engine) -> None:
+        """`offset` is the sample of the call, at the channel's rate, with which its audio begins."""
+        self.hotwords = options.hotwords
+        self.events: list[Partial | Final] = []
+        self._options = options
+        self._model = model
+        self._engine = engine
+        self._factor = ENGINE_RATE // options.rate
+        self._preroll = options.endpoint.preroll_ms * ENGINE_RATE // 1000
+        self._update = options.update_ms * ENGINE_RATE // 1000
+        self._current: Utterance | None = None
+        self._waiting: deque[Utterance] = deque()
+        self._settled = 0
+        self._last_end = 0
+        self._listen_from(offset)
+
+    @property
+    def position(self) -> int:
+        """Line sample up to which audio has been heard."""
+        return self._position
+
+    @property
+    def acknowledged(self) -> int:
+        """Line sample before which nothing is owed: finals that end before it are in `events`, the rest is silence."""
+        owed = self._waiting[0].start if self._waiting else self._endpointer.quiet_since * WINDOW
+        return max(self._settled, owed - self._preroll - _WARM_UP) // self._factor
+
+    @property
+    def overdue(self) -> float:
+        """How late the next partial is, in update intervals; below 1 it is not due."""
+        utterance = self._current
+        if utterance is None or utterance.pause or self._waiting:
+            return 0.0
+        interval = max(self._update, _GROWTH * (self._buffer.end - utterance.start))
+        return (self._buffer.end - utterance.decoded) / interval
+
+    @property
+    def final_due(self) -> bool:
+        """True when an utterance has ended, or may have, and is not decoded up to there."""
+        return bool(self._waiting) or (
+            self._current is not None and bool(self._current.pause) and not self._current.foreseen
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Utterances that have ended and wait to be decoded."""
+        return len(self._waiting)
+
+    def hear(self, offset: int, samples: Samples) -> None:
+        """Audio that begins at line sample `offset`. A gap before it is silence; what was heard already is dropped."""
+        gap = offset - self._position
+        if gap > 0:
+            self._hear_silence(gap)
+        samples = samples[max(-gap, 0) :]
+        self._position += len(samples)
+        self._push(self._upsampler.push(samples))
+
+    def finish(self) -> None:
+        """No audio follows: what is being said ends here."""
+        self._push(self._upsampler.flush())
+        self._push(np.zeros(-len(self._rest) % WINDOW, np.float32))
+        for event in self._endpointer.finish():
+            self._follow(event)
+
+    def final_tasks(self, limit: int) -> list[DecodingTask]:
+        """The oldest utterances that have ended; where there are none, the one that may have. Settle them in order."""
+        tasks: list[DecodingTask] = []
+        for utterance in islice(self._waiting, limit):
+            audio = utterance.audio if utterance.audio is not None else np.zeros(0, np.float32)
+            tasks.append(self._task(utterance, audio, utterance.first + len(audio)))
+        if not tasks and self._current is not None and self.final_due:
+            tasks.append(self._task_up_to(self._current, self._current.pause))
+        return tasks
+
+    def partial_task(self) -> DecodingTask | None:
+        """The utterance that goes on, as far as it was heard."""
+        return self._task_up_to(self._current, self._buffer.end) if self._current else None
+
+    def settle(self, task: DecodingTask, decoding: Decoding) -> None:
+        """Take over what a task of this channel gave."""
+        utterance = task.utterance
+        if self._waiting and self._waiting[0] is utterance:
+            utterance.latest = decoding
+            self._waiting.popleft()
+            self._conclude(utterance)
+        elif utterance.understood(decoding, task.decoded):
+            self._report(utterance)
+
+    def _listen_from(self, offset: int) -> None:
+        window, skipped = divmod(offset * self._factor, WINDOW)
+        self._position = offset
+        self._upsampler = Upsampler(self._options.rate)
+        self._activity = Activity(self._model)
+        self._endpointer = Endpointer(self._options.endpoint, window)
+        self._buffer = AudioBuffer(window * WINDOW)
+        # Windows lie on one grid from the start of the call, so that a replay finds the same starts.
+        self._rest = np.zeros(skipped, np.float32)
+
+    def _hear_silence(self, gap: int) -> None:
+        heard = min(gap, _LONGEST_GAP // self._factor)
+        self._push(self._upsampler.push(np.zeros(heard, np.int16)))
+        self._position += heard
+        if heard < gap:
+            self.finish()
+            self._listen_from(self._position + gap - heard)
+
+    def _push(self, audio: Waveform) -> None:
+        known = np.concatenate([self._rest, audio])
+        whole = len(known) // WINDOW * WINDOW
+        self._rest = known[whole:]
+        self._buffer.append(known[:whole])
+        for probability in self._activity.push(known[:whole]).tolist():
+            for event in self._endpointer.push(probability):
+                self._follow(event)
+        if self._current is None:
+            self._buffer.forget(self._endpointer.quiet_since * WINDOW - self._preroll)
+
+    def _follow(self, event: EndpointEvent) -> None:
+        if isinstance(event, Began):
+            start = event.start * WINDOW
+            first = max(start - self._preroll, self._last_end, self._buffer.start)
+            self._current = Utterance(start=start, first=first, decoded=start)
+            return
+        utterance = self._current
+        if utterance is None:
+            return
+        if not isinstance(event, Paused | Ended):
+            utterance.pause = 0
+            return
+        utterance.speech_end, utterance.pause = event.end * WINDOW, event.heard * WINDOW
+        if isinstance(event, Ended):
+            self._end(utterance)
+
+    def _end(self, utterance: Utterance) -> None:
+        self._current = None
+        self._last_end = utterance.speech_end
+        if utterance.foreseen and not self._waiting:
+            self._conclude(utterance)
+        else:
+            utterance.audio = self._buffer.take(utterance.first, utterance.pause)
+            self._waiting.append(utterance)
+        self._buffer.forget(utterance.speech_end)
+
+    def _conclude(self, utterance: Utterance) -> None:
+        """All of an utterance is understood: say so, or take back what was shown where nothing was said."""
+        self._settled = utterance.speech_end
+        if not utterance.latest.text:
+            if utterance.take_back():
+                self._report(utterance)
+            return
+        final = Final(
+            channel=self._options.channel,
+            start=utterance.start // self._factor,
+            end=utterance.speech_end // self._factor,
+            text=utterance.latest.text,
+            confidence=utterance.latest.confidence,
+            engine=self._engine.name,
+            language=self._engine.capabilities.languages[0],
+        )
+        self.events.append(final)
+
+    def _report(self, utterance: Utterance) -> None:
+        partial = Partial(
+            channel=self._options.channel,
+            start=utterance.start // self._factor,
+            end=utterance.decoded // self._factor,
+            committed=utterance.shown.committed,
+            tentative=utterance.shown.tentative,
+            revision=utterance.revision,
+        )
+        self.events.append(partial)
+
+    def _task_up_to(self, utterance: Utterance, end: int) -> DecodingTask:
+        return self._task(utterance, self._buffer.take(utterance.first, end), end)
+
+    def _task(self, utterance: Utterance, audio: Waveform, end: int) -> DecodingTask:
+        job = DecodingJob(leveled(audio), draft=utterance.latest.tokens, hotwords=self.hotwords)
+        return DecodingTask(self, utterance, job, end)

@@ -1,0 +1,48 @@
+"""One utterance while it is being understood: what was heard, decoded and shown of it so far. Pure."""
+
+from dataclasses import dataclass
+
+from asr.agreement import NOTHING, Split, split_at_agreement
+from asr.engine import EMPTY, Decoding, Waveform
+
+
+@dataclass(slots=True)
+class Utterance:
+    """Places are samples at ENGINE_RATE from the start of the call."""
+
+    start: int
+    """Where speech begins."""
+    first: int
+    """Where the audio to decode begins: the pre-roll lies before the speech."""
+    decoded: int
+    """Where the audio ended that was decoded last."""
+    speech_end: int = 0
+    """Where speech ends (exclusive), once there was a pause."""
+    pause: int = 0
+    """Where the audio ends if the pause going on is the end; 0 while there is speech."""
+    audio: Waveform | None = None
+    """All that is to be decoded, once it has ended and waits for that."""
+    latest: Decoding = EMPTY
+    shown: Split = NOTHING
+    revision: int = 0
+
+    @property
+    def foreseen(self) -> bool:
+        """True when all up to the pause going on has been decoded: if this is the end, the final is known."""
+        return bool(self.pause) and self.decoded >= self.pause
+
+    def understood(self, decoding: Decoding, decoded: int) -> bool:
+        """Take a newer decoding over. True when there is something new to show."""
+        before = self.latest.text
+        self.latest, self.decoded = decoding, decoded
+        return self._show(split_at_agreement(before, decoding.text))
+
+    def take_back(self) -> bool:
+        """It was no speech after all. True when something was shown that has to go."""
+        return self._show(NOTHING)
+
+    def _show(self, split: Split) -> bool:
+        changed = split != self.shown
+        self.shown = split
+        self.revision += changed
+        return changed
