@@ -1,6 +1,9 @@
 """One line process as its parent sees it: spawn, talk, notice its death. Runs in the event loop."""
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -14,6 +17,8 @@ from telephony.line.wire import FrameReader, Message, encode
 log = structlog.get_logger()
 
 _WATCH_S = 5.0
+_LEAVE_S = 0.5
+"""A line whose end of the pair is closed is about to exit."""
 _SILENT_WATCHES = 2
 """A line that sends no pulse in so many watches in a row hangs, and is killed."""
 
@@ -55,8 +60,7 @@ class LineProcess(asyncio.Protocol):
         finally:
             if self._transport:
                 self._transport.abort()
-            self.kill()
-            status = await self._process.wait()
+            status = await self._end(self._process)
         return status
 
     def send(self, message: Message) -> None:
@@ -67,10 +71,16 @@ class LineProcess(asyncio.Protocol):
     def kill(self) -> None:
         """End the process at once, calls and all."""
         if self._process and self._process.returncode is None:
-            try:
-                self._process.kill()
-            except ProcessLookupError:
-                return
+            # Process.kill() polls first, and takes the exit status away from the event loop's child watcher.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    async def _end(self, process: asyncio.subprocess.Process) -> int:
+        try:
+            return await asyncio.wait_for(process.wait(), _LEAVE_S)
+        except TimeoutError:
+            self.kill()
+            return await process.wait()
 
     async def _watch(self) -> None:
         silent = 0

@@ -39,6 +39,7 @@ _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 4.0
 _BACK_OFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
 """Waits before the first, second, … start of a line that keeps dying young."""
+_FIRST_TRIES = 3
 _PROVEN_S = 10.0
 """A line that lived so long was no failed start."""
 
@@ -118,15 +119,14 @@ class LinePool:
 
     async def start(self) -> None:
         """Spawn all lines and wait until they answer SIP. Raises LineUnavailable when one does not come up."""
+        ups = [line.begin() for line in self._lines]
         self._keepers = [asyncio.create_task(line.keep()) for line in self._lines]
         try:
             async with asyncio.timeout(_START_LIMIT_S):
-                await asyncio.gather(*(line.ready.wait() for line in self._lines))
-        except TimeoutError as error:
+                await asyncio.gather(*ups)
+        except (TimeoutError, LineUnavailable) as error:
             await self.stop()
-            raise LineUnavailable(
-                f"a line process did not start within {_START_LIMIT_S:.0f} s; its error stands above"
-            ) from error
+            raise LineUnavailable("a line process does not start; its error stands above") from error
 
     async def stop(self) -> None:
         """End every call with BYE and every line."""
@@ -170,7 +170,12 @@ class _Line:
         self._counts: Counter[str] = Counter()
         self._pulse: Mapping[str, int] = {}
         self._stopping = asyncio.Event()
-        self.ready = asyncio.Event()
+        self._up: asyncio.Future[None] | None = None
+
+    def begin(self) -> asyncio.Future[None]:
+        """What is done once the first process answers SIP, or fails with LineUnavailable after a few that did not."""
+        self._up = asyncio.get_running_loop().create_future()
+        return self._up
 
     def status(self) -> LineStatus:
         hello = self._hello
@@ -215,6 +220,8 @@ class _Line:
                 status = -1
             self._forget(status)
             failures = 0 if loop.time() - begun >= _PROVEN_S else failures + 1
+            if failures >= _FIRST_TRIES and self._up and not self._up.done():
+                self._up.set_exception(LineUnavailable())
 
     async def _pause(self, seconds: float) -> None:
         if seconds:
@@ -225,7 +232,6 @@ class _Line:
         calls = tuple(self._calls)
         self._calls.clear()
         self._process = self._hello = None
-        self.ready.clear()
         self._counts.update(self._pulse)
         self._pulse = {}
         if self._stopping.is_set() and not calls:
@@ -243,7 +249,8 @@ class _Line:
                     self._listener.line_audio(message.call_id, chunk)
             case Hello():
                 self._hello = message
-                self.ready.set()
+                if self._up and not self._up.done():
+                    self._up.set_result(None)
                 log.info("line_ready", line=self._index, sip_port=message.sip_port, capacity=message.capacity)
             case Answered(call_id, streams):
                 self._calls.add(call_id)

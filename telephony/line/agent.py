@@ -18,7 +18,8 @@ CALL_HEADER = "X-Callscribe-Call"
 """Names the call in the INVITE that the front forwards: a UUID."""
 DIALECT_HEADER = "X-Callscribe-Dialect"
 """In the same INVITE: "siprec" asks for an answer that only receives (RFC 7866 section 7.2)."""
-_POLL_MS = 20
+_POLL_MS, _IDLE_POLL_MS = 20, 50
+"""How long audio and the parent may wait; SIP messages and timers wake the poll at once."""
 _PULSE_S = 1.0
 _GOODBYE_S = 1.0
 
@@ -97,7 +98,7 @@ class LineAgent:
             call.accept(recvonly=header(message, DIALECT_HEADER).lower() == "siprec")
 
     def _turn(self) -> None:
-        self._endpoint.libHandleEvents(_POLL_MS)
+        self._endpoint.libHandleEvents(_POLL_MS if self._calls else _IDLE_POLL_MS)
         self.deliver()
         for message in self._parent.read():
             self._obey(message)

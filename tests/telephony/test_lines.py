@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -291,6 +293,69 @@ async def test_a_line_that_stood_still_fills_the_time_with_zeros(pool: LinePool,
     assert loudest(heard.seconds(0, lasted - 0.6, lasted - 0.2)) == pytest.approx(440, abs=5)
 
 
+async def test_lines_that_cannot_start_fail_the_pool_instead_of_being_retried_for_ever(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(LineUnavailable, match="does not start"):
+        await pool_of(ledger, count=2).start()
+
+
 async def test_too_few_rtp_ports_for_the_lines_are_told_at_once(ledger: Ledger) -> None:
     with pytest.raises(LineUnavailable, match=r"sip.rtp_port_max, or set sip.lines to 3"):
         LinePool(LinePoolSettings(4, 10001, 10001 + 100, "127.0.0.1"), ledger)
+
+
+async def test_the_answer_names_the_advertised_address_and_ports_of_the_range(ledger: Ledger) -> None:
+    first = free_range(32)
+    pool = LinePool(LinePoolSettings(1, first, first + 31, "192.0.2.7"), ledger)
+    await pool.start()
+    call = uuid4()
+    async with Phone(pool.lines()[0].sip_port, call) as phone:
+        reply = await phone.invite(*(Media(str(number)) for number in range(4)))
+        assert all("c=IN IP4 192.0.2.7" in section for section in reply.media)
+        ports = [int(section[0].split()[1]) for section in reply.media]
+        assert len(set(ports)) == 4
+        assert all(first <= port < first + 32 and port % 2 == 0 for port in ports)
+        await phone.bye()
+    await pool.stop()
+
+
+PARENT = """
+import asyncio
+from telephony.lines import LinePool, LinePoolSettings
+class Deaf:
+    def line_lost(self, line, calls): pass
+async def main():
+    pool = LinePool(LinePoolSettings(2, {first}, {first} + 63, "127.0.0.1", "127.0.0.1"), Deaf())
+    await pool.start()
+    print(*pool.pids(), flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+def test_lines_die_with_a_parent_that_is_killed() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT.format(first=free_range(64))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with parent:
+        assert parent.stdout
+        lines: list[int] = []
+        while len(lines) != 2:
+            words = parent.stdout.readline().split()
+            lines = [int(word) for word in words] if all(word.isdigit() for word in words) else []
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 3
+    while any(alive(pid) for pid in lines):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
