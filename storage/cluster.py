@@ -30,6 +30,8 @@ SOCKET_PATH_LIMIT = 107
 """Bytes of a Unix socket's path: sockaddr_un.sun_path less its end (unix(7))."""
 START_LIMIT_S = 60
 STOP_LIMIT_S = 30
+ORPHAN_LIMIT_S = 10
+"""How long the start is tried again: the backends of a server that was killed take a moment to notice."""
 CONNECT_LIMIT_S = 3
 PRIVATE = 0o700
 
@@ -47,7 +49,8 @@ INITDB_OPTIONS = (
 SERVER_OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    # The server's log must not quote statements or rows: they hold what was said.
+    # The server's log must not quote statements or rows, which hold what was said: it leaves out clients' errors.
+    "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
@@ -88,8 +91,9 @@ class Cluster:
     def server_pid(self) -> int | None:
         """The process that the pid file names, when it is this folder's server.
 
-        After a crash the number may be another program's, in a container even surely so; Postgres would then refuse
-        to start, hence the file is removed.
+        After a crash the number may be another program's, in a container even surely so, or a dead child's that
+        nobody waits for. Postgres would then refuse to start, hence the file is removed; should backends of a killed
+        server live on, Postgres still finds them by their shared memory.
         """
         pid_file = self.folder / "postmaster.pid"
         try:
@@ -99,9 +103,8 @@ class Cluster:
             return None
         if os.fsencode(self.folder) in arguments:
             return pid
-        if any(arguments):
-            log.warning("stale_pid_file_removed", folder=str(self.folder))
-            pid_file.unlink(missing_ok=True)
+        log.warning("stale_pid_file_removed", folder=str(self.folder))
+        pid_file.unlink(missing_ok=True)
         return None
 
     def launch(self) -> None:
@@ -112,8 +115,11 @@ class Cluster:
         options = {**SERVER_OPTIONS, "unix_socket_directories": str(self._make_socket_folder())}
         line = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
         waiting = ("-w", "-t", str(START_LIMIT_S), "-l", str(self.log_file))
-        started = _run(self.account, "pg_ctl", "start", "-D", str(self.folder), *waiting, "-o", line)
-        if started.returncode != 0:
+        until = time.monotonic() + ORPHAN_LIMIT_S
+        while _run(self.account, "pg_ctl", "start", "-D", str(self.folder), *waiting, "-o", line).returncode != 0:
+            if time.monotonic() < until:
+                time.sleep(0.5)
+                continue
             raise DatabaseUnavailable(f"the embedded Postgres does not start; its log is {self.log_file}")
 
     def end(self) -> None:

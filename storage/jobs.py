@@ -169,7 +169,8 @@ class JobStore:
     def counts(self) -> Mapping[JobState, int]:
         """How many jobs are in each state."""
         with self._database.transaction() as session:
-            found = dict(session.execute(select(JobRow.state, func.count()).group_by(JobRow.state)).tuples().all())
+            rows = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
+            found = {JobState(state): count for state, count in rows}
         return {state: found.get(state, 0) for state in JobState}
 
 
@@ -182,7 +183,7 @@ def _write_revisions(session: Session, job: JobRow, revisions: Sequence[Revision
         return
     newest = func.coalesce(func.max(RevisionRow.number), 0)
     query = select(UtteranceRow.id, newest).outerjoin(UtteranceRow.revisions).where(UtteranceRow.call_id == job.call_id)
-    numbers = dict(session.execute(query.group_by(UtteranceRow.id)).tuples().all())
+    numbers = dict(session.execute(query.group_by(UtteranceRow.id)).all())
     if any(revision.utterance_id not in numbers for revision in revisions):
         raise StorageError("a revision names an utterance that its call has not")
     session.execute(

@@ -1,0 +1,42 @@
+"""Values that the storage tests write."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.transcript import Final, Word
+from storage.records import RecordingFile
+
+STARTED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+ANN = Party("sip:1001@pbx.example", "Ann Baker", "p-1")
+BOB = Party("tel:+15550100", "", "p-2")
+ENDED = CallEnd(STARTED + timedelta(minutes=2), 960_000, "bye")
+
+
+def make_call(
+    call_id: UUID | None = None, *, started: datetime = STARTED, trunk: str = "main", sip_call_id: str = "abc@pbx"
+) -> Call:
+    """A recording session of Bob (channel 0, customer), who called, and Ann (channel 1, agent)."""
+    return Call(
+        id=call_id or uuid4(),
+        trunk=trunk,
+        dialect=Dialect.SIPREC,
+        started_at=started,
+        sample_rate=8000,
+        channels=(Channel(0, "96", Role.CUSTOMER, BOB, "PCMU"), Channel(1, "97", Role.AGENT, ANN, "PCMA")),
+        caller=BOB,
+        callee=ANN,
+        outside_ids=OutsideIds(sip_call_id, "session-1", "group-1", (("ucid", "00FA08"),)),
+        quirks=("metadata-invalid",),
+    )
+
+
+def make_final(channel: int, start: int, text: str, *, confidence: float = 0.9) -> Final:
+    """A final of one second at 8 kHz."""
+    words = (Word(text.split()[0], start, start + 4000, 0.8),)
+    return Final(channel, start, start + 8000, text, confidence, "moonshine-tiny", "en", words)
+
+
+def make_recording(call: Call) -> RecordingFile:
+    return RecordingFile(Path(f"2026/11/21/{call.id}.wav"), 8000, 2, 960_000, 3_840_044)

@@ -1,0 +1,221 @@
+"""Jobs: handed out once at a time, done once, tried again with patience."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from callscribe.domain.errors import StorageError
+from callscribe.domain.transcript import Revision, Word, utterance_id
+from storage.calls import CallStore
+from storage.database import Database
+from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore, back_off
+from storage.reader import CallReader
+from storage.records import ChannelRange, JobIntent, JobKind, JobRecord, JobState
+from tests.storage.samples import ENDED, make_call, make_final, make_recording
+
+pytestmark = pytest.mark.integration
+
+
+def fail_once(jobs: JobStore, job_id: UUID, sentence: str) -> bool:
+    """Let the job fail, as if its back-off were over."""
+    with jobs._database.transaction() as session:
+        session.execute(text("UPDATE jobs SET due_at = now() WHERE id = :id"), {"id": job_id})
+    assert jobs.begin(job_id) is not None
+    return jobs.fail(job_id, sentence)
+
+
+def let_leases_end(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"))
+
+
+@pytest.fixture
+def ended(calls: CallStore) -> JobIntent:
+    """The second pass of an ended call with two finals, at 0 and 8000 of channel 0."""
+    call = make_call()
+    calls.save_call(call, "node-1")
+    for start, said in ((0, "hello wold"), (8000, "good by")):
+        calls.save_final(call.id, make_final(0, start, said))
+    job = JobIntent.of(call.id, JobKind.SECOND_PASS)
+    calls.end_call(call.id, ENDED, make_recording(call), (job,))
+    return job
+
+
+def call_of(database: Database, job: JobIntent) -> UUID:
+    with database.transaction() as session:
+        found = session.scalar(text("SELECT call_id FROM jobs WHERE id = :id").columns(), {"id": job.id})
+    assert isinstance(found, UUID)
+    return found
+
+
+def record(database: Database, job: JobIntent) -> JobRecord:
+    return next(found for found in CallReader(database).jobs(call_of(database, job)) if found.id == job.id)
+
+
+def better(call_id: UUID, start: int, said: str) -> Revision:
+    words = (Word(said.split()[0], start, start + 100, 0.99),)
+    return Revision(utterance_id(call_id, 0, start), said, 0.95, "whisper-tiny.en", "second-pass", words)
+
+
+def test_a_begun_job_brings_what_it_needs(jobs: JobStore, reader: CallReader, calls: CallStore) -> None:
+    call = make_call()
+    calls.save_call(call, "node-7")
+    job = JobIntent.of(call.id, JobKind.RECOVER, (ChannelRange(0, 100, 900), ChannelRange(1, 0, 900)))
+    calls.end_call(call.id, ENDED, make_recording(call), (job,))
+    assert jobs.claim_due(10, 60) == (job.id,)
+    work = jobs.begin(job.id)
+    assert work is not None
+    assert (work.id, work.kind, work.call, work.node) == (job.id, JobKind.RECOVER, call, "node-7")
+    assert (work.recording, work.ranges, work.attempt) == (make_recording(call), job.ranges, 1)
+
+
+def test_a_claimed_job_is_due_again_when_nobody_begins_it(jobs: JobStore, database: Database, ended: JobIntent) -> None:
+    assert jobs.claim_due(10, 60) == (ended.id,)
+    assert jobs.claim_due(10, 60) == ()
+    let_leases_end(database)
+    assert jobs.claim_due(10, 60) == (ended.id,)
+
+
+def test_callers_at_the_same_time_claim_different_jobs(jobs: JobStore, calls: CallStore) -> None:
+    wanted = set()
+    for _ in range(12):
+        call = make_call()
+        calls.save_call(call, "node-1")
+        job = JobIntent.of(call.id, JobKind.SECOND_PASS)
+        calls.end_call(call.id, ENDED, None, (job,))
+        wanted.add(job.id)
+    with ThreadPoolExecutor(4) as pool:
+        claims = list(pool.map(lambda _: jobs.claim_due(3, 60), range(8)))
+    claimed = [job_id for claim in claims for job_id in claim]
+    assert len(claimed) == 12
+    assert set(claimed) == wanted
+
+
+def test_a_message_that_is_delivered_twice_begins_the_job_once(jobs: JobStore, ended: JobIntent) -> None:
+    assert jobs.begin(ended.id) is not None
+    assert jobs.begin(ended.id) is None
+    assert jobs.complete(ended.id) is True
+    assert jobs.begin(ended.id) is None
+    assert jobs.begin(uuid4()) is None
+
+
+def test_a_job_whose_worker_died_is_begun_again(jobs: JobStore, database: Database, ended: JobIntent) -> None:
+    jobs.begin(ended.id)
+    assert jobs.claim_due(10, 60) == ()
+    let_leases_end(database)
+    assert jobs.claim_due(10, 60) == (ended.id,)
+    work = jobs.begin(ended.id)
+    assert work is not None
+    assert work.attempt == 2
+
+
+def test_a_job_that_kills_every_worker_is_given_up(jobs: JobStore, database: Database, ended: JobIntent) -> None:
+    for _ in range(MAX_ATTEMPTS):
+        assert jobs.claim_due(10, 60) == (ended.id,)
+        jobs.begin(ended.id)
+        let_leases_end(database)
+    assert jobs.claim_due(10, 60) == ()
+    found = record(database, ended)
+    assert (found.state, found.error) == (JobState.FAILED, WORKER_LOST)
+
+
+def test_a_renewed_job_is_left_alone(jobs: JobStore, database: Database, ended: JobIntent) -> None:
+    jobs.begin(ended.id)
+    let_leases_end(database)
+    assert jobs.renew(ended.id, 60) is True
+    assert jobs.claim_due(10, 60) == ()
+    jobs.complete(ended.id)
+    assert jobs.renew(ended.id, 60) is False
+
+
+def test_results_are_written_once_beside_the_finals(
+    jobs: JobStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    revisions = (better(call_id, 0, "hello world"), better(call_id, 8000, "good bye"))
+    jobs.begin(ended.id)
+    assert jobs.complete(ended.id, revisions=revisions) is True
+    assert jobs.complete(ended.id, revisions=(better(call_id, 0, "again"),)) is False
+    utterances = reader.transcript(call_id).utterances
+    assert [u.final.text for u in utterances] == ["hello wold", "good by"]
+    assert [u.revisions for u in utterances] == [(revisions[0],), (revisions[1],)]
+    assert [u.text for u in utterances] == ["hello world", "good bye"]
+
+
+def test_another_job_adds_a_newer_revision(
+    jobs: JobStore, calls: CallStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    jobs.complete(ended.id, revisions=(better(call_id, 0, "hello world"),))
+    again = JobIntent(uuid4(), JobKind.SECOND_PASS)
+    calls.end_call(call_id, ENDED, None, (again,))
+    jobs.complete(again.id, revisions=(better(call_id, 0, "hello, world"),))
+    assert [r.text for r in reader.transcript(call_id).utterances[0].revisions] == ["hello world", "hello, world"]
+
+
+def test_recovered_finals_come_with_the_job_that_follows(jobs: JobStore, calls: CallStore, reader: CallReader) -> None:
+    call = make_call()
+    calls.save_call(call, "node-1")
+    calls.save_final(call.id, make_final(0, 0, "heard live"))
+    recover = JobIntent.of(call.id, JobKind.RECOVER, (ChannelRange(0, 8000, 16_000),))
+    calls.end_call(call.id, ENDED, make_recording(call), (recover,))
+    finals = (make_final(0, 0, "heard again"), make_final(0, 8000, "heard later"))
+    follow = JobIntent.of(call.id, JobKind.SECOND_PASS)
+    jobs.begin(recover.id)
+    jobs.complete(recover.id, finals=finals, follow=(follow,))
+    assert [u.text for u in reader.transcript(call.id).utterances] == ["heard live", "heard later"]
+    assert jobs.claim_due(10, 60) == (follow.id,)
+
+
+def test_a_revision_of_a_foreign_utterance_undoes_the_whole_result(
+    jobs: JobStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    jobs.begin(ended.id)
+    with pytest.raises(StorageError, match="utterance"):
+        jobs.complete(ended.id, revisions=(better(call_id, 0, "hello world"), better(uuid4(), 0, "who")))
+    assert reader.transcript(call_id).utterances[0].revisions == ()
+    assert record(database, ended).state == JobState.RUNNING
+
+
+def test_back_off_grows_fourfold_up_to_an_hour() -> None:
+    assert [back_off(attempt).total_seconds() for attempt in range(1, 6)] == [30, 120, 480, 1920, 3600]
+
+
+def test_a_failed_job_waits_and_is_given_up_after_five_attempts(
+    jobs: JobStore, database: Database, ended: JobIntent
+) -> None:
+    jobs.begin(ended.id)
+    assert jobs.fail(ended.id, "The model is missing.") is True
+    found = record(database, ended)
+    assert (found.state, found.error, found.attempts) == (JobState.QUEUED, "The model is missing.", 1)
+    assert found.started_at is not None
+    assert timedelta(seconds=29) < found.due_at - found.started_at < timedelta(seconds=40)
+    assert jobs.claim_due(10, 60) == ()
+    assert jobs.begin(ended.id) is None
+    assert [fail_once(jobs, ended.id, "It is still missing.") for _ in range(4)] == [True, True, True, False]
+    found = record(database, ended)
+    assert (found.state, found.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
+    assert found.finished_at is not None
+
+
+def test_a_given_up_job_can_be_tried_again(jobs: JobStore, database: Database, ended: JobIntent) -> None:
+    assert jobs.retry(ended.id) is False
+    for _ in range(MAX_ATTEMPTS):
+        fail_once(jobs, ended.id, "No.")
+    assert jobs.retry(ended.id) is True
+    work = jobs.begin(ended.id)
+    assert work is not None
+    assert work.attempt == 1
+    jobs.complete(ended.id)
+    assert record(database, ended).error == ""
+
+
+def test_jobs_are_counted_by_state(jobs: JobStore, ended: JobIntent) -> None:
+    assert jobs.counts() == {JobState.QUEUED: 1, JobState.RUNNING: 0, JobState.DONE: 0, JobState.FAILED: 0}
+    jobs.begin(ended.id)
+    jobs.complete(ended.id)
+    assert jobs.counts() == {JobState.QUEUED: 0, JobState.RUNNING: 0, JobState.DONE: 1, JobState.FAILED: 0}
