@@ -8,10 +8,12 @@ A part of a structure lives as long as the structure: hold `info` while reading 
 
 import contextlib
 import ctypes
+import functools
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol, TypeVar
 
 import pjsua2 as pj
 from pjsua2 import _pjsua2
@@ -49,6 +51,34 @@ class MediaPlan:
     """Number of ports from `port`."""
     bind_address: str = ""
     advertised_address: str = ""
+
+
+class Reporting(Protocol):
+    """An object with PJSUA2 callbacks."""
+
+    def report_fault(self, callback: str, error: Exception) -> None:
+        """A callback raised; must not raise itself."""
+
+
+Callback = TypeVar("Callback", bound=Callable[..., None])
+
+
+def contained(callback: Callback) -> Callback:
+    """A PJSUA2 callback that no exception leaves: one that did would abort the process, other calls and all."""
+
+    @functools.wraps(callback)
+    def inner(self: Reporting, prm: object) -> None:
+        try:
+            callback(self, prm)
+        except Exception as error:  # noqa: BLE001  # a PJSUA2 callback
+            self.report_fault(callback.__name__, error)
+
+    return inner  # type: ignore[return-value]  # the same signature
+
+
+def describe(error: Exception) -> str:
+    """An error in words, without what it happened to."""
+    return str(error.reason) if isinstance(error, pj.Error) else type(error).__name__
 
 
 def open_endpoint(plan: EndpointPlan, codecs: tuple[str, ...]) -> tuple[pj.Endpoint, int]:

@@ -16,7 +16,7 @@ from telephony.caller.plan import CallPlan, CallProgress, CallResult
 from telephony.caller.sources import FRAME_MS, RATE, Metronome, Playhead, Source
 from telephony.caller.wav import read_wav
 from telephony.line.sdp import with_labels
-from telephony.pjsip import EndpointPlan, MediaPlan, media_config, open_endpoint
+from telephony.pjsip import EndpointPlan, MediaPlan, contained, describe, media_config, open_endpoint
 
 MESSAGE_LIMIT = 4000
 """Bytes of one SIP message that PJSIP sends (compiled in)."""
@@ -71,7 +71,7 @@ class CallAgent:
             if time.monotonic() >= due:
                 due = time.monotonic() + _PROGRESS_S
                 self._tell(call.phase, call.seconds)
-            if self._over(call) or cancelled():
+            if call.fault or self._over(call) or cancelled():
                 call.leave()
         self._settle()
         self._tell("ended", call.seconds)
@@ -107,6 +107,7 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._ended_at = 0.0
         self._sip_call_id = ""
         self._status, self._reason = 0, ""
+        self.fault = ""
         self.answered_at: float | None = None
         self.ended = False
         self.phase = "calling"
@@ -145,6 +146,8 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self.ended = True
 
     def result(self) -> CallResult:
+        if self.fault:
+            raise TelephonyError(self.fault)
         if self.answered_at is None:
             raise CallRefused(_explain(f"{self._status} {self._reason}"))
         return CallResult(
@@ -155,13 +158,18 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             status=self._status,
         )
 
+    def report_fault(self, callback: str, error: Exception) -> None:
+        self.fault = f"{callback} failed: {describe(error)}"
+
     # PJSUA2 callbacks
 
+    @contained
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:  # noqa: N802
         if self._plan.siprec:
             names = tuple(str(number + 1) for number in range(self._plan.lines))
             prm.sdp.wholeSdp = with_labels(_terse(prm.sdp.wholeSdp), names)
 
+    @contained
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
         info = self.getInfo()
         for place, media in enumerate(info.media):
@@ -170,6 +178,7 @@ class _Call(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
                 self._sources[media.index].startTransmit(self.getAudioMedia(place))
         self._playhead.start()
 
+    @contained
     def onCallState(self, prm: pj.OnCallStateParam) -> None:  # noqa: N802
         info = self.getInfo()
         self._sip_call_id = info.callIdString

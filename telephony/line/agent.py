@@ -12,7 +12,15 @@ from telephony.line.sdp import header
 from telephony.line.settings import LineSettings
 from telephony.line.taps import TICK_MS, TapPool
 from telephony.line.wire import HangUp, Hello, Message, Note, Pulse, Stop
-from telephony.pjsip import EndpointPlan, MediaPlan, call_capacity, media_config, open_endpoint
+from telephony.pjsip import (
+    EndpointPlan,
+    MediaPlan,
+    call_capacity,
+    contained,
+    describe,
+    media_config,
+    open_endpoint,
+)
 
 CALL_HEADER = "X-Callscribe-Call"
 """Names the call in the INVITE that the front forwards: a UUID."""
@@ -129,12 +137,13 @@ class _Account(pj.Account):  # type: ignore[misc]  # PJSUA2 has no types
         super().__init__()
         self._agent = agent
 
+    def report_fault(self, callback: str, error: Exception) -> None:
+        self._agent.count("callback_errors")
+        self._agent.post(Note("callback-failed", f"{callback}: {describe(error)}"))
+
+    @contained
     def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:  # noqa: N802
-        try:
-            self._agent.offer(prm.callId, prm.rdata.wholeMsg)
-        except Exception as error:  # noqa: BLE001  # a PJSUA2 callback
-            self._agent.count("callback_errors")
-            self._agent.post(Note("invite-failed", type(error).__name__))
+        self._agent.offer(prm.callId, prm.rdata.wholeMsg)
 
 
 def _account_config(settings: LineSettings) -> pj.AccountConfig:

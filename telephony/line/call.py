@@ -1,10 +1,8 @@
 """One call on a line."""
 
-import functools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
 import pjsua2 as pj
@@ -14,6 +12,7 @@ from telephony.line.sdp import labels, with_labels
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
 from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, Note, RtpCounts, Silence, StreamsChanged
+from telephony.pjsip import contained, describe
 
 STREAMS_PER_CALL = 4
 """Audio m-lines accepted in one call; further ones are answered with port 0."""
@@ -35,22 +34,6 @@ class Switchboard(Protocol):
         """Drop the last reference to an ended call."""
 
     def count(self, name: str, by: int = 1) -> None: ...
-
-
-Callback = TypeVar("Callback", bound=Callable[..., None])
-
-
-def contained(callback: Callback) -> Callback:
-    """A PJSUA2 callback that no exception leaves: one that did would abort the process, other calls and all."""
-
-    @functools.wraps(callback)
-    def inner(self: "LineCall", prm: object) -> None:
-        try:
-            callback(self, prm)
-        except Exception as error:  # noqa: BLE001  # a PJSUA2 callback
-            self.report_fault(callback.__name__, error)
-
-    return inner  # type: ignore[return-value]
 
 
 @dataclass(slots=True)
@@ -134,9 +117,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self.end("no-media")
 
     def report_fault(self, callback: str, error: Exception) -> None:
-        problem = error.reason if isinstance(error, pj.Error) else type(error).__name__
         self._board.count("callback_errors")
-        self._board.post(Note("callback-failed", f"{callback}: {problem}"))
+        self._board.post(Note("callback-failed", f"{callback}: {describe(error)}"))
 
     # PJSUA2 callbacks
 
