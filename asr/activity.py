@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.engine import Waveform
-from asr.runtime import open_model, package_folder
+from asr.runtime import Model, package_folder
 
 WINDOW = 512
 """Samples of one decision: 32 ms at ENGINE_RATE."""
@@ -25,13 +25,13 @@ class ActivityModel:
 
     def __init__(self, file: Path | None = None) -> None:
         """Raises EngineUnavailable when the model is missing."""
-        self._session = open_model(file or package_folder("faster_whisper") / "assets" / "silero_vad_v6.onnx")
+        self._model = Model(file or package_folder("faster_whisper") / "assets" / "silero_vad_v6.onnx")
 
     def run(
         self, windows: NDArray[np.float32], state: tuple[NDArray[np.float32], NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Probabilities of consecutive windows of shape (count, _CONTEXT + WINDOW), and the state after them."""
-        probabilities, hidden, cell = self._session.run(None, {"input": windows, "h": state[0], "c": state[1]})
+        probabilities, hidden, cell = self._model.run({"input": windows, "h": state[0], "c": state[1]})
         return probabilities.reshape(-1), (hidden, cell)
 
 

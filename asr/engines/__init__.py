@@ -1,6 +1,8 @@
 """Recognition engines, one adapter file each."""
 
-from asr.engine import Engine
+import numpy as np
+
+from asr.engine import ENGINE_RATE, DecodingJob, Engine
 from callscribe.domain.errors import EngineUnavailable
 
 
@@ -12,3 +14,10 @@ def load_engine(name: str) -> Engine:
     from asr.engines.moonshine import MoonshineEngine
 
     return MoonshineEngine()
+
+
+def warm_up(engine: Engine) -> None:
+    """Decode something, so that the first caller does not pay for memory and caches."""
+    noise = np.random.default_rng(0).normal(0.0, 0.01, 4 * ENGINE_RATE).astype(np.float32)
+    for length in (ENGINE_RATE, 4 * ENGINE_RATE):
+        engine.decode([DecodingJob(noise[:length])] * 2)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from asr.engine import EMPTY, ENGINE_RATE, Capabilities, Decoding, DecodingJob, Waveform
 from asr.hotwords import ROOT, HotwordTrie
 from asr.repetition import loop_length
-from asr.runtime import open_model, package_folder
+from asr.runtime import Arrays, Model, package_folder
 from asr.tokenizer import BEGIN, END, Tokenizer
 from callscribe.domain.errors import EngineUnavailable
 
@@ -131,14 +131,13 @@ class MoonshineEngine:
     def __init__(self, folder: Path | None = None) -> None:
         """Load the model from `folder`, by default from the package moonshine-voice. Raises EngineUnavailable."""
         folder = folder or package_folder("moonshine_voice") / "assets" / "tiny-en"
-        self._encoder = open_model(folder / "encoder_model.ort")
-        self._decoder = open_model(folder / "decoder_model_merged.ort")
+        self._encoder = Model(folder / "encoder_model.ort")
+        self._decoder = Model(folder / "decoder_model_merged.ort")
         try:
             self._tokenizer = Tokenizer((folder / "tokenizer.bin").read_bytes())
         except OSError as error:
             raise EngineUnavailable(f"the tokenizer in {folder} cannot be read: {error.strerror}") from error
-        self._outputs = tuple(output.name for output in self._decoder.get_outputs())
-        self._cache_names = tuple(name.replace("present", "past_key_values") for name in self._outputs[1:])
+        self._cache_names = tuple(name.replace("present", "past_key_values") for name in self._decoder.outputs[1:])
         self._trie_of = lru_cache(maxsize=64)(self._build_trie)
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
@@ -188,9 +187,8 @@ class MoonshineEngine:
         if len(audio) < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - len(audio)))
         batch = np.ascontiguousarray(audio[None, :_LONGEST], np.float32)
-        inputs = {"input_values": batch, "attention_mask": np.ones(batch.shape, np.int64)}
-        hidden: NDArray[np.float32] = self._encoder.run(None, inputs)[0]
-        return hidden
+        inputs: Arrays = {"input_values": batch, "attention_mask": np.ones(batch.shape, np.int64)}
+        return self._encoder.run(inputs)[0]
 
     def _run(self, stack: _Stack, stop: int | None) -> None:
         """Step until the rows have `stop` tokens, or half of them have ended: then it pays to stack anew."""
@@ -217,16 +215,13 @@ class MoonshineEngine:
 
         Returns logits of shape (rows, places, vocabulary).
         """
-        inputs = {"encoder_attention_mask": mask, "input_ids": ids, "encoder_hidden_states": hidden}
-        logits, *present = self._decoder.run(
-            self._outputs, {**inputs, "use_cache_branch": np.array([cached]), **caches}
-        )
+        inputs: Arrays = {"encoder_attention_mask": mask, "input_ids": ids, "encoder_hidden_states": hidden}
+        logits, *present = self._decoder.run({**inputs, "use_cache_branch": np.array([cached]), **caches})
         for name, cache in zip(self._cache_names, present, strict=True):
             # With a cache the model gives back an empty one for the encoder, which does not change.
             if not (cached and ".encoder." in name):
                 caches[name] = cache
-        of_rows: Logits = logits
-        return of_rows
+        return logits
 
     def _decoding(self, row: _Row) -> Decoding:
         text = " ".join(self._tokenizer.decode(row.tokens).translate(_NOTE_SIGNS).split())

@@ -1,0 +1,69 @@
+"""The one boundary between the event loop and the computing thread of a recogniser process."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from asr.scheduler import Round, Scheduler
+from asr.wire.messages import ClientMessage
+
+
+class Compute:
+    """A thread that works on what is submitted until it is stopped.
+
+    Callbacks come on that thread: `done(round)` after each turn, `ended()` when the thread ends, wanted or not. What is
+    submitted is bounded by the caller, who is told in each round what no longer waits.
+    """
+
+    def __init__(self, scheduler: Scheduler, *, done: Callable[[Round], None], ended: Callable[[], None]) -> None:
+        self.busy_s = 0.0
+        """Seconds worked since the thread began; only grows."""
+        self._scheduler = scheduler
+        self._done, self._ended = done, ended
+        self._inbox: deque[tuple[int, ClientMessage | None]] = deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="recognizer-compute", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end after its turn. Does not wait for it."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+
+    def submit(self, connection: int, message: ClientMessage | None) -> None:
+        """A connection's next message; None: the connection is gone."""
+        with self._wake:
+            self._inbox.append((connection, message))
+            self._wake.notify()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended()
+
+    def _work(self) -> None:
+        idle = False
+        while True:
+            with self._wake:
+                while idle and not self._inbox and not self._stopping:
+                    self._wake.wait()
+                if self._stopping:
+                    return
+                arrived, self._inbox = self._inbox, deque()
+            began = time.perf_counter()
+            for connection, message in arrived:
+                if message is None:
+                    self._scheduler.drop(connection)
+                else:
+                    self._scheduler.accept(connection, message)
+            turn = self._scheduler.work()
+            idle = turn is None
+            self.busy_s += time.perf_counter() - began
+            if turn is not None:
+                self._done(turn)
