@@ -64,7 +64,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._watch = MediaWatch(board.media_timeout_s, time.monotonic())
 
     def accept(self, *, recvonly: bool) -> None:
-        """Answer 200 with every audio m-line. The call may be gone already: that is counted, and no error."""
+        """Answer 200 with every audio m-line. Where that fails, because the call is gone or has no ports, it is ended."""
         answer = pj.CallOpParam(True)
         answer.statusCode = pj.PJSIP_SC_OK
         answer.opt.videoCount = 0
@@ -77,8 +77,10 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             answer.opt.mediaDir = directions
         try:
             self.answer(answer)
-        except pj.Error:
-            self._board.count("answers_too_late")
+        except pj.Error as error:
+            self._board.count("answers_failed")
+            self._board.post(Note("answer-failed", describe(error)))
+            self.end()
 
     def refuse(self, status: int) -> None:
         """Answer with a final status other than 200; nothing is reported about the call."""
@@ -88,18 +90,22 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         try:
             self.answer(answer)
         except pj.Error:
-            self._board.count("answers_too_late")
+            self._board.count("answers_failed")
 
     def end(self, reason: str = "bye") -> None:
-        """Send BYE; the DISCONNECTED callback follows."""
+        """Send BYE, or 500 to an INVITE that was not answered; the DISCONNECTED callback follows."""
         self._reason = reason
+        goodbye = pj.CallOpParam(True)
+        goodbye.statusCode = pj.PJSIP_SC_INTERNAL_SERVER_ERROR
         try:
-            self.hangup(pj.CallOpParam(True))
+            self.hangup(goodbye)
         except pj.Error:
             self._board.count("hangups_too_late")
 
     def hear(self, frame: Frame) -> None:
-        """Hand one frame on to the parent."""
+        """Hand one frame on to the parent, once it knows the call."""
+        if not self._announced:
+            return
         for stretch in self._timeline.place(frame.key.channel, frame.position, frame.pcm):
             if isinstance(stretch, Gap):
                 self._board.post(Silence(self.call_id, stretch.channel, stretch.offset, stretch.samples))
@@ -171,9 +177,15 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel)))
             self._ears[media.index] = ear
         ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
-        if ear.receiving:
+        if not ear.receiving:
+            return
+        try:
             ear.codec = self.getStreamInfo(media.index).codecName
             self.getAudioMedia(place).startTransmit(ear.tap)
+        except pj.Error as error:
+            ear.receiving = False
+            self._board.count("streams_unheard")
+            self._board.post(Note("stream-unheard", describe(error)))
 
     def _label(self, index: int) -> str:
         return self._labels[index] if index < len(self._labels) else ""

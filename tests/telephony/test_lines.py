@@ -321,6 +321,17 @@ async def test_the_answer_names_the_advertised_address_and_ports_of_the_range(le
     await pool.stop()
 
 
+async def test_a_line_that_cannot_open_its_rtp_ports_refuses_the_call_and_stays_up(ledger: Ledger) -> None:
+    first = free_range(32)
+    pool = LinePool(LinePoolSettings(1, first, first + 31, "127.0.0.1", bind_address="203.0.113.9"), ledger)
+    await pool.start()
+    for _ in range(6):
+        async with Phone(pool.lines()[0].sip_port, uuid4()) as phone:
+            assert (await phone.invite(Media())).status == 500
+    await pool.stop()
+    assert ledger.lost == []
+
+
 PARENT = """
 import asyncio
 from telephony.lines import LinePool, LinePoolSettings
