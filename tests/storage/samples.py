@@ -4,8 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
 from callscribe.domain.transcript import Final, Word
+from storage.database import Database
+from storage.jobs import JobStore
 from storage.records import RecordingFile
 
 STARTED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -40,3 +44,12 @@ def make_final(channel: int, start: int, text: str, *, confidence: float = 0.9) 
 
 def make_recording(call: Call) -> RecordingFile:
     return RecordingFile(Path(f"2026/11/21/{call.id}.wav"), 8000, 2, 960_000, 3_840_044)
+
+
+def fail_once(database: Database, job_id: UUID, sentence: str) -> bool:
+    """Let the job fail as if its back-off were over; what `JobStore.fail` says."""
+    with database.transaction() as session:
+        session.execute(text("UPDATE jobs SET due_at = now() WHERE id = :id"), {"id": job_id})
+    jobs = JobStore(database)
+    assert jobs.begin(job_id) is not None
+    return jobs.fail(job_id, sentence)

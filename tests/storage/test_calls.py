@@ -6,12 +6,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import delete, func, select
 
 from callscribe.domain.call import CallEnd, CallState, Channel, OutsideIds, Party, Role
 from callscribe.domain.errors import CallNotFound, StorageError
 from storage.calls import CallStore
 from storage.database import Database
-from storage.models import UtteranceRow
+from storage.models import CallRow, ChannelRow, JobRow, OutsideIdRow, PartyRow, RecordingRow, UtteranceRow
 from storage.reader import CallReader
 from storage.records import ChannelRange, JobIntent, JobKind, JobState
 from tests.storage.samples import ANN, BOB, ENDED, STARTED, make_call, make_final, make_recording
@@ -167,10 +168,7 @@ def test_a_call_takes_everything_with_it_when_it_is_deleted(calls: CallStore, da
     calls.save_call(call, "node-1")
     calls.save_final(call.id, make_final(0, 0, "gone"))
     calls.end_call(call.id, ENDED, make_recording(call), (JobIntent.of(call.id, JobKind.SECOND_PASS),))
-    from sqlalchemy import delete, func, select
-
-    from storage.models import CallRow
-
     with database.transaction() as session:
         session.execute(delete(CallRow).where(CallRow.id == call.id))
-        assert session.scalar(select(func.count()).select_from(UtteranceRow)) == 0
+        for table in (PartyRow, ChannelRow, OutsideIdRow, RecordingRow, UtteranceRow, JobRow):
+            assert session.scalar(select(func.count()).select_from(table)) == 0, table.__tablename__

@@ -14,17 +14,9 @@ from storage.database import Database
 from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore, back_off
 from storage.reader import CallReader
 from storage.records import ChannelRange, JobIntent, JobKind, JobRecord, JobState
-from tests.storage.samples import ENDED, make_call, make_final, make_recording
+from tests.storage.samples import ENDED, fail_once, make_call, make_final, make_recording
 
 pytestmark = pytest.mark.integration
-
-
-def fail_once(jobs: JobStore, job_id: UUID, sentence: str) -> bool:
-    """Let the job fail, as if its back-off were over."""
-    with jobs._database.transaction() as session:
-        session.execute(text("UPDATE jobs SET due_at = now() WHERE id = :id"), {"id": job_id})
-    assert jobs.begin(job_id) is not None
-    return jobs.fail(job_id, sentence)
 
 
 def let_leases_end(database: Database) -> None:
@@ -196,7 +188,7 @@ def test_a_failed_job_waits_and_is_given_up_after_five_attempts(
     assert timedelta(seconds=29) < found.due_at - found.started_at < timedelta(seconds=40)
     assert jobs.claim_due(10, 60) == ()
     assert jobs.begin(ended.id) is None
-    assert [fail_once(jobs, ended.id, "It is still missing.") for _ in range(4)] == [True, True, True, False]
+    assert [fail_once(database, ended.id, "It is still missing.") for _ in range(4)] == [True, True, True, False]
     found = record(database, ended)
     assert (found.state, found.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
     assert found.finished_at is not None
@@ -205,7 +197,7 @@ def test_a_failed_job_waits_and_is_given_up_after_five_attempts(
 def test_a_given_up_job_can_be_tried_again(jobs: JobStore, database: Database, ended: JobIntent) -> None:
     assert jobs.retry(ended.id) is False
     for _ in range(MAX_ATTEMPTS):
-        fail_once(jobs, ended.id, "No.")
+        fail_once(database, ended.id, "No.")
     assert jobs.retry(ended.id) is True
     work = jobs.begin(ended.id)
     assert work is not None

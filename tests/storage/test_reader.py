@@ -11,11 +11,11 @@ from callscribe.domain.call import CallState, OutsideIds
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import utterance_id
 from storage.calls import CallStore
-from storage.jobs import MAX_ATTEMPTS, JobStore
+from storage.database import Database
+from storage.jobs import MAX_ATTEMPTS
 from storage.reader import CallReader
 from storage.records import CallFilter, CallPage, JobIntent, JobKind
-from tests.storage.samples import ENDED, STARTED, make_call, make_final, make_recording
-from tests.storage.test_jobs import fail_once
+from tests.storage.samples import ENDED, STARTED, fail_once, make_call, make_final, make_recording
 
 pytestmark = pytest.mark.integration
 
@@ -76,7 +76,7 @@ def test_calls_are_filtered_by_state_trunk_time_and_outside_id(calls: CallStore,
         assert set(ids(reader.list_calls(conditions))) == expected, conditions
 
 
-def test_a_summary_counts_utterances_and_failed_jobs(calls: CallStore, jobs: JobStore, reader: CallReader) -> None:
+def test_a_summary_counts_utterances_and_failed_jobs(calls: CallStore, database: Database, reader: CallReader) -> None:
     call = make_call()
     calls.save_call(call, "node-1")
     calls.save_final(call.id, make_final(0, 0, "one"))
@@ -87,7 +87,7 @@ def test_a_summary_counts_utterances_and_failed_jobs(calls: CallStore, jobs: Job
     assert (summary.call, summary.state, summary.end) == (call, CallState.ENDED, ENDED)
     assert (summary.utterances, summary.failed_jobs, summary.recorded) == (2, 0, True)
     for _ in range(MAX_ATTEMPTS):
-        fail_once(jobs, job.id, "The disk is full.")
+        fail_once(database, job.id, "The disk is full.")
     assert reader.list_calls().calls[0].failed_jobs == 1
     assert reader.call(call.id).jobs[0].error == "The disk is full."
 

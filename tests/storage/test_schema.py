@@ -1,0 +1,131 @@
+"""The schema's history: forwards, backwards, and in step with the models."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from callscribe.domain.errors import DatabaseOutdated, StorageError
+from storage import schema
+from storage.database import Database
+from storage.engine import open_engine
+from storage.models import Base
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+RULES = """
+    SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'
+    UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    UNION
+    SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || coalesce(column_default, '')
+    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+"""
+
+
+def rules(url: str) -> set[str]:
+    """Every constraint, index and column of the database, as Postgres writes them."""
+    with psycopg.connect(url) as connection:
+        return {str(row[0]) for row in connection.execute(RULES.encode())}
+
+
+def alembic(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CALLSCRIBE_DATABASE__URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_migrations_make_what_the_models_say_checks_included(database_url: str, empty_url: str) -> None:
+    engine = open_engine(empty_url, pool_size=1)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    assert rules(database_url) == rules(empty_url)
+    assert schema.drift(database_url) == ()
+
+
+def test_drift_tells_what_differs(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE hotwords DROP COLUMN weight")
+    (difference,) = schema.drift(database_url)
+    assert "add_column" in difference
+    assert "weight" in difference
+
+
+def test_down_to_nothing_and_up_again(database_url: str) -> None:
+    before = rules(database_url)
+    schema.downgrade(database_url, "base")
+    assert rules(database_url) == set()
+    schema.upgrade(database_url)
+    assert rules(database_url) == before
+
+
+def test_processes_that_migrate_at_once_wait_for_each_other(empty_url: str, database_url: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        # Alembic's context is one a process, hence the command.
+        runs = list(pool.map(lambda _: alembic(empty_url, "upgrade", "head"), range(2)))
+    assert [run.returncode for run in runs] == [0, 0], runs
+    assert rules(empty_url) == rules(database_url)
+
+
+def test_the_alembic_command_works_from_a_checkout_and_says_nothing_needless(database_url: str) -> None:
+    check = alembic(database_url, "check")
+    assert (check.returncode, check.stdout, check.stderr) == (0, "No new upgrade operations detected.\n", "")
+    down = alembic(database_url, "downgrade", "-1")
+    assert (down.returncode, down.stdout, down.stderr) == (0, "", "")
+
+
+def test_the_alembic_command_without_a_url_names_the_variable() -> None:
+    run = alembic("", "current")
+    assert run.returncode != 0
+    assert "set CALLSCRIBE_DATABASE__URL=postgresql://" in run.stdout + run.stderr
+
+
+def test_a_database_before_its_migrations_is_outdated(empty_url: str) -> None:
+    database = Database(empty_url)
+    try:
+        with pytest.raises(DatabaseOutdated, match="callscribe migrate"):
+            database.check()
+        with pytest.raises(DatabaseOutdated), database.transaction() as session:
+            session.execute(text("SELECT * FROM calls"))
+        schema.upgrade(empty_url)
+        database.check()
+    finally:
+        database.close()
+
+
+def test_a_database_of_a_newer_release_is_not_touched(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageError, match="9999"):
+        schema.upgrade(database_url)
+    database = Database(database_url)
+    with pytest.raises(DatabaseOutdated):
+        database.check()
+    database.close()
+
+
+def test_a_generated_migration_names_only_types_of_the_libraries(empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "versions").mkdir()
+    for name in ("env.py", "script.py.mako"):
+        (tmp_path / name).write_bytes((schema.MIGRATIONS / name).read_bytes())
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s\npath_separator = os\n")
+    run = alembic(empty_url, "-c", str(tmp_path / "alembic.ini"), "revision", "--autogenerate", "-m", "all")
+    assert run.returncode == 0, run.stderr
+    (made,) = (tmp_path / "versions").glob("*_all.py")
+    code = made.read_text(encoding="utf-8")
+    assert "storage." not in code
+    assert "sa.Column('started_at', sa.DateTime(timezone=True), nullable=False)" in code
+    assert "sa.Column('words', postgresql.JSONB(), nullable=False)" in code
+    assert "from sqlalchemy.dialects import postgresql\n" in code
+    compile(code, str(made), "exec")

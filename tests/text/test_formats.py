@@ -1,0 +1,226 @@
+"""A transcript as a document: exact texts."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from callscribe.domain.call import Call, CallState, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.transcript import Final, Revision, Word, utterance_id
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.text.formats import FORMATS, render, speaker
+
+CALL_ID = UUID("00000000-0000-4000-8000-000000000001")
+STARTED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+ANN = Party("sip:1001@pbx.example", "Ann & Co <sales>", "p-1")
+BOB = Party("tel:+15550100")
+CALL = Call(
+    id=CALL_ID,
+    trunk="main",
+    dialect=Dialect.SIPREC,
+    started_at=STARTED,
+    sample_rate=8000,
+    channels=(Channel(0, "96", Role.CUSTOMER, BOB, "PCMU"), Channel(1, "97", Role.AGENT, ANN, "PCMA")),
+    caller=BOB,
+    callee=ANN,
+    outside_ids=OutsideIds("abc@pbx", others=(("ucid", "1"), ("ucid", "2"))),
+    quirks=("metadata-invalid",),
+)
+
+
+def spoken(channel: int, start_ms: int, end_ms: int, text: str) -> Utterance:
+    final = Final(
+        channel, start_ms * 8, end_ms * 8, text, 0.75, "moonshine", "en", (Word("w", start_ms * 8, 80_000, 0.5),)
+    )
+    return Utterance(utterance_id(CALL_ID, channel, start_ms * 8), final)
+
+
+FIRST = spoken(0, 1280, 3005, "I want a --> b")
+SECOND = spoken(1, 2500, 4000, "is 1 < 2 & 3 > 2?\n\nyes")
+THIRD = spoken(0, 3_723_004, 3_723_004, "late")
+REVISION = Revision(THIRD.id, "Late.", 0.9, "whisper", "second-pass", (Word("Late.", 8, 16, 0.9),))
+TRANSCRIPT = Transcript(
+    CALL,
+    CallState.ENDED,
+    STARTED + timedelta(hours=1, milliseconds=250),
+    (FIRST, SECOND, replace(THIRD, revisions=(REVISION,))),
+)
+EMPTY = Transcript(CALL, CallState.ACTIVE, None, ())
+
+
+def test_plain_text_is_a_line_an_utterance() -> None:
+    assert render(TRANSCRIPT, "txt") == (
+        "[0:00:01] Customer (tel:+15550100): I want a --> b\n"
+        "[0:00:02] Agent (Ann & Co <sales>): is 1 < 2 & 3 > 2? yes\n"
+        "[1:02:03] Customer (tel:+15550100): Late.\n"
+    )
+
+
+def test_srt_overlaps_and_holds_no_arrow_or_blank_line_in_its_text() -> None:
+    assert render(TRANSCRIPT, "srt") == (
+        "1\n00:00:01,280 --> 00:00:03,005\nCustomer (tel:+15550100): I want a → b\n\n"
+        "2\n00:00:02,500 --> 00:00:04,000\nAgent (Ann & Co <sales>): is 1 < 2 & 3 > 2? yes\n\n"
+        "3\n01:02:03,004 --> 01:02:03,005\nCustomer (tel:+15550100): Late.\n"
+    )
+
+
+def test_vtt_overlaps_and_escapes() -> None:
+    assert render(TRANSCRIPT, "vtt") == (
+        "WEBVTT\n\n"
+        f"{FIRST.id}\n00:00:01.280 --> 00:00:03.005\n<v Customer (tel:+15550100)>I want a --&gt; b\n\n"
+        f"{SECOND.id}\n00:00:02.500 --> 00:00:04.000\n"
+        "<v Agent (Ann &amp; Co &lt;sales&gt;)>is 1 &lt; 2 &amp; 3 &gt; 2? yes\n\n"
+        f"{THIRD.id}\n01:02:03.004 --> 01:02:03.005\n<v Customer (tel:+15550100)>Late.\n"
+    )
+
+
+def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
+    document = json.loads(render(TRANSCRIPT, "json"))
+    assert document["call"] == {
+        "id": str(CALL_ID),
+        "trunk": "main",
+        "dialect": "siprec",
+        "state": "ended",
+        "started_at": "2026-11-21T09:30:00Z",
+        "ended_at": "2026-11-21T10:30:00.250000Z",
+        "sample_rate": 8000,
+        "caller": {"name": "", "address": "tel:+15550100"},
+        "callee": {"name": "Ann & Co <sales>", "address": "sip:1001@pbx.example"},
+        "channels": [
+            {
+                "index": 0,
+                "label": "96",
+                "role": "customer",
+                "codec": "PCMU",
+                "party": {"name": "", "address": "tel:+15550100"},
+            },
+            {
+                "index": 1,
+                "label": "97",
+                "role": "agent",
+                "codec": "PCMA",
+                "party": {"name": "Ann & Co <sales>", "address": "sip:1001@pbx.example"},
+            },
+        ],
+        "outside_ids": [
+            {"kind": "sip-call-id", "value": "abc@pbx"},
+            {"kind": "ucid", "value": "1"},
+            {"kind": "ucid", "value": "2"},
+        ],
+        "quirks": ["metadata-invalid"],
+    }
+    assert [utterance["text"] for utterance in document["utterances"]] == [FIRST.text, SECOND.text, "Late."]
+    assert document["utterances"][2] == {
+        "utterance_id": str(THIRD.id),
+        "channel": 0,
+        "role": "customer",
+        "party": "",
+        "start_ms": 3_723_004,
+        "end_ms": 3_723_004,
+        "text": "Late.",
+        "language": "en",
+        "final": {
+            "text": "late",
+            "confidence": 0.75,
+            "engine": "moonshine",
+            "words": [{"text": "w", "start_ms": 3_723_004, "end_ms": 10_000, "confidence": 0.5}],
+        },
+        "revisions": [
+            {
+                "reason": "second-pass",
+                "text": "Late.",
+                "confidence": 0.9,
+                "engine": "whisper",
+                "words": [{"text": "Late.", "start_ms": 1, "end_ms": 2, "confidence": 0.9}],
+            }
+        ],
+    }
+
+
+def test_vcon_is_one_recording_with_a_transcript_as_its_analysis() -> None:
+    document = json.loads(render(TRANSCRIPT, "vcon"))
+    (analysis,) = document.pop("analysis")
+    assert document == {
+        "vcon": "0.4.0",
+        "uuid": str(CALL_ID),
+        "created_at": "2026-11-21T10:30:00.250000Z",
+        "parties": [
+            {"tel": "tel:+15550100"},
+            {"sip": "sip:1001@pbx.example", "name": "Ann & Co <sales>", "validation": "none"},
+        ],
+        "dialog": [
+            {
+                "type": "recording",
+                "start": "2026-11-21T09:30:00Z",
+                "parties": [0, 1],
+                "mediatype": "audio/x-wav",
+                "filename": f"{CALL_ID}.wav",
+                "duration": 3600.25,
+                "originator": 0,
+            }
+        ],
+    }
+    body = analysis.pop("body")
+    assert analysis == {
+        "type": "transcript",
+        "dialog": 0,
+        "mediatype": "application/json",
+        "vendor": "Callscribe",
+        "schema": "callscribe-transcript-1",
+        "encoding": "json",
+    }
+    assert json.loads(body)["utterances"] == json.loads(render(TRANSCRIPT, "json"))["utterances"]
+
+
+def test_vcon_of_a_mixed_channel_names_both_sides_and_of_nobody_none() -> None:
+    mixed = replace(CALL, channels=(Channel(0, role=Role.MIXED),))
+    document = json.loads(render(replace(EMPTY, call=mixed), "vcon"))
+    assert document["dialog"][0]["parties"] == [[0, 1]]
+    assert "duration" not in document["dialog"][0]
+    nobody = replace(mixed, caller=Party(""), callee=Party(""))
+    document = json.loads(render(replace(EMPTY, call=nobody), "vcon"))
+    assert (document["parties"], document["dialog"][0]["parties"]) == ([], [[]])
+    assert "originator" not in document["dialog"][0]
+
+
+def test_an_empty_transcript_is_still_a_document() -> None:
+    assert {name: render(EMPTY, name) for name in ("txt", "srt", "vtt")} == {"txt": "", "srt": "", "vtt": "WEBVTT\n"}
+    assert json.loads(render(EMPTY, "json"))["utterances"] == []
+    assert json.loads(render(EMPTY, "json"))["call"]["ended_at"] is None
+
+
+def test_an_utterance_that_a_revision_emptied_is_kept_in_json_only() -> None:
+    gone = replace(FIRST, revisions=(Revision(FIRST.id, " ", 0.9, "whisper", "second-pass"),))
+    transcript = replace(TRANSCRIPT, utterances=(gone, SECOND))
+    assert render(transcript, "txt") == "[0:00:02] Agent (Ann & Co <sales>): is 1 < 2 & 3 > 2? yes\n"
+    assert render(transcript, "srt").startswith("1\n00:00:02,500")
+    assert len(json.loads(render(transcript, "json"))["utterances"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"),
+    [
+        (Channel(0, role=Role.AGENT, party=Party("sip:1@x", "Ann")), "Agent (Ann)"),
+        (Channel(0, role=Role.CUSTOMER), "Customer"),
+        (Channel(0, party=Party("sip:1@x")), "sip:1@x"),
+        (Channel(0, role=Role.MIXED), "Channel 1"),
+        (Channel(0, role=Role.AGENT, party=Party("sip:1@x", " A\nB ")), "Agent (A B)"),
+        (Channel(1), "Channel 1"),
+    ],
+)
+def test_a_speaker_is_named_by_role_and_party(channel: Channel, name: str) -> None:
+    assert speaker(replace(CALL, channels=(channel,)), 0) == name
+
+
+def test_formats_are_named_as_in_the_command_line_and_another_is_refused() -> None:
+    assert {name: (kind.media_type, kind.suffix) for name, kind in FORMATS.items()} == {
+        "json": ("application/json", ".json"),
+        "txt": ("text/plain", ".txt"),
+        "srt": ("application/x-subrip", ".srt"),
+        "vtt": ("text/vtt", ".vtt"),
+        "vcon": ("application/vcon", ".vcon.json"),
+    }
+    with pytest.raises(ValueError, match="json, txt, srt, vtt, vcon"):
+        render(EMPTY, "pdf")
