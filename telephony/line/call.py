@@ -64,7 +64,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._watch = MediaWatch(board.media_timeout_s, time.monotonic())
 
     def accept(self, *, recvonly: bool) -> None:
-        """Answer 200 with every audio m-line. Where that fails, because the call is gone or has no ports, it is ended."""
+        """Answer 200 with every audio m-line. Where that fails (the call is gone, no port is free) it is ended."""
         answer = pj.CallOpParam(True)
         answer.statusCode = pj.PJSIP_SC_OK
         answer.opt.videoCount = 0
