@@ -1,0 +1,119 @@
+"""`callscribe worker`: a dispatcher, and a Celery worker whose processes do the jobs."""
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+
+import structlog
+from celery import signals
+from celery.worker import state
+
+from callscribe.config.notify import notify_ready
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
+from callscribe.events.board import INTERVAL_S, post_now
+from callscribe.jobs.app import TaskQueue, make_app
+from callscribe.jobs.dispatcher import Dispatcher
+from callscribe.jobs.tasks import JobBench
+from storage.database import Database
+from storage.jobs import JobStore
+
+log = structlog.get_logger()
+
+NICENESS = 10
+"""Live calls go first."""
+STOP_S = 5.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+def run_worker(settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT, then finish the running jobs and return the exit code.
+
+    Needs `settings.database.url` and `settings.events.url`. Outages of either are sat out. Raises DatabaseOutdated.
+    """
+    _check_database(settings.database.url)
+    database = Database(settings.database.url)
+    app = make_app(settings.events.url, JobBench(settings), settings.worker.concurrency)
+    queue = TaskQueue(app, settings.events.url)
+    dispatcher = Dispatcher(JobStore(database), queue)
+    stop = threading.Event()
+    threads = (
+        threading.Thread(target=dispatcher.run, args=(stop,), name="dispatcher", daemon=True),
+        threading.Thread(target=_keep_posting, args=(settings, dispatcher, stop), name="board", daemon=True),
+    )
+
+    def begin(**_: object) -> None:
+        # Not before the pool's processes were forked: a fork copies no threads but the locks they hold.
+        for thread in threads:
+            thread.start()
+        notify_ready()
+
+    with _connected(begin):
+        worker = app.Worker(
+            hostname=f"{settings.node.name}-{os.getpid()}@%h",
+            loglevel="WARNING",
+            quiet=True,
+            task_events=True,
+            without_gossip=True,
+            without_mingle=True,
+        )
+        worker.start()
+    stop.set()
+    for thread in threads:
+        if thread.is_alive():
+            thread.join(STOP_S)
+    queue.close()
+    database.close()
+    return int(worker.exitcode or 0)
+
+
+def _check_database(url: str) -> None:
+    """Raises DatabaseOutdated. A database that is away may come back."""
+    with closing(Database(url)) as database:
+        try:
+            database.check()
+        except DatabaseUnavailable as error:
+            log.warning("worker_waits_for_database", reason=str(error))
+
+
+@contextmanager
+def _connected(begin: Callable[..., None]) -> Iterator[None]:
+    """Celery tells its states to whoever is connected: readiness, a forked process, and that logging is set up."""
+    receivers = (
+        (signals.worker_ready, begin),
+        (signals.worker_process_init, _settle_process),
+        (signals.setup_logging, _leave_logging),
+    )
+    for told, receiver in receivers:
+        told.connect(receiver, weak=False)
+    try:
+        yield
+    finally:
+        for told, receiver in receivers:
+            told.disconnect(receiver)
+
+
+def _settle_process(**_: object) -> None:
+    """In a process of the pool: work in the background, and do not outlive the worker."""
+    os.nice(NICENESS)
+    if hasattr(_LIBC, "prctl"):
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _leave_logging(**_: object) -> None:
+    """Logging was set up by the entry point; Celery leaves it alone when somebody listens."""
+
+
+def _keep_posting(settings: Settings, dispatcher: Dispatcher, stop: threading.Event) -> None:
+    while not stop.wait(INTERVAL_S):
+        counters = {
+            **dispatcher.counters(),
+            "tasks_accepted": sum(state.total_count.values()),
+            "tasks_active": len(state.active_requests),
+        }
+        with suppress(EventsUnavailable):
+            post_now(settings.events.url, f"worker-{settings.node.name}", counters)
