@@ -22,8 +22,8 @@ from storage.rows import call_of, call_parts, party_id, stored_party
 class CallStore:
     """Writes calls.
 
-    All methods raise DatabaseUnavailable for what may pass: try again. Any other StorageError is final for the values
-    given: trying again would be refused again.
+    All methods raise DatabaseUnavailable for what may pass and DatabaseOutdated before a migration: try again. Any
+    other StorageError is final for the values given: they would be refused again.
     """
 
     def __init__(self, database: Database) -> None:
