@@ -11,6 +11,7 @@ from callscribe.config.settings import Settings
 from callscribe.console import calls, desk, health, live, metrics, pages
 from callscribe.console.metrics import CountRequests, RequestMetrics
 from callscribe.console.problems import install_problems
+from callscribe.console.reference import DescribedApp
 from callscribe.console.security import OwnSite, SecurityHeaders
 from callscribe.console.sources import Sources
 
@@ -33,7 +34,7 @@ def make_app(settings: Settings) -> FastAPI:
         yield
         await sources.close()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Callscribe",
         version=version("callscribe"),
         description=DESCRIPTION,

@@ -16,7 +16,8 @@ from callscribe.console.feed import CallFeed
 from callscribe.console.models import CallAnswer, CallPageAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
-from callscribe.console.push import LastEventId, LastEventIdQuery, event_stream, send_all
+from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
+from callscribe.console.reference import EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import CallNotFound, CallscribeError, RecordingNotFound
@@ -33,7 +34,7 @@ Key = Annotated[
     Path(max_length=KEY_LIMIT, description="Callscribe's id of the call, or an id that another system has for it."),
 ]
 EVENT_ANSWERS = responses(404, 422, 503) | {
-    200: {"description": "Server-Sent Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: EVENTS_ANSWER,
     204: {"description": "Nothing follows the event that was named."},
 }
 
@@ -84,7 +85,7 @@ def get_transcript(
     return Response(kind.render(transcript), media_type=kind.media_type, headers=disposition)
 
 
-@router.get("/calls/{key:path}/audio", response_class=FileResponse, responses=responses(404, 503))
+@router.get("/calls/{key:path}/audio", response_class=FileResponse, responses=responses(404, 422, 503))
 def get_audio(sources: SourcesOf, key: Key) -> FileResponse:
     """The recording: a WAV of 16-bit PCM with a channel for each party; byte ranges are answered (RFC 9110)."""
     record = sources.reader.call(key)
@@ -108,7 +109,7 @@ async def follow_call(
     feed = await _feed(sources, key, header or query)
     if feed is None:
         return Response(status_code=204)
-    return event_stream(feed.messages(), sources.closing)
+    return EventStream(feed.messages(), sources.closing)
 
 
 @router.websocket("/calls/{key:path}/ws")
@@ -125,10 +126,10 @@ async def follow_call_by_socket(
         await socket.accept()
         await socket.close()
         return
-    await send_all(socket, feed.messages(), sources.closing)
+    await serve_socket(socket, feed.messages(), sources.closing)
 
 
-@router.get("/calls/{key:path}", responses=responses(404, 503))
+@router.get("/calls/{key:path}", responses=responses(404, 422, 503))
 def get_call(sources: SourcesOf, key: Key) -> CallAnswer:
     """Everything about a call but what was said."""
     return CallAnswer.of(sources.reader.call(key))
@@ -148,10 +149,10 @@ def _list_over(reader: CallReader, conditions: CallFilter, limit: int, cursor: s
 async def _feed(sources: Sources, key: str, mark: str | None) -> CallFeed | None:
     """A feed that is ready to be read; None when the subscriber at `mark` has everything already."""
     try:
-        position = Position.parse(mark) if mark else Position()
+        position = Position.parse(mark) if mark else None
     except ValueError as error:
         raise HTTPException(422, f"Last-Event-ID: {error}; leave it out to begin with the call's start") from error
-    if position.over:
+    if position is not None and position.over:
         return None
     feed = CallFeed(sources, await _call_id(sources, key), position)
     await feed.prepare()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from callscribe.console.backlog import Backlog, Entry
-from callscribe.console.history import closing_events, is_over, past_events
+from callscribe.console.history import closing_events, is_over, opening_event, past_events
 from callscribe.console.position import Position
 from callscribe.console.sources import Sources
 from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
@@ -39,12 +39,13 @@ RESYNC = Message("resync", '{"type":"resync"}')
 class CallFeed:
     """One subscriber's way through the events of one call."""
 
-    def __init__(self, sources: Sources, call_id: UUID, position: Position, idle_s: float = IDLE_S) -> None:
+    def __init__(self, sources: Sources, call_id: UUID, position: Position | None, idle_s: float = IDLE_S) -> None:
+        """`position`: where the subscriber stands; None for one that comes for the first time."""
         self._sources = sources
         self._call_id = call_id
-        self._position = position
+        self._position = position or Position()
         self._idle_s = idle_s
-        self._introduced = not position.fresh
+        self._introduced = position is not None
         self._from_database = False
         self._processed = False
         self._latest = BEGINNING
@@ -116,8 +117,8 @@ class CallFeed:
         if stored is None:
             return ()
         record, transcript = stored
-        messages = [self._message(event) for event in past_events(record, transcript, self._position)]
-        self._introduced = True
+        opening = () if self._introduced else (opening_event(record),)
+        messages = [self._message(event) for event in (*opening, *past_events(record, transcript, self._position))]
         if is_over(record):
             messages += [self._message(event) for event in closing_events(record)]
             self._position = replace(self._position, over=True)

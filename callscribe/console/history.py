@@ -21,13 +21,16 @@ def has_open_jobs(record: CallRecord) -> bool:
     return any(job.state in OPEN_STATES for job in record.jobs)
 
 
+def opening_event(record: CallRecord) -> Event:
+    """How the events of a call begin, its parties as they are known now."""
+    return CallStarted.of(record.call, record.call.started_at)
+
+
 def past_events(record: CallRecord, transcript: Transcript, position: Position) -> Iterator[Event]:
-    """What a subscriber at `position` is owed of a stored call, in the order in which it is understood.
+    """What was said on a stored call and a subscriber at `position` does not know.
 
     Finals that were delivered are left out; revisions are not counted, so all of them come.
     """
-    if position.fresh:
-        yield CallStarted.of(record.call, record.call.started_at)
     for utterance in transcript.utterances:
         final = utterance.final
         if not position.has_final(final.channel, transcript.ms(final.start)):

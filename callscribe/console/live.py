@@ -9,13 +9,14 @@ from callscribe.console.floor import floor_messages, read_floor
 from callscribe.console.models import FloorAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
-from callscribe.console.push import LastEventId, LastEventIdQuery, event_stream, send_all
+from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
+from callscribe.console.reference import EVENTS_ANSWER
 from callscribe.console.sources import SourcesOf
 
 router = APIRouter(tags=["Live"])
 
 EVENT_ANSWERS = responses(422, 503) | {
-    200: {"description": "Server-Sent Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    200: EVENTS_ANSWER,
 }
 
 
@@ -31,7 +32,7 @@ async def follow_live(sources: SourcesOf, header: LastEventId = None, query: Las
 
     `resync` comes when events after that one are no longer kept: read /live again and go on from its cursor.
     """
-    return event_stream(floor_messages(sources, _stream_id(header or query)), sources.closing)
+    return EventStream(floor_messages(sources, _stream_id(header or query)), sources.closing)
 
 
 @router.websocket("/live/ws")
@@ -42,7 +43,7 @@ async def follow_live_by_socket(socket: WebSocket, sources: SourcesOf, last_even
     except HTTPException as error:
         await socket.send_denial_response(ProblemResponse(problem_of(error)))
         return
-    await send_all(socket, floor_messages(sources, stream_id), sources.closing)
+    await serve_socket(socket, floor_messages(sources, stream_id), sources.closing)
 
 
 def _stream_id(mark: str | None) -> str | None:

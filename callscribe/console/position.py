@@ -8,11 +8,9 @@ start a channel says it exactly.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from callscribe.events.subscriber import BEGINNING
 
-_NONE: Mapping[int, int] = MappingProxyType({})
 _WRITTEN = re.compile(r"(\d{1,20}(?:-\d{1,20})?)((?:~\d{1,4}\.\d{1,12}){0,256})(~end)?", re.ASCII)
 _MARK = re.compile(r"~(\d+)\.(\d+)", re.ASCII)
 
@@ -23,7 +21,7 @@ class Position:
 
     stream_id: str = BEGINNING
     """Id of the last event taken from the call's stream."""
-    finals: Mapping[int, int] = field(default=_NONE)
+    finals: Mapping[int, int] = field(default_factory=dict)
     """By channel: where its newest delivered final starts, in milliseconds from the start of the call."""
     over: bool = False
     """True when the subscriber has been told that nothing follows."""
@@ -40,11 +38,6 @@ class Position:
     def __str__(self) -> str:
         marks = "".join(f"~{channel}.{start}" for channel, start in sorted(self.finals.items()))
         return f"{self.stream_id}{marks}{'~end' if self.over else ''}"
-
-    @property
-    def fresh(self) -> bool:
-        """Whether nothing was delivered yet."""
-        return self == Position()
 
     def has_final(self, channel: int, start_ms: int) -> bool:
         """Whether the channel's final that starts there was delivered."""

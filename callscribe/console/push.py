@@ -1,22 +1,24 @@
 """Sending a feed's messages to a browser or program: Server-Sent Events or WebSocket, until either side goes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import Header, Query
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from callscribe.console.feed import Message
 
 RETRY_MS = 1000
 """What a browser waits before it connects again."""
-CODE_END = 1000
 CODE_GOING_AWAY = 1001
-CODE_RESYNC = 4001
-"""Close code of a WebSocket whose reader missed events: read the state anew, then connect again."""
+CODES = {"end": 1000, "resync": 4001}
+"""Close codes of a WebSocket, by the message that ends it (RFC 6455 section 7.4)."""
+
+Messages = AsyncGenerator[Message, None]
 
 MARK_LIMIT = 2000
 """Characters of an event id."""
@@ -39,18 +41,29 @@ LastEventIdQuery = Annotated[
 ]
 
 
-def event_stream(messages: AsyncGenerator[Message, None], closing: asyncio.Event) -> StreamingResponse:
-    """The messages as Server-Sent Events (WHATWG HTML, section 9.2)."""
-    return StreamingResponse(
-        _frames(messages, closing), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
-    )
+class EventStream(StreamingResponse):
+    """A feed's messages as Server-Sent Events (WHATWG HTML, section 9.2).
 
+    Sends by itself: Starlette's way of sending cancels a body's clean-up over and over, and so loses its connections.
+    """
 
-async def _frames(messages: AsyncGenerator[Message, None], closing: asyncio.Event) -> AsyncIterator[str]:
-    yield f"retry: {RETRY_MS}\n\n"
-    async with aclosing(_until(messages, closing)) as open_messages:
-        async for message in open_messages:
-            yield frame(message)
+    media_type = "text/event-stream"
+
+    def __init__(self, messages: Messages, closing: asyncio.Event) -> None:
+        super().__init__((), headers={"x-accel-buffering": "no"})
+        self._messages = messages
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if await _until_gone(self._send_all(send), receive, self._closing):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_all(self, send: Send) -> None:
+        async with aclosing(self._messages):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await _send_text(send, f"retry: {RETRY_MS}\n\n")
+            async for message in self._messages:
+                await _send_text(send, frame(message))
 
 
 def frame(message: Message) -> str:
@@ -61,57 +74,48 @@ def frame(message: Message) -> str:
     return f"{mark}event: {message.type}\ndata: {message.json}\n\n"
 
 
-async def send_all(socket: WebSocket, messages: AsyncGenerator[Message, None], closing: asyncio.Event) -> None:
-    """Send every event as a text frame, then close; what the other side sends is not read, only that it goes."""
+async def serve_socket(socket: WebSocket, messages: Messages, closing: asyncio.Event) -> None:
+    """Send every event as a text frame, then close; of what the other side sends only its going is noticed."""
+    codes: list[int] = []
+
+    async def pump() -> None:
+        async with aclosing(messages):
+            async for message in messages:
+                if message.type in CODES:
+                    codes.append(CODES[message.type])
+                    return
+                if message.json:
+                    await socket.send_text(message.json)
+
     await socket.accept()
-    pump = asyncio.create_task(_pump(socket, messages))
-    watch = asyncio.create_task(_watch(socket))
-    stop = asyncio.create_task(closing.wait())
-    tasks: set[asyncio.Task[object]] = {pump, watch, stop}
+    if await _until_gone(pump(), socket.receive, closing):
+        await socket.close(codes[0] if codes else CODE_GOING_AWAY)
+
+
+async def _send_text(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _until_gone(sending: Coroutine[None, None, None], receive: Receive, closing: asyncio.Event) -> bool:
+    """Run `sending` until it is done, the server closes or the other side goes; False when the other side is gone."""
+    pump = asyncio.create_task(sending)
+    watch = asyncio.create_task(_watch(receive))
+    tasks = (pump, watch, asyncio.create_task(closing.wait()))
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        gone = watch.done()
     finally:
-        pumped, gone = pump.done(), watch.done()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    if not gone:
-        with suppress(WebSocketDisconnect):
-            await socket.close(pump.result() if pumped else CODE_GOING_AWAY)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(ends[0], OSError | WebSocketDisconnect):
+        return False
+    if isinstance(ends[0], Exception):
+        raise ends[0]
+    return not gone
 
 
-async def _pump(socket: WebSocket, messages: AsyncGenerator[Message, None]) -> int:
-    """Send until the messages end; returns the code to close with."""
-    async with aclosing(messages):
-        async for message in messages:
-            if message.type == "resync":
-                return CODE_RESYNC
-            if message.type == "end":
-                break
-            if message.json:
-                await socket.send_text(message.json)
-    return CODE_END
-
-
-async def _watch(socket: WebSocket) -> None:
+async def _watch(receive: Receive) -> None:
     """Returns when the other side has gone."""
-    while (await socket.receive())["type"] != "websocket.disconnect":
+    while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
         pass
-
-
-async def _until(messages: AsyncGenerator[Message, None], ended: asyncio.Event) -> AsyncGenerator[Message, None]:
-    """The messages, but no longer than until `ended` is set."""
-    stop = asyncio.create_task(ended.wait())
-    async with aclosing(messages):
-        step = asyncio.ensure_future(anext(messages, None))
-        try:
-            while True:
-                await asyncio.wait({step, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if not step.done() or (message := step.result()) is None:
-                    return
-                yield message
-                step = asyncio.ensure_future(anext(messages, None))
-        finally:
-            for task in (step, stop):
-                task.cancel()
-            await asyncio.gather(step, stop, return_exceptions=True)

@@ -1,5 +1,6 @@
 """The web process: uvicorn around the application, on a socket that is bound before anything is promised."""
 
+import asyncio
 import contextlib
 import errno
 import socket
@@ -7,16 +8,18 @@ from collections.abc import Iterator
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, WebSettings
 from callscribe.console.app import make_app
-from callscribe.console.sources import Sources
 from callscribe.domain.errors import PortUnavailable
 
 log = structlog.get_logger()
 
 BACKLOG = 512
+FRAME_LIMIT = 1 << 16
+"""Bytes of a WebSocket frame that is taken; nothing that is sent to us is read."""
 STOP_LIMIT_S = 5
 """How long answers that have begun may take after SIGTERM."""
 
@@ -25,17 +28,7 @@ def run_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortUnavailable and SettingsError before it serves."""
     app = make_app(settings)
     with contextlib.closing(bind(settings.web)) as listener:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            ws="websockets-sansio",
-            ws_max_size=1 << 16,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_LIMIT_S,
-            lifespan="on",
-        )
-        _Server(config, app.state.sources).run(sockets=[listener])
+        ConsoleServer(app).run(sockets=[listener])
 
 
 def bind(web: WebSettings) -> socket.socket:
@@ -65,12 +58,23 @@ def _complaint(web: WebSettings, error: OSError) -> str:
     return f"web.host {web.host} is no address of this machine; set web.host"
 
 
-class _Server(uvicorn.Server):
+class ConsoleServer(uvicorn.Server):
     """A server whose endless answers end when it is told to stop, and which then exits as one that did its work."""
 
-    def __init__(self, config: uvicorn.Config, sources: Sources) -> None:
+    def __init__(self, app: FastAPI) -> None:
+        """`app`: what `make_app` made."""
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=FRAME_LIMIT,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_LIMIT_S,
+            lifespan="on",
+        )
         super().__init__(config)
-        self._sources = sources
+        self._closing: asyncio.Event = app.state.sources.closing
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -80,7 +84,7 @@ class _Server(uvicorn.Server):
             notify_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._sources.closing.set()
+        self._closing.set()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -1,0 +1,108 @@
+"""A console over a real Postgres and a real Valkey, served by the real server on a free port."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from callscribe.config.settings import NodeSettings, Settings, WebSettings
+from callscribe.console.app import make_app
+from callscribe.console.server import ConsoleServer, bind
+from callscribe.events.embedded import EmbeddedValkey
+from callscribe.events.publisher import publish_now
+from callscribe.events.schema import Event
+from callscribe.events.settings import EventSettings
+from storage import schema
+from storage.database import Database
+from storage.embedded import EmbeddedPostgres
+from storage.settings import DatabaseSettings
+from tests.console.switchboard import Switchboard
+
+STREAM_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A served console and a client for it."""
+
+    url: str
+    settings: Settings
+    client: httpx.Client
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Console]:
+    """The application on a free port of loopback, in a thread."""
+    listener = bind(settings.web)
+    server = ConsoleServer(make_app(settings))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="console")
+    thread.start()
+    try:
+        until = time.monotonic() + 20
+        while not server.started:
+            assert time.monotonic() < until, "the console does not start"
+            time.sleep(0.02)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+            yield Console(url, settings, client)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+    assert not thread.is_alive(), "the console does not stop"
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """Settings of an installation with a migrated database and an event store of its own."""
+    with tempfile.TemporaryDirectory(prefix="callscribe-tests-") as name:
+        folder = Path(name)
+        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
+        try:
+            database_url, events_url = postgres.start(), valkey.start()
+            schema.upgrade(database_url)
+            yield Settings(
+                node=NodeSettings(name="node-1", data_folder=str(folder / "data")),
+                database=DatabaseSettings(database_url),
+                events=EventSettings(events_url, STREAM_LENGTH),
+                web=WebSettings(port=0),
+            )
+        finally:
+            valkey.stop()
+            postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def console(settings: Settings) -> Iterator[Console]:
+    with serving(settings) as served:
+        yield served
+
+
+@pytest.fixture
+def publish(settings: Settings) -> Callable[[Event], None]:
+    return lambda event: publish_now(settings.events.url, [event], settings.events.stream_length)
+
+
+@pytest.fixture
+def switchboard(settings: Settings, publish: Callable[[Event], None]) -> Iterator[Switchboard]:
+    database = Database(settings.database.url)
+    yield Switchboard(database, settings.recordings_folder, publish)
+    database.close()
+
+
+@pytest.fixture
+def lonely(settings: Settings) -> Iterator[Console]:
+    """A console whose database and event store do not answer."""
+    away = replace(
+        settings,
+        database=DatabaseSettings("postgresql://nobody@127.0.0.1:1/none"),
+        events=EventSettings("redis://127.0.0.1:1/0"),
+    )
+    with serving(away) as served:
+        yield served
