@@ -4,18 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from callscribe.config.settings import Settings
 from callscribe.console import calls, desk, health, live, metrics, pages
 from callscribe.console.metrics import CountRequests, RequestMetrics
 from callscribe.console.problems import install_problems
-from callscribe.console.reference import DescribedApp
+from callscribe.console.reference import API, DescribedApp
 from callscribe.console.security import OwnSite, SecurityHeaders
 from callscribe.console.sources import Sources
 
-API = "/api/v1"
 DESCRIPTION = """Calls and what is said on them, live and stored.
 
 Times of day are ISO 8601 in UTC; times within a call are milliseconds from its start; audio is 16-bit PCM.
@@ -48,11 +47,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.node = settings.node.name
     app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"
     install_problems(app)
-    api = APIRouter(prefix=API)
-    for router in (live.router, calls.router, desk.router):
-        api.include_router(router)
-    for router in (api, health.router, metrics.router, pages.router):
-        app.include_router(router)
+    for room in (live, calls, desk, health, metrics, pages):
+        app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_middleware(OwnSite, web=settings.web)
     app.add_middleware(SecurityHeaders)

@@ -17,7 +17,7 @@ from callscribe.console.models import CallAnswer, CallPageAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
-from callscribe.console.reference import EVENTS_ANSWER
+from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import CallNotFound, CallscribeError, RecordingNotFound
@@ -25,7 +25,7 @@ from callscribe.text.formats import FORMATS
 from storage.reader import PAGE_LIMIT, CallReader
 from storage.records import CallFilter, CallPage, CallSummary
 
-router = APIRouter(tags=["Calls"])
+router = APIRouter(prefix=API, tags=["Calls"])
 
 KEY_LIMIT = 512
 

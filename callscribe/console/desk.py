@@ -8,10 +8,11 @@ from starlette.exceptions import HTTPException
 
 from callscribe.console.models import HotwordListAnswer, HotwordListRequest
 from callscribe.console.problems import responses
+from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from storage.records import Hotword
 
-router = APIRouter()
+router = APIRouter(prefix=API)
 
 ListName = Annotated[str, Path(min_length=1, max_length=100, pattern=r"\S", description="Name of the list.")]
 

@@ -10,10 +10,10 @@ from callscribe.console.models import FloorAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
-from callscribe.console.reference import EVENTS_ANSWER
+from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import SourcesOf
 
-router = APIRouter(tags=["Live"])
+router = APIRouter(prefix=API, tags=["Live"])
 
 EVENT_ANSWERS = responses(422, 503) | {
     200: EVENTS_ANSWER,

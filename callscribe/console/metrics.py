@@ -73,7 +73,7 @@ def _route_of(scope: Scope) -> str:
     """The template of the route that answers, so that the number of series stays small."""
     if scope["path"].startswith("/static/"):
         return "/static"
-    return str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE))
+    return re.sub(r":\w+}", "}", str(getattr(scope.get("route"), "path", UNKNOWN_ROUTE)))
 
 
 class _Snapshot(Collector):

@@ -7,6 +7,8 @@ from pydantic import Field, TypeAdapter
 
 from callscribe.events.schema import Event
 
+API = "/api/v1"
+"""What the addresses of the API begin with."""
 EVENT_REFERENCE = "#/components/schemas/Event"
 EVENTS_ANSWER: dict[str, Any] = {
     "description": "Server-Sent Events. `event` is the type, `id` what to go on from, `data` one Event as JSON.",
