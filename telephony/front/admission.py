@@ -1,0 +1,83 @@
+"""How many calls are let in, and which line gets one. Pure."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from telephony.front.calls import Calls
+from telephony.lines import LineStatus
+
+INVITES_PER_LINE = 8
+"""New calls a second on one line. PJSIP frees its sockets half a second late, and aborts when it has none left."""
+REST_S = 5.0
+"""How long a line that did not answer gets no calls."""
+
+
+class RateLimit:
+    """A token bucket: `rate` a second in the long run, one second's worth at once."""
+
+    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._burst = max(1.0, rate)
+        self._tokens = self._burst
+        self._at = clock()
+
+    def take(self) -> bool:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class LineDesk:
+    """Picks lines."""
+
+    def __init__(self, lines: Callable[[], Sequence[LineStatus]], calls: Calls, clock: Callable[[], float]) -> None:
+        self._lines = lines
+        self._calls = calls
+        self._clock = clock
+        self._recent: dict[int, deque[float]] = {}
+        self._resting: dict[int, float] = {}
+
+    def has_room(self) -> bool:
+        """True where a line could carry one more call, now or in a moment."""
+        return any(line.ready and self._load(line) < line.capacity for line in self._lines())
+
+    def pick(self, skip: frozenset[int] = frozenset()) -> LineStatus | None:
+        """The least loaded line that may get a call now, outside `skip`; it is counted as given the call."""
+        now = self._clock()
+        candidates = [
+            (self._load(line), self._given(line.index, now), line.index, line)
+            for line in self._lines()
+            if line.ready
+            and line.index not in skip
+            and self._load(line) < line.capacity
+            and self._given(line.index, now) < INVITES_PER_LINE
+            and self._resting.get(line.index, 0.0) <= now
+        ]
+        if not candidates:
+            return None
+        line = min(candidates)[3]
+        self._recent.setdefault(line.index, deque()).append(now)
+        return line
+
+    def rest(self, line: int) -> None:
+        """Give a line that does not answer no calls for a while."""
+        self._resting[line] = self._clock() + REST_S
+
+    def renew(self, line: int) -> None:
+        """The line died; its successor starts afresh."""
+        self._resting.pop(line, None)
+        self._recent.pop(line, None)
+
+    def _load(self, line: LineStatus) -> int:
+        return max(line.calls, self._calls.load(line.index))
+
+    def _given(self, line: int, now: float) -> int:
+        recent = self._recent.get(line)
+        while recent and now - recent[0] >= 1.0:
+            recent.popleft()
+        return len(recent) if recent else 0

@@ -1,0 +1,114 @@
+"""What a message's body brings: SDP, recording metadata, or something else. Pure."""
+
+from dataclasses import dataclass, replace
+
+from callscribe.domain.errors import MalformedMessage
+from telephony.front.replies import Refusal, accept, warning
+from telephony.sdp import CODECS, MAX_MEDIA_LINES, media_lines, repair
+from telephony.sip.framing import check_body_length
+from telephony.sip.message import Request, Response
+from telephony.sip.multipart import Part, leaf_parts, media_type
+from telephony.siprec import MAX_BYTES as MAX_METADATA
+
+METADATA_TYPES = ("application/rs-metadata+xml", "application/rs-metadata")
+SDP_TYPE = "application/sdp"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body, opened."""
+
+    sdp: bytes | None = None
+    """With CRLF line ends and what was missing; None: a delayed offer, or none at all."""
+    metadata: bytes | None = None
+    other: Part | None = None
+    """A body of another kind, such as DTMF in an INFO."""
+    had_metadata: bool = False
+    """True also where the metadata was too large to keep."""
+    quirks: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> Part | None:
+        """What is passed on of it."""
+        return Part(SDP_TYPE, self.sdp) if self.sdp is not None else self.other
+
+
+def open_body(message: Request | Response, address: str) -> Body | Refusal:
+    """Take a body apart; `address` is the sender's IPv4 address. A Refusal where it cannot be understood."""
+    try:
+        announced = check_body_length(message)
+    except MalformedMessage as error:
+        return Refusal(400, "requests_malformed", str(error))
+    if not message.body.strip():
+        return Body()
+    encoding = message.headers.first("content-encoding").lower()
+    if encoding not in ("", "identity"):
+        return Refusal(415, "bodies_encoded", headers=(("accept-encoding", "identity"),))
+    kind = media_type(message.headers.first("content-type"))
+    if kind.startswith("multipart/"):
+        return _with_quirk(_open_multipart(message, address), "content-length-wrong", announced != len(message.body))
+    part = _typed(Part(kind, message.body))
+    return _with_quirk(_sort((part,), address), "content-type-missing", part.content_type != kind)
+
+
+def check_offer(body: Body, host: str) -> Refusal | None:
+    """Why an INVITE's offer cannot be recorded, None where it can; `host` names us in a Warning."""
+    if body.other:
+        return Refusal(415, "bodies_unknown", headers=(accept(),))
+    if body.sdp is None:
+        return None
+    lines = media_lines(body.sdp)
+    audio = [line for line in lines if line.kind == "audio" and line.port]
+    if len(lines) > MAX_MEDIA_LINES:
+        text = f"The offer has {len(lines)} m-lines: offer at most {MAX_MEDIA_LINES}"
+    elif not audio:
+        text = "The offer has no audio m-line: offer at least one m=audio with a port"
+    elif not any(line.codecs for line in audio):
+        text = f"No m=audio of the offer has a usable codec: offer {' or '.join(CODECS)}"
+    else:
+        return None
+    code = 305 if audio else 304
+    return Refusal(488, "offers_without_audio", headers=(warning(code, text, host),))
+
+
+def _open_multipart(message: Request | Response, address: str) -> Body | Refusal:
+    parts = leaf_parts(message.headers.first("content-type"), message.body)
+    if not parts:
+        return Refusal(400, "requests_malformed", "Multipart body without parts")
+    typed = tuple(_typed(part) for part in parts)
+    body = _sort(tuple(part for part in typed if part.content_type in (SDP_TYPE, *METADATA_TYPES)), address)
+    return _with_quirk(body, "part-type-missing", typed != parts)
+
+
+def _with_quirk(body: Body | Refusal, quirk: str, found: bool) -> Body | Refusal:
+    return replace(body, quirks=(*body.quirks, quirk)) if found and isinstance(body, Body) else body
+
+
+def _typed(part: Part) -> Part:
+    """A part whose missing type is guessed."""
+    if part.content_type:
+        return part
+    begin = part.body.lstrip()[:64].lower()
+    if begin.startswith(b"v=0"):
+        return replace(part, content_type=SDP_TYPE)
+    return replace(part, content_type=METADATA_TYPES[0]) if begin.startswith((b"<?xml", b"<recording")) else part
+
+
+def _sort(parts: tuple[Part, ...], address: str) -> Body | Refusal:
+    sdp = next((part for part in parts if part.content_type == SDP_TYPE), None)
+    metadata = next((part for part in parts if part.content_type in METADATA_TYPES), None)
+    if sdp is None and metadata is None:
+        if len(parts) != 1:
+            return Refusal(415, "bodies_unknown", headers=(accept(),))
+        return Body(other=parts[0])
+    quirks: tuple[str, ...] = ()
+    if metadata and len(metadata.body) > MAX_METADATA:
+        metadata, quirks = None, ("metadata-too-large",)
+    had_metadata = metadata is not None or bool(quirks)
+    repaired = repair(sdp.body, address) if sdp else None
+    return Body(
+        sdp=repaired.sdp if repaired else None,
+        metadata=metadata.body if metadata else None,
+        had_metadata=had_metadata,
+        quirks=(*quirks, *(repaired.quirks if repaired else ())),
+    )

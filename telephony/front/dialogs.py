@@ -1,0 +1,194 @@
+"""Requests inside the dialogs of known calls, in both directions."""
+
+from telephony.front.bodies import Body, open_body
+from telephony.front.calls import FrontCall, Phase
+from telephony.front.exchange import Exchange
+from telephony.front.hops import Hop, Transport
+from telephony.front.replies import ALLOW, REASONS, Refusal, allow, refuse, respond
+from telephony.front.transactions import Outcome, ServerTransaction
+from telephony.front.translate import (
+    MAX_TO_LINE,
+    answer_caller,
+    answer_line,
+    bye_caller,
+    caller_hop,
+    to_caller,
+    to_line,
+)
+from telephony.sip.address import parse_name_addr
+from telephony.sip.message import Request, Response
+
+_FROM_LINE = ("INVITE", "UPDATE", "BYE", "INFO", "ACK", "CANCEL")
+_VIA_ROOM = 150
+
+
+class Dialogs:
+    """Passes on what callers and lines say within calls."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def from_caller(self, request: Request, server: ServerTransaction, source: Hop) -> None:
+        """A request with a To tag that is neither ACK nor CANCEL."""
+        call = self._exchange.calls.of_caller(request)
+        if call is None or not self._fits(call, request):
+            self._refuse(server, Refusal(481, "requests_outside_calls"))
+            return
+        if request.method not in ALLOW:
+            self._refuse(server, Refusal(405, "methods_refused", headers=(allow(),)))
+            return
+        body = open_body(request, source.host)
+        if isinstance(body, Refusal):
+            self._refuse(server, body)
+            return
+        call.refresh(request, source)
+        if body.metadata is not None:
+            self._exchange.tally.count("metadata_updates")
+            self._exchange.listener.metadata_changed(call.id, body.metadata)
+        if self._answered_here(request, body):
+            # PJSIP answers 488 to a body that is no SDP. It never sees this CSeq number, which may leave gaps.
+            self._exchange.servers.respond(server, self._accepted(server.request, call))
+            return
+        self._pass_to_line(request, server, call, body)
+
+    def ack_from_caller(self, request: Request, source: Hop) -> None:
+        """The ACK for a 2xx."""
+        call = self._exchange.calls.of_caller(request)
+        if call is None or not self._fits(call, request) or not call.line_tag:
+            self._exchange.tally.count("acks_stray")
+            return
+        body = open_body(request, source.host)
+        if isinstance(body, Refusal):
+            self._exchange.tally.trouble(body.counter)
+            body = Body()
+        forwarded = to_line(request, call, body.content, self._exchange.addresses)
+        self._exchange.clients.send_ack(forwarded, _line_hop(call))
+
+    def from_line(self, request: Request, source: Hop) -> None:
+        """Any request of a line."""
+        exchange = self._exchange
+        call = exchange.calls.of_line(request)
+        if request.method == "ACK":
+            self._ack_from_line(request, call)
+            return
+        known = exchange.servers.find(request)
+        if known:
+            exchange.servers.repeat(known)
+            return
+        if request.method == "CANCEL":
+            self._cancel_from_line(request, source)
+            return
+        server = exchange.servers.open(request, source)
+        if server is None:
+            return
+        if call is None or request.method not in _FROM_LINE:
+            status = 481 if call is None else 405
+            exchange.servers.respond(server, respond(server.request, status))
+            return
+        call.line_cseq = max(call.line_cseq, request.cseq)
+        forwarded = to_caller(request, call, exchange.addresses)
+        relay = _ToCaller(exchange, server, call)
+        exchange.clients.send(forwarded, caller_hop(call), Outcome(relay.on_response, relay.on_timeout))
+
+    def hang_up(self, call: FrontCall) -> None:
+        """Tell a caller that its call is over, whose line cannot tell it any more."""
+        exchange = self._exchange
+        bye = bye_caller(call, exchange.addresses)
+        exchange.clients.send(bye, caller_hop(call), Outcome(lambda _: None, lambda: None))
+
+    def _pass_to_line(self, request: Request, server: ServerTransaction, call: FrontCall, body: Body) -> None:
+        exchange = self._exchange
+        forwarded = to_line(request, call, body.content, exchange.addresses)
+        if len(forwarded.to_bytes()) + _VIA_ROOM > MAX_TO_LINE:
+            self._refuse(server, Refusal(513, "requests_too_large"))
+            return
+        relay = _ToLine(exchange, server, call)
+        exchange.clients.send(forwarded, _line_hop(call), Outcome(relay.on_response, relay.on_timeout))
+
+    def _answered_here(self, request: Request, body: Body) -> bool:
+        if not body.had_metadata or body.sdp is not None or request.method not in ("UPDATE", "INFO"):
+            return False
+        # An UPDATE that refreshes the session timer must reach the line; it goes there without a body.
+        return "session-expires" not in request.headers
+
+    def _accepted(self, asked: Request, call: FrontCall) -> Response:
+        own = Response(200, REASONS[200], asked.headers.only(("to",)))
+        return answer_caller(asked, own, call, self._exchange.addresses)
+
+    def _fits(self, call: FrontCall, request: Request) -> bool:
+        tag = parse_name_addr(request.headers.first("to")).param("tag")
+        return call.phase is not Phase.OVER and bool(call.line_tag) and tag == call.line_tag
+
+    def _ack_from_line(self, request: Request, call: FrontCall | None) -> None:
+        invite = self._exchange.servers.find(request, "INVITE")
+        if invite:
+            self._exchange.servers.acknowledge(invite)
+        elif call:
+            forwarded = to_caller(request, call, self._exchange.addresses)
+            self._exchange.clients.send_ack(forwarded, caller_hop(call))
+
+    def _cancel_from_line(self, request: Request, source: Hop) -> None:
+        server = self._exchange.servers.open(request, source)
+        if server:
+            # Only for a re-INVITE of the line, which ends by its own time-out soon enough.
+            known = self._exchange.servers.find(request, "INVITE")
+            self._exchange.servers.respond(server, respond(server.request, 200 if known else 481))
+
+    def _refuse(self, server: ServerTransaction, refusal: Refusal) -> None:
+        self._exchange.tally.trouble(refusal.counter)
+        self._exchange.servers.respond(server, refuse(server.request, refusal))
+
+
+class _ToLine:
+    """Takes a line's response back to the caller."""
+
+    def __init__(self, exchange: Exchange, server: ServerTransaction, call: FrontCall) -> None:
+        self._exchange = exchange
+        self._server = server
+        self._call = call
+
+    def on_response(self, response: Response) -> None:
+        if response.status == 100:
+            return
+        exchange, asked = self._exchange, self._server.request
+        exchange.servers.respond(self._server, answer_caller(asked, response, self._call, exchange.addresses))
+        if asked.method == "BYE" and response.status >= 200:
+            exchange.calls.finish(self._call)
+
+    def on_timeout(self) -> None:
+        exchange, asked = self._exchange, self._server.request
+        exchange.tally.trouble("lines_silent_in_call")
+        exchange.servers.respond(self._server, respond(asked, 408))
+        if asked.method == "BYE":
+            exchange.calls.finish(self._call)
+
+
+class _ToCaller:
+    """Takes a caller's response back to its line."""
+
+    def __init__(self, exchange: Exchange, server: ServerTransaction, call: FrontCall) -> None:
+        self._exchange = exchange
+        self._server = server
+        self._call = call
+
+    def on_response(self, response: Response) -> None:
+        if response.status == 100:
+            return
+        exchange, asked = self._exchange, self._server.request
+        body = open_body(response, self._call.source.host)
+        content = body.content if isinstance(body, Body) else None
+        exchange.servers.respond(self._server, answer_line(asked, response, content, exchange.addresses))
+        self._finish_after_bye(response.status)
+
+    def on_timeout(self) -> None:
+        self._exchange.tally.trouble("callers_silent")
+        self._exchange.servers.respond(self._server, respond(self._server.request, 408))
+        self._finish_after_bye(408)
+
+    def _finish_after_bye(self, status: int) -> None:
+        if self._server.request.method == "BYE" and status >= 200:
+            self._exchange.calls.finish(self._call)
+
+
+def _line_hop(call: FrontCall) -> Hop:
+    return Hop(Transport.LINE, "127.0.0.1", call.line_port)

@@ -1,0 +1,219 @@
+"""The front's decisions. Pure: messages and time in, messages out through an Outlet."""
+
+from uuid import UUID
+
+from callscribe.domain.errors import MalformedMessage
+from telephony.front.bodies import check_offer, open_body
+from telephony.front.calls import FrontCall, Phase, call_key
+from telephony.front.dialect import contact_uri, is_recording_session, outside_ids, party_of
+from telephony.front.dialogs import Dialogs
+from telephony.front.exchange import Exchange
+from telephony.front.hops import Hop, Transport
+from telephony.front.placing import Invitation, Placement
+from telephony.front.replies import ALLOW, Refusal, accept, allow, busy, refuse, respond, response_hop
+from telephony.front.transactions import ServerTransaction
+from telephony.settings import TrunkSettings
+from telephony.sip.address import parse_name_addr, parse_via
+from telephony.sip.message import VERSION, Message, Request, Response, check_request
+
+_SCHEMES = ("sip:", "sips:", "tel:")
+
+
+class Proxy:
+    """Takes every message that reaches the front, and answers it or passes it on."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._dialogs = Dialogs(exchange)
+
+    def receive(self, message: Message, source: Hop) -> None:
+        """A message from outside, or where `source` is a line, from within."""
+        if isinstance(message, Response):
+            if not self._exchange.clients.receive(message):
+                self._exchange.tally.count("responses_stray")
+        elif source.transport is Transport.LINE:
+            self._dialogs.from_line(message, source)
+        elif message.method == "ACK":
+            self._take_ack(message, source)
+        else:
+            self._take_request(message, source)
+
+    def refuse_oversized(self, message: Message, source: Hop) -> None:
+        """A stream announced a body that is too large to be read."""
+        self._exchange.tally.trouble("messages_too_large")
+        if isinstance(message, Request) and message.method != "ACK" and "via" in message.headers:
+            self._answer_loosely(message, source, Refusal(413, ""))
+
+    def undeliverable(self, message: Message) -> None:
+        """A message could not be sent: no connection could be opened."""
+        self._exchange.tally.trouble("messages_undeliverable")
+        if isinstance(message, Request):
+            self._exchange.clients.undeliverable(message)
+
+    def release(self, call_id: UUID) -> None:
+        """The line has ended this call."""
+        call = self._exchange.calls.by_id(call_id)
+        if call and call.phase is Phase.ANSWERED:
+            self._exchange.calls.finish(call)
+
+    def line_lost(self, line: int) -> None:
+        """A line died: what it had not answered goes to another one, the rest is hung up for it."""
+        self._exchange.desk.renew(line)
+        for call in [call for call in self._exchange.calls if call.line == line]:
+            if call.placing:
+                call.placing.line_lost()
+            else:
+                self._exchange.listener.call_abandoned(call.id)
+                self._dialogs.hang_up(call)
+                self._exchange.calls.finish(call)
+
+    # Requests from outside
+
+    def _take_ack(self, request: Request, source: Hop) -> None:
+        invite = self._exchange.servers.find(request, "INVITE")
+        if invite and invite.status >= 300:
+            self._exchange.servers.acknowledge(invite)
+        else:
+            self._dialogs.ack_from_caller(request, source)
+
+    def _take_request(self, request: Request, source: Hop) -> None:
+        fault = _fault(request)
+        if fault:
+            self._exchange.tally.trouble(fault.counter)
+            self._answer_loosely(request, source, fault)
+            return
+        known = self._exchange.servers.find(request)
+        if known:
+            self._exchange.tally.count("requests_repeated")
+            self._exchange.servers.repeat(known)
+            return
+        reply_to = response_hop(request, source)
+        request = _stamped(request, source)
+        server = self._exchange.servers.open(request, reply_to)
+        if server is None:
+            self._answer_loosely(request, source, busy("transactions_full"))
+            self._exchange.tally.trouble("transactions_full")
+            return
+        refusal = self._dispatch(request, server, source)
+        if refusal:
+            self._exchange.tally.trouble(refusal.counter)
+            self._exchange.servers.respond(server, refuse(server.request, refusal))
+
+    def _dispatch(self, request: Request, server: ServerTransaction, source: Hop) -> Refusal | None:
+        trunk = self._exchange.trunks.find(source.host)
+        if trunk is None:
+            return Refusal(403, "requests_forbidden", "No trunk allows this address")
+        required = request.headers.all("proxy-require")
+        if required:
+            return Refusal(420, "extensions_refused", headers=(("unsupported", ", ".join(required)),))
+        if request.headers.first("max-forwards") and int(request.headers.first("max-forwards")) == 0:
+            return Refusal(483, "requests_looping")
+        if request.method == "CANCEL":
+            return self._cancel(request, server)
+        if parse_name_addr(request.headers.first("to")).param("tag"):
+            self._dialogs.from_caller(request, server, source)
+            return None
+        if request.method == "OPTIONS":
+            return self._options(server)
+        if request.method == "INVITE":
+            return self._invite(request, server, source, trunk)
+        if request.method in ALLOW:
+            return Refusal(481, "requests_outside_calls")
+        return Refusal(405, "methods_refused", headers=(allow(),))
+
+    def _options(self, server: ServerTransaction) -> Refusal | None:
+        if self._exchange.draining:
+            return busy("options_while_draining")
+        headers = (allow(), accept(), ("supported", "timer, siprec"))
+        self._exchange.servers.respond(server, respond(server.request, 200, headers=headers))
+        return None
+
+    def _cancel(self, request: Request, server: ServerTransaction) -> Refusal | None:
+        invite = self._exchange.servers.find(request, "INVITE")
+        if invite is None:
+            return Refusal(481, "cancels_stray")
+        self._exchange.servers.respond(server, respond(server.request, 200))
+        call = self._exchange.calls.of_caller(request)
+        if invite.status < 200 and call and call.placing:
+            call.placing.cancel()
+        return None
+
+    def _invite(self, request: Request, server: ServerTransaction, source: Hop, trunk: TrunkSettings) -> Refusal | None:
+        exchange = self._exchange
+        known = exchange.calls.of_caller(request)
+        if known and request.cseq == known.cseq:
+            # A copy that comes after its transaction was forgotten must open no second call (RFC 6026).
+            exchange.tally.count("requests_repeated")
+            exchange.servers.absorb(server)
+            return None
+        if known and known.phase is not Phase.OVER:
+            return Refusal(482, "invites_looping")
+        if exchange.draining:
+            return busy("invites_refused_draining")
+        if not exchange.desk.has_room():
+            return busy("invites_refused_busy")
+        if not exchange.rate.take():
+            return busy("invites_refused_rate")
+        body = open_body(request, source.host)
+        refusal = body if isinstance(body, Refusal) else check_offer(body, exchange.addresses.host)
+        if isinstance(body, Refusal) or refusal:
+            return refusal
+        line = exchange.desk.pick()
+        if line is None:
+            return busy("invites_refused_rate")
+        exchange.servers.respond(server, respond(server.request, 100))
+        invitation = Invitation(
+            request=request,
+            body=body,
+            caller=party_of(request.headers.first("from")),
+            callee=party_of(request.headers.first("to")),
+            outside_ids=outside_ids(request),
+        )
+        call = _call(request, source, trunk, siprec=trunk.siprec or is_recording_session(request, body))
+        for quirk in body.quirks:
+            exchange.tally.count(f"repaired_{quirk.replace('-', '_')}")
+        Placement(exchange, server, call, invitation).start(line)
+        return None
+
+    def _answer_loosely(self, request: Request, source: Hop, refusal: Refusal) -> None:
+        """Answer once and keep nothing: the request cannot be told from others, or there are too many."""
+        stamped = _stamped(request, source)
+        self._exchange.servers.send_once(refuse(stamped, refusal), response_hop(request, source))
+
+
+def _fault(request: Request) -> Refusal | None:
+    """Why a request cannot be taken at all."""
+    if request.version != VERSION:
+        return Refusal(505, "requests_malformed")
+    try:
+        check_request(request)
+    except MalformedMessage as error:
+        return Refusal(400, "requests_malformed", str(error))
+    if parse_via(request.headers.first("via")) is None:
+        return Refusal(400, "requests_malformed", "Bad Via header")
+    if not request.uri.lower().startswith(_SCHEMES):
+        return Refusal(416, "requests_malformed")
+    return None
+
+
+def _stamped(request: Request, source: Hop) -> Request:
+    """The request with its topmost Via telling where it really came from (RFC 3261 section 18.2.1, RFC 3581)."""
+    vias = request.headers.all("via")
+    via = parse_via(vias[0]) if vias else None
+    if via is None:
+        return request
+    return request.with_headers(request.headers.set("via", via.stamped(source.host, source.port), *vias[1:]))
+
+
+def _call(request: Request, source: Hop, trunk: TrunkSettings, *, siprec: bool) -> FrontCall:
+    return FrontCall(
+        key=call_key(request),
+        trunk=trunk.name,
+        siprec=siprec,
+        cseq=request.cseq,
+        caller=request.headers.first("from"),
+        callee=request.headers.first("to"),
+        source=source,
+        target=contact_uri(request),
+        routes=request.headers.all("record-route"),
+    )
