@@ -1,7 +1,6 @@
 """An ended call decoded again: its utterances by the second pass, its lost stretches by the live engine."""
 
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 from asr.offline import OfflineOptions, transcribe
@@ -19,21 +18,22 @@ REASON = "second-pass"
 
 
 class CallDecoder:
-    """Decodes recordings. The second pass is loaded by its first call; one thread at a time."""
+    """Decodes recordings. Models are loaded by the first call that needs them; one thread at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._second_pass = SecondPass(settings.second_pass)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
         """Utterances whose text the second pass makes better, each with its revision.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
-        rate = transcript.call.sample_rate
+        call = transcript.call
         return tuple(
             revised
-            for stretch in stretches(transcript.utterances, rate)
-            for revised in self._revise_stretch(stretch, rate, recording)
+            for stretch in stretches(transcript.utterances, call.sample_rate)
+            for revised in self._revise_stretch(call, stretch, recording)
         )
 
     def recover(self, call: Call, ranges: tuple[ChannelRange, ...], recording: Path) -> tuple[Final, ...]:
@@ -43,15 +43,12 @@ class CallDecoder:
         """
         return tuple(final for lost in ranges for final in self._recover_range(call, lost, recording))
 
-    @cached_property
-    def _second_pass(self) -> SecondPass:
-        return SecondPass(self._settings.second_pass)
-
-    def _revise_stretch(self, stretch: Stretch, rate: int, recording: Path) -> list[tuple[Utterance, Revision]]:
+    def _revise_stretch(self, call: Call, stretch: Stretch, recording: Path) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
-        texts = self._second_pass.revise(pcm, rate, stretch.spans)
+        trunk, engine = self._trunk(call), self._second_pass.engine
+        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.hotwords, trunk.language)
         return [
-            (utterance, _revision(utterance, text, stretch.start))
+            (utterance, _revision(utterance, text, engine, stretch.start))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
         ]
@@ -74,12 +71,12 @@ class CallDecoder:
         return next(named, TrunkSettings(call.trunk))
 
 
-def _revision(utterance: Utterance, text: SecondPassText, offset: int) -> Revision:
+def _revision(utterance: Utterance, text: SecondPassText, engine: str, offset: int) -> Revision:
     return Revision(
         utterance_id=utterance.id,
         text=text.text,
         confidence=text.confidence,
-        engine=text.engine,
+        engine=engine,
         reason=REASON,
         words=tuple(_moved(word, offset) for word in text.words),
     )

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
@@ -46,9 +45,12 @@ class Outcome:
 class JobBench:
     """Does jobs in a worker process. Connections and models are opened by its first job, so after the fork."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, decoder: CallDecoder | None = None) -> None:
         self._settings = settings
-        self._decoder = CallDecoder(settings)
+        self._decoder = decoder or CallDecoder(settings)
+        self._database = Database(settings.database.url)
+        self._jobs = JobStore(self._database)
+        self._reader = CallReader(self._database)
 
     def run(self, job_id: UUID) -> None:
         """Do the job where it is still to be done, and note how it went. Never raises."""
@@ -65,17 +67,9 @@ class JobBench:
             with bound_contextvars(call_id=str(work.call.id), kind=work.kind), KeptLease(self._jobs, job_id):
                 self._attempt(work)
 
-    @cached_property
-    def _database(self) -> Database:
-        return Database(self._settings.database.url)
-
-    @property
-    def _jobs(self) -> JobStore:
-        return JobStore(self._database)
-
-    @property
-    def _reader(self) -> CallReader:
-        return CallReader(self._database)
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
 
     def _attempt(self, work: JobWork) -> None:
         began = time.monotonic()

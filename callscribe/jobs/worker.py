@@ -1,14 +1,18 @@
 """`callscribe worker`: a dispatcher, and a Celery worker whose processes do the jobs."""
 
 import ctypes
+import logging
 import os
 import signal
+import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 
 import structlog
 from celery import signals
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 
 from callscribe.config.notify import notify_ready
@@ -35,6 +39,7 @@ def run_worker(settings: Settings) -> int:
 
     Needs `settings.database.url` and `settings.events.url`. Outages of either are sat out. Raises DatabaseOutdated.
     """
+    _quiet_celery()
     _check_database(settings.database.url)
     database = Database(settings.database.url)
     app = make_app(settings.events.url, JobBench(settings), settings.worker.concurrency)
@@ -54,7 +59,7 @@ def run_worker(settings: Settings) -> int:
 
     with _connected(begin):
         worker = app.Worker(
-            hostname=f"{settings.node.name}-{os.getpid()}@%h",
+            hostname=f"{settings.node.name}-{os.getpid()}@{socket.gethostname()}",
             loglevel="WARNING",
             quiet=True,
             task_events=True,
@@ -69,6 +74,13 @@ def run_worker(settings: Settings) -> int:
     queue.close()
     database.close()
     return int(worker.exitcode or 0)
+
+
+def _quiet_celery() -> None:
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    # What it warns of is meant: a container may run as root (messages are JSON), a task outlives its connection.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
 def _check_database(url: str) -> None:
