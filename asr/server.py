@@ -157,10 +157,13 @@ def _load(name: str) -> tuple[Engine, Scheduler]:
     return engine, Scheduler(engine, ActivityModel())
 
 
-async def serve_recognizer(settings: RecognizerSettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises EngineUnavailable, PortUnavailable, or RecognitionError when it breaks down."""
+async def serve_recognizer(
+    settings: RecognizerSettings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until `stop` is set; `on_ready` is called once it listens. Raises EngineUnavailable, PortUnavailable, or RecognitionError when it breaks down."""
     server = RecognizerServer(settings)
     await server.start()
+    on_ready()
     waits = [asyncio.create_task(stop.wait()), asyncio.create_task(server.failed())]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -172,13 +175,13 @@ async def serve_recognizer(settings: RecognizerSettings, stop: asyncio.Event) ->
         raise RecognitionError("the recogniser's computing thread broke down; its log says why")
 
 
-def run_recognizer(settings: RecognizerSettings) -> None:
+def run_recognizer(settings: RecognizerSettings, on_ready: Callable[[], None] = lambda: None) -> None:
     """The recogniser process: serve until SIGTERM or SIGINT. Raises as `serve_recognizer`."""
-    asyncio.run(_until_signal(settings))
+    asyncio.run(_until_signal(settings, on_ready))
 
 
-async def _until_signal(settings: RecognizerSettings) -> None:
+async def _until_signal(settings: RecognizerSettings, on_ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve_recognizer(settings, stop)
+    await serve_recognizer(settings, stop, on_ready)

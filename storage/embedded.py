@@ -29,6 +29,11 @@ class EmbeddedPostgres:
         self._lock: TextIOWrapper | None = None
         self._cluster: Cluster | None = None
 
+    @property
+    def alive(self) -> bool:
+        """Whether the server process runs; when it does not, `start` brings it back."""
+        return self._cluster is not None and self._cluster.server_pid() is not None
+
     def start(self) -> str:
         """Make the data folder where there is none, run the server, and return the database's URL.
 
@@ -37,7 +42,8 @@ class EmbeddedPostgres:
         """
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+            if self._lock is None:
+                self._take_lock()
             cluster = self._cluster = open_cluster(self._folder.resolve())
             adopted = _adopt(cluster)
             if not adopted:

@@ -1,6 +1,7 @@
 """Servers that tests of several rooms share: one embedded Postgres and one embedded Valkey a run."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +24,16 @@ def _execute(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def open_folder() -> Iterator[Path]:
+    """A folder that other accounts may enter, as root's embedded Postgres needs: another run closes pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="callscribe-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(open_folder: Path) -> Iterator[str]:
     """URL of an embedded Postgres' database that holds the empty schema."""
-    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("postgres")) / "data")
+    server = EmbeddedPostgres(open_folder / "postgres")
     url = server.start()
     schema.upgrade(url)
     yield url

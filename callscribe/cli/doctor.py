@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from asr.engines.moonshine import locate_model
+from asr.engines import load_engine
 from asr.second_pass import SecondPass
+from asr.settings import SecondPassSettings
 from callscribe.cli.api import ServiceUnavailable, base_url, fetch
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import CallscribeError
@@ -49,8 +51,8 @@ def run_doctor(settings: Settings, as_json: bool) -> int:
 def _examine(settings: Settings) -> Iterator[Finding]:
     running = _service_answers(settings)
     yield _finding("PJSUA2", _check_pjsua2)
-    yield _finding("live engine", lambda: f"weights in {locate_model()}")
-    yield _finding("second pass", lambda: f"weights in {SecondPass(settings.second_pass).model_folder}")
+    yield _finding("live engine", lambda: _check_engine(settings.recognizer.engine))
+    yield _finding("second pass", lambda: _check_second_pass(settings.second_pass))
     yield _finding("data folder", lambda: _check_folder(settings.data_folder))
     yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")
     if not running:
@@ -73,6 +75,17 @@ def _service_answers(settings: Settings) -> bool:
     except ServiceUnavailable:
         return False
     return True
+
+
+def _check_engine(name: str) -> str:
+    load_engine(name)
+    return f"{name}, its model loads"
+
+
+def _check_second_pass(settings: SecondPassSettings) -> str:
+    engine = SecondPass(settings)
+    engine.revise(np.zeros(0, np.int16), 8000, ())
+    return f"{engine.engine}, its model loads"
 
 
 def _check_pjsua2() -> str:

@@ -3,10 +3,14 @@
 import asyncio
 import signal
 
+from asr.server import run_recognizer as recognize
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings
+from callscribe.console.server import run_web as serve_web
 from callscribe.domain.errors import SettingsError
+from callscribe.jobs.worker import run_worker as work
 from callscribe.live.supervisor import Supervisor
+from storage import schema
 
 
 def require_urls(settings: Settings, *tables: str) -> None:
@@ -37,3 +41,27 @@ async def _sip(settings: Settings, drain_s: float) -> None:
     notify_ready()
     await stopping.wait()
     await supervisor.stop(drain_s)
+
+
+def run_web(settings: Settings) -> None:
+    """Serve pages and API until SIGTERM or SIGINT."""
+    require_urls(settings, "database", "events")
+    serve_web(settings)
+
+
+def run_worker(settings: Settings) -> None:
+    """Work on jobs until SIGTERM or SIGINT."""
+    require_urls(settings, "database", "events")
+    if status := work(settings):
+        raise SystemExit(status)
+
+
+def run_recognizer(settings: Settings) -> None:
+    """Recognise for supervisors until SIGTERM or SIGINT."""
+    recognize(settings.recognizer, notify_ready)
+
+
+def run_migrate(settings: Settings) -> None:
+    """Bring the database schema to this release. Raises DatabaseUnavailable."""
+    require_urls(settings, "database")
+    schema.upgrade(settings.database.url)

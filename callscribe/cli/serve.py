@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
+
 from callscribe.cli.processes import Child, ProcessTree
-from callscribe.config.settings import DatabaseSettings, EventSettings, Settings, environment_of
+from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.errors import CallscribeError, PortUnavailable
 from callscribe.events.embedded import EmbeddedValkey
 from storage import schema
 from storage.embedded import EmbeddedPostgres
 
+log = structlog.get_logger()
+
 Report = Callable[[str], None]
+WATCH_S = 0.5
 
 
 @contextlib.contextmanager
@@ -69,6 +74,7 @@ class Service:
         self._postgres: EmbeddedPostgres | None = None
         self._valkey: EmbeddedValkey | None = None
         self._tree = ProcessTree()
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def pids(self) -> dict[str, int]:
@@ -79,6 +85,7 @@ class Service:
         """Start everything in the order of need, telling each step."""
         check_ports(self._settings)
         await asyncio.to_thread(self._start_servers)
+        self._watch = asyncio.create_task(self._watch_servers())
         urls = await self._start_recognizers()
         settings = self._settings
         environment = {
@@ -98,6 +105,10 @@ class Service:
 
     async def stop(self) -> None:
         """Stop calls first, then what they need."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
         await self._tree.stop()
         await asyncio.to_thread(self._stop_servers)
 
@@ -106,14 +117,26 @@ class Service:
         if not settings.database.url:
             self._report("starting embedded Postgres")
             self._postgres = EmbeddedPostgres(settings.data_folder / "postgres")
-            settings = replace(settings, database=DatabaseSettings(self._postgres.start()))
+            settings = replace(settings, database=replace(settings.database, url=self._postgres.start()))
         if not settings.events.url:
             self._report("starting embedded Valkey")
             self._valkey = EmbeddedValkey(settings.data_folder / "valkey")
-            settings = replace(settings, events=EventSettings(self._valkey.start(), settings.events.stream_length))
+            settings = replace(settings, events=replace(settings.events, url=self._valkey.start()))
         self._report("migrating the database")
         schema.upgrade(settings.database.url)
         self._settings = settings
+
+    async def _watch_servers(self) -> None:
+        """Bring back an embedded server that died: the roles sit the outage out."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            for server in (self._postgres, self._valkey):
+                if server is not None and not server.alive:
+                    log.error("embedded_server_died", server=type(server).__name__)
+                    try:
+                        await asyncio.to_thread(server.start)
+                    except CallscribeError as error:
+                        log.error("embedded_server_not_started", reason=str(error))
 
     def _stop_servers(self) -> None:
         if self._valkey is not None:

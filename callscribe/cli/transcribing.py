@@ -1,17 +1,18 @@
 """`callscribe transcribe`: audio files to text on this machine, without a running service. One channel is one party."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from asr.files import AudioFile, read_audio
-from asr.offline import transcribe
+from asr.offline import OfflineOptions, transcribe
+from asr.second_pass import SecondPass
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
 from callscribe.domain.errors import SettingsError
@@ -19,7 +20,7 @@ from callscribe.domain.transcript import Final, Revision, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.text.formats import FORMATS, render
 
-progress_console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
 
 
 def transcribe_command(
@@ -27,29 +28,32 @@ def transcribe_command(
     paths: Annotated[list[Path], typer.Argument(help="Audio files; each channel is one party.")],
     style: Annotated[str, typer.Option("--format", "-f", help="txt, json, srt, vtt or vcon.")] = "txt",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-    second_pass: Annotated[
-        bool, typer.Option("--second-pass", help="Decode again with the second-pass engine.")
-    ] = False,
+    second_pass: Annotated[bool, typer.Option("--second-pass", help="Decode again with the second pass.")] = False,
 ) -> None:
     """Transcribe audio files."""
     style = "json" if as_json else style
     if style not in FORMATS:
         raise SettingsError(f"--format must be one of {', '.join(FORMATS)}")
-    settings: Settings = context.obj.settings
     for path in paths:
-        audio = read_audio(path)
-        call = _call_of(audio)
-        with Progress(console=progress_console, transient=True) as progress:
-            finals = _first_pass(settings, audio, progress, path.name)
-            revisions = _second_pass(settings, audio, finals) if second_pass else {}
-        utterances = [
-            Utterance(name := utterance_id(call.id, final.channel, final.start), final, revisions.get(name, ()))
-            for final in sorted(finals, key=lambda final: (final.start, final.channel))
-        ]
+        transcript = transcribe_file(context.obj.settings, path, second_pass)
         if len(paths) > 1 and style == "txt":
             typer.echo(f"# {path}")
-        text = render(Transcript(call, CallState.ENDED, datetime.now(UTC), tuple(utterances)), style)
-        typer.echo(text, nl=not text.endswith("\n"))
+        typer.echo(render(transcript, style), nl=False)
+
+
+def transcribe_file(settings: Settings, path: Path, second_pass: bool) -> Transcript:
+    """Decode a file as the live recogniser would, and again if asked. Raises UnreadableAudio and EngineUnavailable."""
+    audio = read_audio(path)
+    call = _call_of(audio)
+    with Progress(console=console, transient=True) as progress:
+        finals = _first_pass(settings, audio, progress, path.name)
+        revisions = _second_pass(settings, call.id, audio, finals, progress) if second_pass else {}
+    utterances = [
+        Utterance(name := utterance_id(call.id, final.channel, final.start), final, revisions.get(name, ()))
+        for final in sorted(finals, key=lambda final: (final.start, final.channel))
+    ]
+    ended_at = call.started_at + timedelta(seconds=audio.seconds)
+    return Transcript(call, CallState.ENDED, ended_at, tuple(utterances))
 
 
 def _call_of(audio: AudioFile) -> Call:
@@ -68,18 +72,30 @@ def _call_of(audio: AudioFile) -> Call:
 
 def _first_pass(settings: Settings, audio: AudioFile, progress: Progress, name: str) -> list[Final]:
     finals: list[Final] = []
-    task = progress.add_task(name, total=audio.samples * len(audio.channels))
+    task = progress.add_task(name, total=len(audio.channels))
     for index, pcm in enumerate(audio.channels):
-        done = index * audio.samples
-        finals += transcribe(
-            pcm,
-            audio.rate,
-            settings.recognizer,
-            channel=index,
-            on_progress=lambda samples, done=done: progress.update(task, completed=done + samples),
+        options = OfflineOptions(
+            channel=index, endpoint=settings.recognizer.endpoint, engine=settings.recognizer.engine
         )
+        finals += transcribe(pcm, audio.rate, options, _advance(progress, task, index))
     return finals
 
 
-def _second_pass(settings: Settings, audio: AudioFile, finals: Sequence[Final]) -> dict[UUID, tuple[Revision, ...]]:
-    return {}
+def _advance(progress: Progress, task: TaskID, channels_done: int) -> Callable[[float], None]:
+    return lambda share: progress.update(task, completed=channels_done + share)
+
+
+def _second_pass(
+    settings: Settings, call_id: UUID, audio: AudioFile, finals: Sequence[Final], progress: Progress
+) -> dict[UUID, tuple[Revision, ...]]:
+    engine = SecondPass(settings.second_pass)
+    revisions: dict[UUID, tuple[Revision, ...]] = {}
+    for index, pcm in progress.track(list(enumerate(audio.channels)), description="second pass"):
+        said = [final for final in finals if final.channel == index]
+        texts = engine.revise(pcm, audio.rate, [(final.start, final.end) for final in said])
+        for final, text in zip(said, texts, strict=True):
+            if text is not None:
+                name = utterance_id(call_id, index, final.start)
+                revision = Revision(name, text.text, text.confidence, engine.engine, "second-pass", text.words)
+                revisions[name] = (revision,)
+    return revisions

@@ -43,6 +43,8 @@ class RunningService:
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     """TOML tables beyond the ports: heading to body."""
+    trunks: str = ""
+    """The trunks' part of the settings file."""
     sip_port: int = field(default_factory=free_port)
     tls_port: int = 0
     web_port: int = field(default_factory=free_port)
@@ -68,7 +70,7 @@ class RunningService:
             **self.settings,
         }
         tables["sip"] = f'host = "127.0.0.1"\nport = {self.sip_port}\n' + tables.get("sip", "")
-        self.config.write_text("\n".join(f"[{name}]\n{body}" for name, body in tables.items()))
+        self.config.write_text("\n".join(f"[{name}]\n{body}" for name, body in tables.items()) + self.trunks)
         self.folder.mkdir(exist_ok=True)
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -1,39 +1,19 @@
-"""The stores over a Postgres of this room's own; each test has a database of its own."""
+"""The stores over the run's Postgres; each test has a database of its own."""
 
-import tempfile
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from storage import schema
 from storage.calls import CallStore
 from storage.database import Database
-from storage.embedded import EmbeddedPostgres
 from storage.engine import engine_url
 from storage.jobs import JobStore
 from storage.reader import CallReader
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def migrated_template() -> Iterator[str]:
-    """URL of the database that tests' databases are copies of.
-
-    Not in pytest's own folder: each run of pytest closes that for others, and so for a server that root has started.
-    """
-    with tempfile.TemporaryDirectory(prefix="callscribe-tests-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres")
-        url = server.start()
-        try:
-            schema.upgrade(url)
-            yield url
-        finally:
-            server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""sipp as a caller: plain calls with RTP from a capture file, and recording sessions with two m-lines."""
+
+import itertools
+import re
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.acceptance.service import free_port
+from tests.peers import require
+
+_numbers = itertools.count(1)
+PACKET_SAMPLES = 160
+
+
+def write_capture(path: Path, payload: bytes, payload_type: int = 0) -> Path:
+    """Write G.711 bytes as a pcap of 20 ms RTP packets, which sipp's play_pcap_audio sends at their own times."""
+    packets = []
+    for number, start in enumerate(range(0, len(payload) - PACKET_SAMPLES + 1, PACKET_SAMPLES)):
+        rtp = struct.pack("!BBHII", 0x80, payload_type, number & 0xFFFF, start, 0x5C21BE)
+        rtp += payload[start : start + PACKET_SAMPLES]
+        udp = struct.pack("!HHHH", 6000, 6000, 8 + len(rtp), 0) + rtp
+        ip = struct.pack(
+            "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0, b"\x7f\0\0\1", b"\x7f\0\0\1"
+        )
+        frame = b"\0" * 12 + b"\x08\0" + ip + udp
+        at = number * 20_000
+        packets.append(struct.pack("<IIII", at // 1_000_000, at % 1_000_000, len(frame), len(frame)) + frame)
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(packets))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One INVITE, its answer, what happens while the call stands, and BYE."""
+
+    body: str
+    """SDP, or a multipart body; `[media_port]` and `[media_ip]` are sipp's."""
+    content_type: str = "application/sdp"
+    headers: Sequence[str] = ()
+    during: str = '<pause milliseconds="1000"/>'
+    """sipp actions between ACK and BYE."""
+
+    def xml(self) -> str:
+        headers = "\n      ".join(self.headers)
+        return f"""<?xml version="1.0" encoding="ISO-8859-1" ?>
+<scenario name="call">
+  <send retrans="500"><![CDATA[
+      INVITE sip:scribe@[remote_ip]:[remote_port] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      To: <sip:scribe@[remote_ip]:[remote_port]>
+      Call-ID: [call_id]
+      CSeq: 1 INVITE
+      Contact: <sip:2001@[local_ip]:[local_port];transport=[transport]>
+      Max-Forwards: 70
+      {headers}
+      Content-Type: {self.content_type}
+      Content-Length: [len]
+
+{self.body}
+  ]]></send>
+  <recv response="100" optional="true"/>
+  <recv response="180" optional="true"/>
+  <recv response="200" rrs="true"/>
+  <send><![CDATA[
+      ACK [next_url] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      [routes]
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      [last_To:]
+      Call-ID: [call_id]
+      CSeq: 1 ACK
+      Max-Forwards: 70
+      Content-Length: 0
+
+  ]]></send>
+  {self.during}
+  <send retrans="500"><![CDATA[
+      BYE [next_url] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      [routes]
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      [last_To:]
+      Call-ID: [call_id]
+      CSeq: 2 BYE
+      Max-Forwards: 70
+      Content-Length: 0
+
+  ]]></send>
+  <recv response="200"/>
+</scenario>
+"""
+
+
+@dataclass(slots=True)
+class Sipp:
+    """A running sipp."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    name: str
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status: 0 when every call went as the scenario says."""
+        return self.process.wait(seconds)
+
+    @property
+    def messages(self) -> str:
+        """The SIP messages so far."""
+        found = sorted(self.folder.glob(f"{self.name}_*_messages.log"))
+        return found[0].read_text(errors="replace") if found else ""
+
+    @property
+    def errors(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in self.folder.glob(f"{self.name}_*_errors.log"))
+
+    @property
+    def answer(self) -> str:
+        """The first 200 to the INVITE, whole, or ""."""
+        found = re.search(r"SIP/2\.0 200 OK.*?(?=\n-{20,}|\Z)", self.messages, re.DOTALL)
+        return found.group(0) if found and "m=audio" in found.group(0) else ""
+
+
+def start_sipp(
+    scenario: Scenario, port: int, folder: Path, *, calls: int = 1, rate: int = 10, options: Sequence[str] = ()
+) -> Sipp:
+    """Run the scenario against a port of 127.0.0.1. `options` are sipp's own, for example ("-t", "t1")."""
+    program = require("sipp")
+    name = f"sipp{next(_numbers)}"
+    path = folder / f"{name}.xml"
+    path.write_text(scenario.xml())
+    process = subprocess.Popen(
+        [
+            program, f"127.0.0.1:{port}", "-sf", str(path), "-i", "127.0.0.1", "-p", str(free_port()),
+            "-mi", "127.0.0.1", "-m", str(calls), "-r", str(rate), "-l", str(max(calls, 100)), "-nostdin",
+            "-trace_msg", "-trace_err", "-timeout", "180s", *options,
+        ],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return Sipp(process, folder, name)
+
+
+def plain_sdp(codec: int = 0) -> str:
+    name = {0: "PCMU", 8: "PCMA"}[codec]
+    return f"""v=0
+o=caller 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio [auto_media_port] RTP/AVP {codec}
+a=rtpmap:{codec} {name}/8000
+"""

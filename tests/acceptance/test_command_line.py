@@ -1,0 +1,132 @@
+"""The `callscribe` command as a user types it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.service import RunningService, free_port
+from tests.acceptance.speech import excerpt, write_wav
+from tests.acceptance.transcripts import assert_spoken, spoken
+from tests.wer import word_error_rate
+
+pytestmark = pytest.mark.acceptance
+SPEECH = excerpt(3)
+
+
+def callscribe(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "callscribe.cli.main", *map(str, arguments)],
+        cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("security", [(), ("--tcp",), ("--tls", "--srtp")])
+def test_call_places_a_recording_session(service: RunningService, tmp_path: Path, security: tuple[str, ...]) -> None:
+    port = service.tls_port if "--tls" in security else service.sip_port
+    outcome = callscribe(
+        "call", f"sip:scribe@127.0.0.1:{port}", "--siprec", "--json", *security,
+        "--play", write_wav(tmp_path / "agent.wav", SPEECH.channels[0]),
+        "--play", write_wav(tmp_path / "customer.wav", SPEECH.channels[1]),
+        "--party", "Daniel <sip:1001@pbx.example.com>", "--party", "Laura <sip:+15550100@example.com>",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert outcome.returncode == 0, outcome.stderr
+    call = service.wait_call(json.loads(outcome.stdout)["sip_call_id"])
+    assert call["dialect"] == "siprec"
+    assert [channel["party"]["name"] for channel in call["channels"]] == ["Daniel", "Laura"]
+    assert [channel["role"] for channel in call["channels"]] == ["agent", "customer"]
+    assert_spoken(service, call["id"], SPEECH)
+
+
+def test_call_says_why_a_call_was_refused(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    outcome = callscribe("call", f"sip:scribe@127.0.0.1:{port}", "--tcp", cwd=tmp_path)
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("callscribe: ") or "callscribe: " in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_export_writes_the_stored_transcript(service: RunningService, tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "speech.wav", SPEECH.channels[0])
+    placed = callscribe("call", f"sip:scribe@127.0.0.1:{service.sip_port}", "--play", sound, "--json", cwd=tmp_path)
+    sip_call_id = json.loads(placed.stdout)["sip_call_id"]
+    call = service.wait_call(sip_call_id)
+    for style, beginning in (("txt", "["), ("srt", "1\n00:00:0"), ("vtt", "WEBVTT"), ("json", "{"), ("vcon", "{")):
+        outcome = callscribe("--config", service.config, "export", sip_call_id, "--format", style, cwd=tmp_path)
+        assert outcome.returncode == 0, outcome.stderr
+        assert outcome.stdout.startswith(beginning)
+        assert "Summit" in outcome.stdout
+    assert word_error_rate([SPEECH.texts[0]], [spoken(service, call["id"])]) <= 0.15
+
+
+def test_transcribe_gives_each_channel_of_a_file_its_words(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "call.wav", *SPEECH.channels)
+    outcome = callscribe("transcribe", sound, "--json", "--second-pass", cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    found = json.loads(outcome.stdout)["utterances"]
+    for channel, text in enumerate(SPEECH.texts):
+        heard = " ".join(item["text"] for item in found if item["channel"] == channel)
+        assert word_error_rate([text], [heard]) <= 0.15
+
+
+def test_transcribe_names_a_file_that_is_no_audio(tmp_path: Path) -> None:
+    (tmp_path / "notes.wav").write_text("these are no samples")
+    outcome = callscribe("transcribe", tmp_path / "notes.wav", cwd=tmp_path)
+    assert outcome.returncode == 1
+    assert "notes.wav" in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) == 1
+
+
+def test_an_unknown_setting_names_the_nearest_known_one(tmp_path: Path) -> None:
+    (tmp_path / "callscribe.toml").write_text("[sip]\nprot = 5070\n")
+    outcome = callscribe("doctor", cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert "sip.prot" in outcome.stderr
+    assert "did you mean port" in outcome.stderr
+    assert callscribe("doctor", cwd=tmp_path / "..", CALLSCRIBE_SIP__LINSE="2").returncode == 2
+
+
+def test_serve_names_a_busy_port_and_the_cure(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        outcome = callscribe(
+            "serve", cwd=tmp_path, CALLSCRIBE_WEB__PORT=str(port), CALLSCRIBE_SIP__PORT=str(free_port())
+        )
+    assert outcome.returncode == 1
+    assert f"web.port {port}" in outcome.stderr
+    assert "set web.port" in outcome.stderr
+
+
+def test_a_role_without_its_database_says_so(tmp_path: Path) -> None:
+    alone = callscribe("web", cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "database.url" in alone.stderr
+    nowhere = {"CALLSCRIBE_DATABASE__URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    migrate = callscribe("migrate", cwd=tmp_path, **nowhere)
+    assert migrate.returncode == 1
+    assert "database" in migrate.stderr
+    assert "Traceback" not in migrate.stderr
+
+
+def test_doctor_finds_a_running_installation_whole(service: RunningService, tmp_path: Path) -> None:
+    outcome = callscribe("--config", service.config, "doctor", "--json", cwd=tmp_path)
+    findings = {finding["check"]: finding for finding in json.loads(outcome.stdout)}
+    assert all(finding["good"] for finding in findings.values()), outcome.stdout
+    assert "answers" in findings["service"]["detail"]
+    assert outcome.returncode == 0
+
+
+def test_help_shows_every_command(tmp_path: Path) -> None:
+    shown = callscribe("--help", cwd=tmp_path).stdout
+    for command in ("serve", "sip", "recognizer", "web", "worker", "migrate", "demo", "call", "transcribe", "export",
+                    "doctor"):  # fmt: skip
+        assert command in shown

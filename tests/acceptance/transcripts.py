@@ -1,0 +1,35 @@
+"""What the service stored of a call, compared with what was said."""
+
+from tests.acceptance.service import Json, RunningService
+from tests.acceptance.speech import Excerpt
+from tests.wer import word_error_rate
+
+
+def utterances(service: RunningService, call_id: str) -> list[Json]:
+    """The call's utterances as the transcript document has them."""
+    found = service.get(f"/api/v1/calls/{call_id}/transcript?format=json")["utterances"]
+    assert isinstance(found, list)
+    return found
+
+
+def spoken(service: RunningService, call_id: str, channel: int = 0) -> str:
+    """What the channel's utterances say, joined."""
+    return " ".join(str(item["text"]) for item in utterances(service, call_id) if item["channel"] == channel)
+
+
+def assert_spoken(service: RunningService, call_id: str, speech: Excerpt, limit: float = 0.15) -> None:
+    """Every channel says what its party said, at most `limit` word errors a word."""
+    for channel, text in enumerate(speech.texts):
+        heard = spoken(service, call_id, channel)
+        assert word_error_rate([text], [heard]) <= limit, f"channel {channel}: {heard}"
+
+
+def assert_nothing_twice(service: RunningService, call_id: str) -> None:
+    """No two utterances of a channel overlap: none was stored twice."""
+    ends: dict[object, int] = {}
+    for item in utterances(service, call_id):
+        start, end = item["start_ms"], item["end_ms"]
+        assert isinstance(start, int)
+        assert isinstance(end, int)
+        assert start >= ends.get(item["channel"], 0), "an utterance begins before the one before it ends"
+        ends[item["channel"]] = end
