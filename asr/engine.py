@@ -30,7 +30,7 @@ class Decoding:
     """What an engine understood of one utterance, or of its beginning."""
 
     tokens: tuple[int, ...]
-    """The engine's own tokens; given back as a later job's draft they save work and never change the text."""
+    """The engine's own; given back as a later job's draft they save work and are no promise."""
     text: str
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
@@ -67,5 +67,5 @@ class Engine(Protocol):
         ...
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job, in order; each as if the job had been alone."""
+        """One decoding a job, in order; jobs have nothing to do with each other. Raises RecognitionError."""
         ...

@@ -1,17 +1,33 @@
 """Hotwords as a trie of tokens, so that a decoder can be drawn towards them (shallow fusion by a logit bonus). Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 ROOT = 0
+
+
+class Preference(NamedTuple):
+    """Tokens to prefer, and how much is added to the logit of each."""
+
+    tokens: list[int]
+    bonuses: NDArray[np.float32]
 
 
 class HotwordTrie:
     """The spellings of all hotwords as token paths. Nodes are numbers; the root is always open."""
 
-    __slots__ = ("_children",)
+    __slots__ = ("_begin_bonus", "_bonus", "_children", "_preferences")
 
-    def __init__(self, hotwords: Iterable[str], encode: Callable[[str], tuple[int, ...]]) -> None:
-        """Each hotword is taken as written, in lower case, and with a capital."""
+    def __init__(
+        self, hotwords: Iterable[str], encode: Callable[[str], tuple[int, ...]], *, begin_bonus: float, bonus: float
+    ) -> None:
+        """Each hotword is taken as written, in lower case, and with a capital. Its first token is worth `begin_bonus`,
+        each further one `bonus`."""
+        self._begin_bonus, self._bonus = begin_bonus, bonus
+        self._preferences: dict[int, Preference] = {}
         self._children: list[dict[int, int]] = [{}]
         for hotword in hotwords:
             word = " ".join(hotword.split())
@@ -30,9 +46,14 @@ class HotwordTrie:
         """The tokens that go on from `node`."""
         return self._children[node]
 
-    def preferred(self, node: int) -> tuple[int, ...]:
-        """The tokens to prefer at `node`: those that go on from it and those that begin any hotword."""
-        return tuple(self._children[node].keys() | self._children[ROOT].keys())
+    def preferred(self, node: int) -> Preference:
+        """What to prefer at `node`: the tokens that go on from it, and those that begin any hotword."""
+        if node not in self._preferences:
+            worth = dict.fromkeys(self._children[ROOT], self._begin_bonus)
+            if node != ROOT:
+                worth |= dict.fromkeys(self._children[node], self._bonus)
+            self._preferences[node] = Preference(list(worth), np.array(list(worth.values()), np.float32))
+        return self._preferences[node]
 
     def _add(self, tokens: tuple[int, ...]) -> None:
         node = ROOT

@@ -10,7 +10,9 @@ _MOST_GAIN_DB = 30.0
 _LEAST_GAIN_DB = -10.0
 _BLOCK = ENGINE_RATE // 50
 _SPEECH_RANGE = 10.0 ** (-20.0 / 10.0)
-"""A block counts as speech when its power is at most 20 dB below the loudest one's."""
+"""A block counts as speech when its power is at most 20 dB below that of the loud ones."""
+_CREST = 4.0
+"""Times the power of the loud blocks that a block can count for."""
 _FLOOR = 1e-10
 
 
@@ -27,8 +29,8 @@ def speech_gain(audio: Waveform) -> float:
         return 1.0
     blocks: NDArray[np.float32] = audio[: count * _BLOCK].reshape(count, _BLOCK)
     power = np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64) / _BLOCK
-    # The loudest block may be a click: the second loudest of a tenth stands for it.
-    loudest = float(np.partition(power, -max(1, count // 10))[-max(1, count // 10)])
-    speech = power[power >= loudest * _SPEECH_RANGE]
+    # A click is not speech: what is far above nine tenths of the blocks counts as if it were not.
+    loud = float(np.quantile(power, 0.9))
+    speech = np.minimum(power[power >= loud * _SPEECH_RANGE], loud * _CREST)
     decibels = TARGET_DBFS - 10.0 * np.log10(max(float(speech.mean()), _FLOOR))
     return float(10.0 ** (np.clip(decibels, _LEAST_GAIN_DB, _MOST_GAIN_DB) / 20.0))

@@ -160,7 +160,10 @@ def _load(name: str) -> tuple[Engine, Scheduler]:
 async def serve_recognizer(
     settings: RecognizerSettings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve until `stop` is set; `on_ready` is called once it listens. Raises EngineUnavailable, PortUnavailable, or RecognitionError when it breaks down."""
+    """Serve until `stop` is set; `on_ready` is called once it listens.
+
+    Raises EngineUnavailable, PortUnavailable, and RecognitionError when it breaks down.
+    """
     server = RecognizerServer(settings)
     await server.start()
     on_ready()

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ class Result:
     final_delay_ms_p50: float
     final_delay_ms_p95: float
     unstable_shown: float
-    """Share of the words shown in partials that the final does not have at their place."""
+    """Share of the words shown in partials that the final does not have, or not in that order."""
     unstable_committed: float
     """The same of committed words."""
 
@@ -157,8 +158,8 @@ def _compare(partials: list[PartialReport], final: Final, seen: Measured) -> Non
 
 
 def _shared(words: list[str], final: list[str]) -> int:
-    pairs = zip(words, final, strict=False)
-    return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(words), len(final)))
+    """Words that both have, in the same order."""
+    return sum(block.size for block in SequenceMatcher(None, words, final, autojunk=False).get_matching_blocks())
 
 
 def _result(seen: Measured, prompts: int) -> Result:

@@ -6,6 +6,7 @@ it has no mask for its own past, so only those that stand at the same token can 
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,12 +33,15 @@ _SHORTEST = ENGINE_RATE // 4
 """Audio below this is padded: the encoder's convolutions need some frames."""
 _LONGEST = 24 * ENGINE_RATE
 """Audio beyond this is not decoded: the model loses its way, and memory grows with the square of the length."""
-_HOTWORD_BONUS = 2.0
-"""Added to the logit of a token that goes on with a hotword. 2 finds a sixth more of them; 4 invents some."""
-_CONFIDENCE_OFFSET, _CONFIDENCE_SLOPE = 2.5, 1.6
-"""Logistic fit over the telephone prompts, clean and in noise."""
+_HOTWORD_BEGIN_BONUS, _HOTWORD_BONUS = 1.0, 2.0
+"""Added to the logit of a token that begins a hotword, or goes on with one. Of 54 hotwords in 88 prompts this finds 51
+for 48 (in noise at 10 dB 37 for 30) and invents none; 2.0 to begin with finds 51 (40), and a wrong word more."""
+_CONFIDENCE_OFFSET, _CONFIDENCE_SLOPE = 2.66, 4.76
+"""Logistic fit of "no word is wrong" over 88 telephone prompts, clean and in white noise at 10 and 5 dB; AUC 0.92."""
 _NOTE_SIGNS = str.maketrans("", "", "♩♪♫♬�")
 """What the model writes for music."""
+
+_DOUBLED_MARK = re.compile(r"([,;:?!])\1+")
 
 Logits = NDArray[np.float32]
 Caches = dict[str, NDArray[np.float32]]
@@ -66,9 +70,10 @@ class _Row:
         best = int(logits.argmax())
         if self.trie is None or (best == END and self.node == ROOT):
             return best
-        preferred = self.trie.preferred(self.node)
-        rival = preferred[int(logits[list(preferred)].argmax())]
-        return rival if logits[rival] + _HOTWORD_BONUS > logits[best] else best
+        tokens, bonuses = self.trie.preferred(self.node)
+        drawn = logits[tokens] + bonuses
+        rival = int(drawn.argmax())
+        return tokens[rival] if drawn[rival] > logits[best] else best
 
     def accept(self, token: int, logits: Logits) -> None:
         """Take `token` as the next one; the row ends with the end token, at its limit, or in a loop."""
@@ -225,12 +230,13 @@ class MoonshineEngine:
 
     def _decoding(self, row: _Row) -> Decoding:
         text = " ".join(self._tokenizer.decode(row.tokens).translate(_NOTE_SIGNS).split())
+        text = _DOUBLED_MARK.sub(r"\1", text)
         if not any(character.isalnum() for character in text):
             text = ""
         return Decoding(tuple(row.tokens), text, _confidence(row.log_probabilities) if text else 0.0)
 
     def _build_trie(self, hotwords: tuple[str, ...]) -> HotwordTrie:
-        return HotwordTrie(hotwords, self._tokenizer.encode)
+        return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)
 
 
 def _confidence(log_probabilities: Sequence[float]) -> float:

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from asr.activity import WINDOW, Activity, ActivityModel
+from asr.engine import Waveform
+from asr.resampling import Upsampler
+from tests.asr.speech import RATE, silence, two_cities
+
+
+@pytest.fixture(scope="module")
+def model() -> ActivityModel:
+    return ActivityModel()
+
+
+def whole_windows(samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Waveform:
+    audio = Upsampler(RATE).push(samples)
+    return audio[: len(audio) // WINDOW * WINDOW]
+
+
+def test_speech_is_told_from_silence(model: ActivityModel) -> None:
+    probabilities = Activity(model).push(whole_windows(two_cities()[: 12 * RATE]))
+    seconds = np.arange(len(probabilities)) * 0.032
+    spoken = (seconds > 1.4) & (seconds < 4.4)
+    assert (probabilities[spoken] > 0.5).mean() > 0.9
+    assert (probabilities[(seconds > 0.3) & (seconds < 0.9)] < 0.3).all()
+
+
+def test_it_does_not_matter_how_windows_are_grouped(model: ActivityModel) -> None:
+    audio = whole_windows(two_cities()[: 4 * RATE])
+    one_by_one = Activity(model)
+    singly = [one_by_one.push(audio[start : start + WINDOW]) for start in range(0, len(audio), WINDOW)]
+    np.testing.assert_allclose(np.concatenate(singly), Activity(model).push(audio), atol=1e-4)
+
+
+def test_an_idle_line_costs_no_run_of_the_model(model: ActivityModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the model was asked about silence")
+
+    monkeypatch.setattr(model, "run", refuse)
+    assert Activity(model).push(whole_windows(silence(5.0))).max() == 0.0
+
+
+@pytest.mark.parametrize("kind", ["white noise", "tone", "clicks"])
+def test_what_is_no_speech_never_looks_like_it_for_long(model: ActivityModel, kind: str) -> None:
+    random, length = np.random.default_rng(1), 5 * RATE
+    sounds = {
+        "white noise": random.normal(0, 2000, length),
+        "tone": 8000 * np.sin(2 * np.pi * 440 * np.arange(length) / RATE),
+        "clicks": np.where(random.random(length) < 0.001, 20000, 0),
+    }
+    probabilities = Activity(model).push(whole_windows(sounds[kind].astype(np.int16)))
+    runs = "".join("x" if probability >= 0.5 else " " for probability in probabilities).split()
+    assert max(map(len, runs), default=0) < 4

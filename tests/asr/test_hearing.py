@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from asr.activity import ActivityModel
+from asr.engine import DecodingJob
+from asr.hearing import DecodingTask, Hearing
+from asr.wire.messages import ChannelOptions
+from callscribe.domain.transcript import Final, Partial
+from tests.asr.fake_engine import FakeEngine
+from tests.asr.speech import RATE, first_line, silence, two_cities
+
+OPTIONS = ChannelOptions(channel=1, rate=RATE, update_ms=500)
+CHUNK = RATE // 10
+
+
+@pytest.fixture(scope="module")
+def model() -> ActivityModel:
+    return ActivityModel()
+
+
+class Listening:
+    """A hearing that is fed chunk by chunk and decodes at once what is due."""
+
+    def __init__(self, model: ActivityModel, engine: FakeEngine | None = None, offset: int = 0) -> None:
+        self.engine = engine or FakeEngine()
+        self.hearing = Hearing(OPTIONS, offset, model, self.engine)
+        self.acknowledged: list[int] = []
+
+    def hear(self, samples: NDArray[np.int16], offset: int) -> None:
+        for start in range(0, len(samples), CHUNK):
+            self.hearing.hear(offset + start, samples[start : start + CHUNK])
+            self.decode()
+            self.acknowledged.append(self.hearing.acknowledged)
+
+    def decode(self) -> None:
+        while tasks := self.hearing.final_tasks(4):
+            self._settle(tasks)
+        if self.hearing.overdue >= 1 and (task := self.hearing.partial_task()):
+            self._settle([task])
+
+    def _settle(self, tasks: list[DecodingTask]) -> None:
+        for task, decoding in zip(tasks, self.engine.decode([task.job for task in tasks]), strict=True):
+            self.hearing.settle(task, decoding)
+
+    @property
+    def finals(self) -> list[Final]:
+        return [event for event in self.hearing.events if isinstance(event, Final)]
+
+    @property
+    def partials(self) -> list[Partial]:
+        return [event for event in self.hearing.events if isinstance(event, Partial)]
+
+
+def test_an_utterance_grows_in_partials_and_settles_in_a_final_of_the_same_name(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line(), 0)
+    (final,) = listening.finals
+    assert final.channel == 1
+    assert {partial.start for partial in listening.partials} == {final.start}
+    assert [partial.revision for partial in listening.partials] == list(range(1, len(listening.partials) + 1))
+    assert final.start / RATE == pytest.approx(1.22, abs=0.1)
+    assert final.end / RATE == pytest.approx(4.54, abs=0.1)
+    assert all(partial.tentative or partial.committed for partial in listening.partials)
+
+
+def test_partials_come_about_as_often_as_asked_and_commit_what_they_agree_on(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line(), 0)
+    gaps = np.diff([partial.end for partial in listening.partials[:-1]]) / RATE
+    assert len(gaps) >= 4
+    assert ((gaps >= 0.48) & (gaps <= 0.71)).all()
+    assert listening.partials[2].committed.startswith("one two")
+
+
+def test_the_final_was_foreseen_in_the_pause_and_costs_nothing_more_at_its_end(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(two_cities()[: int(4.85 * RATE)], 0)
+    assert not listening.finals
+    decoded = len(listening.engine.batches)
+    listening.hear(silence(0.4), int(4.85 * RATE))
+    assert len(listening.finals) == 1
+    assert len(listening.engine.batches) == decoded
+
+
+def test_each_job_brings_the_tokens_of_the_one_before_as_draft(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line(), 0)
+    jobs = [job for batch in listening.engine.batches for job in batch]
+    assert jobs[0].draft == ()
+    assert [len(job.draft) for job in jobs[1:]] == [len(job.audio) * 2 // 16000 for job in jobs[:-1]]
+
+
+def test_a_channel_that_begins_late_gives_places_from_the_start_of_the_call(model: ActivityModel) -> None:
+    early, late = Listening(model), Listening(model, offset=1_000_000 * 256)
+    early.hear(first_line(), 0)
+    late.hear(first_line(), 1_000_000 * 256)
+    assert [final.start + 256_000_000 for final in early.finals] == [final.start for final in late.finals]
+
+
+def test_a_replay_from_the_acknowledged_sample_finds_the_same_utterances(model: ActivityModel) -> None:
+    whole = Listening(model)
+    whole.hear(two_cities()[: 14 * RATE], 0)
+    assert len(whole.finals) >= 3
+    for chunk in (30, 60, 75, 110):
+        acknowledged = whole.acknowledged[chunk]
+        assert 0 <= acknowledged <= (chunk + 1) * CHUNK
+        replayed = Listening(model, offset=acknowledged)
+        replayed.hear(two_cities()[acknowledged : 14 * RATE], acknowledged)
+        owed = [final for final in whole.finals if final.end > acknowledged]
+        assert len(replayed.finals) == len(owed)
+        for again, first in zip(replayed.finals, owed, strict=True):
+            # The voice activity model remembers more than is replayed: a window or two more or less of speech.
+            assert abs(again.start - first.start) <= 2 * 256
+            assert abs(again.end - first.end) <= 2 * 256
+
+
+def test_acknowledgement_follows_silence_and_never_passes_what_is_being_said(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(silence(5.0), 0)
+    assert listening.acknowledged == sorted(listening.acknowledged)
+    assert 3 * RATE < listening.acknowledged[-1] < 5 * RATE
+    listening.hear(first_line()[: 4 * RATE], 5 * RATE)
+    assert listening.acknowledged[-1] < int(6.3 * RATE)
+
+
+def test_audio_heard_twice_is_dropped(model: ActivityModel) -> None:
+    plain, repeated = Listening(model), Listening(model)
+    plain.hear(first_line(), 0)
+    for start in range(0, len(first_line()), CHUNK):
+        begin = max(0, start - 500)
+        repeated.hearing.hear(begin, first_line()[begin : start + CHUNK])
+        repeated.decode()
+    assert repeated.hearing.position == len(first_line())
+    assert repeated.finals == plain.finals
+
+
+def test_a_gap_is_silence_and_ends_what_was_being_said(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line()[: 3 * RATE], 0)
+    listening.hear(first_line(), 10 * RATE)
+    assert [round(final.start / RATE, 1) for final in listening.finals] == [1.2, 11.2]
+    assert listening.finals[0].end <= 3.1 * RATE
+
+
+def test_a_gap_of_years_costs_nothing_and_keeps_places_right(model: ActivityModel) -> None:
+    listening, far = Listening(model), 2**50 // 256 * 256
+    listening.hear(first_line()[: 3 * RATE], 0)
+    listening.hear(first_line(), far)
+    assert len(listening.finals) == 2
+    assert listening.finals[1].start / RATE - far / RATE == pytest.approx(1.22, abs=0.1)
+
+
+def test_the_end_of_audio_ends_the_utterance_without_waiting(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line()[: 4 * RATE], 0)
+    listening.hearing.finish()
+    listening.decode()
+    (final,) = listening.finals
+    assert final.end == pytest.approx(4 * RATE, abs=256)
+
+
+def test_what_turns_out_to_be_nothing_is_taken_back_and_makes_no_final(model: ActivityModel) -> None:
+    def say(job: DecodingJob) -> str:
+        return "You" if len(job.audio) < 2.5 * 16000 else ""
+
+    listening = Listening(model, FakeEngine(say))
+    listening.hear(first_line(), 0)
+    assert listening.finals == []
+    shown = [(partial.committed, partial.tentative) for partial in listening.partials]
+    assert shown[0] == ("", "You")
+    assert shown[-1] == ("", "")
+
+
+def test_a_silent_channel_keeps_only_the_preroll(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line(), 0)
+    listening.hear(silence(30.0), len(first_line()))
+    buffer = listening.hearing._buffer
+    assert (buffer.end - buffer.start) / 16000 <= 0.33
+    assert buffer._store.nbytes < 100_000
+
+
+def test_loud_and_soft_lines_sound_alike_to_the_engine(model: ActivityModel) -> None:
+    loud, soft = Listening(model), Listening(model)
+    loud.hear((first_line() * 3).astype(np.int16), 0)
+    soft.hear(first_line(), 0)
+    loudness = [float(np.std(listening.engine.batches[-1][0].audio)) for listening in (loud, soft)]
+    assert loudness[1] == pytest.approx(loudness[0], rel=0.1)

@@ -1,0 +1,145 @@
+import json
+import struct
+
+import pytest
+
+from asr.engine import Capabilities
+from asr.settings import EndpointSettings
+from asr.wire.messages import (
+    MAX_PCM_BYTES,
+    VERSION,
+    Acknowledged,
+    Audio,
+    ChannelOptions,
+    ClientMessage,
+    Close,
+    Closed,
+    Failure,
+    FinalReport,
+    Load,
+    Open,
+    PartialReport,
+    Ready,
+    ServerMessage,
+    SetHotwords,
+    encode_client,
+    encode_server,
+    parse_client,
+    parse_server,
+)
+from callscribe.domain.errors import WireViolation
+from callscribe.domain.transcript import Final, Partial, Word
+
+OPTIONS = ChannelOptions(
+    channel=1,
+    rate=16_000,
+    language="en-GB",
+    hotwords=("Callscribe", "Zürich"),
+    endpoint=EndpointSettings(onset_ms=96, hang_ms=300, preroll_ms=200, max_utterance_s=10),
+    update_ms=320,
+)
+OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Open(4_000_000_000, 1 << 40, OPTIONS),
+        Audio(7, 123_456_789_012, b"\x01\x02\xff\xfe"),
+        SetHotwords(0, ("pound key",)),
+        SetHotwords(0, ()),
+        Close(3),
+    ],
+)
+def test_what_a_supervisor_says_arrives_as_it_was(message: ClientMessage) -> None:
+    assert parse_client(encode_client(message)) == message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Ready("moonshine-tiny-en", Capabilities(languages=("en",), hotwords=True)),
+        PartialReport(5, Partial(channel=1, start=8, end=9, committed="Grüezi", tentative='"mit', revision=2)),
+        FinalReport(5, Final(0, 1, 2, "yes", 0.5, "e", "en", (Word("yes", 1, 2, 0.25),))),
+        Acknowledged(1, 5),
+        Closed(1, 9),
+        Failure("bad-message", "no"),
+        Failure("too-many-channels", "no", 0),
+        Load(channels=3, queued=1, real_time_factor=0.25, refused=4),
+    ],
+)
+def test_what_a_recogniser_says_arrives_as_it_was(message: ServerMessage) -> None:
+    assert parse_server(encode_server(message)) == message
+
+
+def test_an_audio_message_is_number_and_offset_little_endian_and_then_pcm() -> None:
+    message = encode_client(Audio(2, 3, b"\x10\x00"))
+    assert message == b"\x02\0\0\0" + b"\x03\0\0\0\0\0\0\0" + b"\x10\x00"
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert parse_client(json.dumps({"type": "close", "number": 3, "colour": "red"})) == Close(3)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "hello",
+        "[]",
+        "null",
+        '"open"',
+        "{}",
+        "[" * 100_000,
+        json.dumps({"type": "close"}),
+        json.dumps({"type": "close", "number": -1}),
+        json.dumps({"type": "close", "number": 1.0}),
+        json.dumps({"type": "close", "number": True}),
+        json.dumps({"type": "close", "number": 2**32}),
+        json.dumps({"type": "shout", "number": 1}),
+        json.dumps({"type": ["close"], "number": 1}),
+        '{"type": "close", "number": NaN}',
+        json.dumps(OPEN | {"rate": 44_100}),
+        json.dumps(OPEN | {"rate": "8000"}),
+        json.dumps(OPEN | {"offset": 2**60}),
+        json.dumps(OPEN | {"offset": None}),
+        json.dumps(OPEN | {"hang_ms": 10**9}),
+        json.dumps(OPEN | {"update_ms": 0}),
+        json.dumps(OPEN | {"hotwords": "one"}),
+        json.dumps(OPEN | {"hotwords": [1]}),
+        json.dumps(OPEN | {"hotwords": ["x" * 101]}),
+        json.dumps(OPEN | {"hotwords": ["x"] * 501}),
+        json.dumps(OPEN | {"hotwords": ["\ud800"]}),
+        json.dumps(OPEN | {"language": "e" * 40}),
+        b"",
+        b"\0" * 12,
+        b"\0" * 13,
+        b"\0" * (12 + MAX_PCM_BYTES + 2),
+        struct.pack("<IQ", 1, 2**63) + b"\0\0",
+    ],
+)
+def test_nonsense_from_a_supervisor_is_a_wire_violation(message: str | bytes) -> None:
+    with pytest.raises(WireViolation):
+        parse_client(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"{}",
+        "x",
+        json.dumps({"type": "final", "number": 1}),
+        json.dumps({"type": "acknowledged", "number": 1, "offset": -5}),
+        json.dumps({"type": "load", "channels": 1, "queued": 0, "real_time_factor": "much", "refused": 0}),
+        encode_server(Closed(1, 2)).replace("closed", "shut"),
+    ],
+)
+def test_nonsense_from_a_recogniser_is_a_wire_violation(message: str | bytes) -> None:
+    with pytest.raises(WireViolation):
+        parse_server(message)
+
+
+def test_a_recogniser_of_another_version_is_refused_by_its_number() -> None:
+    ready = encode_server(Ready("e", Capabilities(("en",)), VERSION + 1))
+    with pytest.raises(WireViolation, match=f"version {VERSION + 1}"):
+        parse_server(ready)

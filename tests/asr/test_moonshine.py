@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from asr.engine import DecodingJob, Waveform
+from asr.engines.moonshine import MoonshineEngine
+from asr.level import leveled
+from asr.resampling import Upsampler
+from callscribe.domain.errors import EngineUnavailable
+from tests.asr.speech import FIRST_LINE, RATE, two_cities
+from tests.wer import normalise, word_error_rate
+
+LINES = (
+    (1.0, 4.8, FIRST_LINE),
+    (4.9, 8.3, "It was the age of wisdom, it was the age of foolishness."),
+    (8.6, 10.5, "It was the epoch of belief,"),
+    (20.9, 24.2, "We had everything before us, we had nothing before us."),
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> MoonshineEngine:
+    return MoonshineEngine()
+
+
+def cut(start: float, end: float) -> Waveform:
+    return leveled(Upsampler(RATE).push(two_cities()[int(start * RATE) : int(end * RATE)]))
+
+
+def text_of(engine: MoonshineEngine, job: DecodingJob) -> str:
+    return engine.decode([job])[0].text
+
+
+@pytest.mark.parametrize(("start", "end", "line"), LINES)
+def test_a_line_of_the_reading_is_understood(engine: MoonshineEngine, start: float, end: float, line: str) -> None:
+    assert normalise(text_of(engine, DecodingJob(cut(start, end)))) == normalise(line)
+
+
+def test_lines_of_different_length_say_the_same_in_one_batch(engine: MoonshineEngine) -> None:
+    together = engine.decode([DecodingJob(cut(start, end)) for start, end, _ in LINES])
+    assert [normalise(decoding.text) for decoding in together] == [normalise(line) for _, _, line in LINES]
+
+
+def test_more_jobs_than_a_batch_holds_come_back_in_order(engine: MoonshineEngine) -> None:
+    jobs = [DecodingJob(cut(start, end)) for start, end, _ in LINES] * 3
+    texts = [normalise(decoding.text) for decoding in engine.decode(jobs)]
+    assert texts == [normalise(line) for _, _, line in LINES] * 3
+
+
+@pytest.mark.parametrize("draft_end", [2.0, 3.0, 4.4])
+def test_a_draft_changes_no_word(engine: MoonshineEngine, draft_end: float) -> None:
+    whole = engine.decode([DecodingJob(cut(1.0, 4.8))])[0]
+    beginning = engine.decode([DecodingJob(cut(1.0, draft_end))])[0]
+    for draft in (beginning.tokens, whole.tokens, (20_000, 15, 300)):
+        assert normalise(text_of(engine, DecodingJob(cut(1.0, 4.8), draft=draft))) == normalise(FIRST_LINE)
+
+
+def test_drafts_of_different_length_go_in_one_batch(engine: MoonshineEngine) -> None:
+    wholes = engine.decode([DecodingJob(cut(start, end)) for start, end, _ in LINES])
+    jobs = [
+        DecodingJob(cut(start, end), draft=whole.tokens[: 2 * place])
+        for place, ((start, end, _), whole) in enumerate(zip(LINES, wholes, strict=True))
+    ]
+    assert [normalise(decoding.text) for decoding in engine.decode(jobs)] == [normalise(line) for _, _, line in LINES]
+
+
+def test_speech_of_more_than_nine_seconds_is_understood(engine: MoonshineEngine) -> None:
+    line = (
+        "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness,"
+    )
+    said = line + " it was the epoch of belief, it was the epoch of incredulity."
+    assert word_error_rate([said], [text_of(engine, DecodingJob(cut(1.0, 13.2)))]) <= 0.1
+
+
+def test_a_hotword_is_preferred_where_it_may_have_been_said(engine: MoonshineEngine) -> None:
+    heard = text_of(engine, DecodingJob(cut(24.3, 26.3)))
+    drawn = text_of(engine, DecodingJob(cut(24.3, 26.3), hotwords=("all going direct",)))
+    assert "all going direct" not in normalise(heard)
+    assert "all going direct" in normalise(drawn)
+
+
+def test_hotwords_that_were_not_said_change_nothing(engine: MoonshineEngine) -> None:
+    hotwords = ("voicemail", "Kamailio", "escalation", "invoice number")
+    for start, end, line in LINES:
+        assert normalise(text_of(engine, DecodingJob(cut(start, end), hotwords=hotwords))) == normalise(line)
+
+
+def test_clear_speech_is_more_certain_than_speech_in_noise(engine: MoonshineEngine) -> None:
+    clear = cut(1.0, 4.8)
+    noise = np.random.default_rng(0).normal(0, float(clear.std()) * 0.7, len(clear)).astype(np.float32)
+    certain, uncertain = engine.decode([DecodingJob(clear), DecodingJob(clear + noise)])
+    assert certain.confidence > 0.6
+    assert uncertain.confidence < 0.5
+
+
+def test_music_and_noise_make_no_note_signs_and_no_endless_text(engine: MoonshineEngine) -> None:
+    time_s = np.arange(6 * 16000) / 16000
+    chord = (
+        sum(np.sin(2 * np.pi * tone * time_s) for tone in (262, 330, 392)) * (1 + np.sin(2 * np.pi * 2 * time_s)) * 0.05
+    )
+    noise = np.random.default_rng(0).normal(0, 0.1, len(time_s))
+    for decoding in engine.decode([DecodingJob(sound.astype(np.float32)) for sound in (chord, noise)]):
+        assert not set("♩♪♫♬") & set(decoding.text)
+        assert len(decoding.tokens) <= 6 * 6.5 + 4
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 1600])
+def test_audio_too_short_for_words_is_survived(engine: MoonshineEngine, samples: int) -> None:
+    (decoding,) = engine.decode([DecodingJob(np.zeros(samples, np.float32))])
+    assert len(decoding.tokens) <= 4
+
+
+def test_a_folder_without_model_is_an_engine_that_is_unavailable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(EngineUnavailable, match="missing"):
+        MoonshineEngine(tmp_path_factory.mktemp("empty"))
