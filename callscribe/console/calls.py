@@ -1,10 +1,8 @@
 """The API's routes for calls: found by filters, by id or by the id that another system has for them."""
 
-import asyncio
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -13,6 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket
 
 from callscribe.console.feed import CallFeed
+from callscribe.console.finding import find_call
 from callscribe.console.models import CallAnswer, CallPageAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
@@ -20,7 +19,7 @@ from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, 
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import Call, CallState
-from callscribe.domain.errors import CallNotFound, CallscribeError, RecordingNotFound
+from callscribe.domain.errors import CallscribeError, RecordingNotFound
 from callscribe.text.formats import FORMATS
 from storage.reader import PAGE_LIMIT, CallReader
 from storage.records import CallFilter, CallPage, CallSummary
@@ -154,20 +153,9 @@ async def _feed(sources: Sources, key: str, mark: str | None) -> CallFeed | None
         raise HTTPException(422, f"Last-Event-ID: {error}; leave it out to begin with the call's start") from error
     if position is not None and position.over:
         return None
-    feed = CallFeed(sources, await _call_id(sources, key), position)
+    feed = CallFeed(sources, await find_call(sources, key), position)
     await feed.prepare()
     return feed
-
-
-async def _call_id(sources: Sources, key: str) -> UUID:
-    """Callscribe's id of the call; one that is not stored yet is known by nothing else. Raises CallNotFound."""
-    try:
-        return (await asyncio.to_thread(sources.reader.call, key)).call.id
-    except CallNotFound:
-        try:
-            return UUID(key)
-        except ValueError:
-            raise CallNotFound from None
 
 
 def _file_name(call: Call, suffix: str) -> str:

@@ -11,6 +11,7 @@ from fastapi import Path as PathParameter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from callscribe.console.finding import find_call
 from callscribe.console.sources import SourcesOf
 
 FOLDER = Path(__file__).parent
@@ -48,9 +49,9 @@ def floor(request: Request) -> Response:
 
 
 @router.get("/calls/{key:path}")
-def call(request: Request, sources: SourcesOf, key: Annotated[str, PathParameter(max_length=512)]) -> Response:
+async def call(request: Request, sources: SourcesOf, key: Annotated[str, PathParameter(max_length=512)]) -> Response:
     """One call. An id of another system leads to the page of the call's own id."""
-    found = str(sources.reader.call(key).call.id)
+    found = str(await find_call(sources, key))
     if found != key:
         return RedirectResponse(f"/calls/{quote(found)}")
     return page(request, "call.html", call_id=found, formats=FORMATS)

@@ -69,7 +69,7 @@ class FakeCall:
 
     def final(self, channel: int, start: int, text: str, *, published: bool = True, stored: bool = True) -> UUID:
         """`stored` False: the journal has not brought it to the database yet."""
-        final = Final(channel, samples(start), samples(start + 900), text, 0.9, "moonshine")
+        final = Final(channel, samples(start), samples(start + 55 * len(text)), text, 0.9, "moonshine")
         name = utterance_id(self.id, channel, final.start)
         self.said[name] = Utterance(name, final)
         if published:

@@ -125,7 +125,7 @@ def test_a_transcript_is_written_in_every_format(console: Console, switchboard: 
         assert answer.headers["content-type"].startswith(kind)
         assert "Good morning." in answer.text
         assert str(call.id) in answer.headers["content-disposition"]
-    assert "00:00:01,000 --> 00:00:01,900" in console.client.get(path, params={"format": "srt"}).text
+    assert "00:00:01,000 --> 00:00:01,715" in console.client.get(path, params={"format": "srt"}).text
     refused = console.client.get(path, params={"format": "docx"})
     assert refused.status_code == 422
     assert "'json', 'txt', 'srt', 'vtt' or 'vcon'" in refused.json()["detail"]

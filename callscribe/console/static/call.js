@@ -27,11 +27,12 @@ async function start() {
   stopFollowing();
   try {
     await readCall();
-    if (call.state !== "active") await readTranscript();
+    await readTranscript();
   } catch (problem) {
+    // Also where the call is not found: this page is served only for calls that are known, if not stored yet.
     notice(problem.message);
     connection("lost");
-    if (problem.status !== 404) setTimeout(start, RETRY_MS);
+    setTimeout(start, RETRY_MS);
     return;
   }
   notice("");
@@ -53,10 +54,12 @@ async function readCall() {
   drawCall();
 }
 
+/** Read before the events are followed, so that what was said long ago is not read out as if it were said now. */
 async function readTranscript() {
   const transcript = await ask(`${path}/transcript?format=json`);
-  view.dropPartials();
+  const atEnd = call.state === "active" && view.atEnd();
   for (const utterance of transcript.utterances) view.show(utterance);
+  if (atEnd) view.toEnd();
   player?.draw(spans());
 }
 
@@ -66,12 +69,28 @@ async function onEvent(event) {
     sayIfEmpty();
   }
   if (event.type === "call.updated") readCall().then(() => view.rename()).catch(complain);
-  if (event.type === "call.ended") onEnded();
+  if (event.type === "call.ended" && call.state === "active") onEnded(event);
 }
 
-function onEnded() {
+/** The event may be ahead of the database: what it tells is shown until the stored call is there. */
+function onEnded(event) {
   view.dropPartials();
-  readCall().then(sayIfEmpty).catch(complain);
+  call = {
+    ...call, state: event.interrupted ? "interrupted" : "ended", duration_ms: event.duration_ms, end_reason: event.reason,
+  };
+  drawCall();
+  sayIfEmpty();
+  readEnd();
+}
+
+async function readEnd() {
+  const stored = await ask(path).catch(() => null);
+  if (!stored || stored.state === "active") {
+    setTimeout(readEnd, RETRY_MS);
+    return;
+  }
+  call = stored;
+  drawCall();
 }
 
 async function finish() {
@@ -81,6 +100,7 @@ async function finish() {
   } catch (problem) {
     complain(problem);
   }
+  view.dropPartials();
   sayIfEmpty();
   connection("done");
 }
@@ -100,14 +120,19 @@ function drawCall() {
   const title = callTitle(call);
   byId("title").textContent = title;
   document.title = `${title} · Callscribe`;
-  const length = call.duration_ms === null ? null : `${clock(call.duration_ms)} long`;
-  const facts = [fullMoment(call.started_at), length, `trunk ${call.trunk}`, call.dialect === "siprec" ? "SIPREC" : null];
-  byId("facts").replaceChildren(...facts.filter(Boolean).map((fact) => element("span", { textContent: fact })));
+  const facts = [fullMoment(call.started_at), "", `trunk ${call.trunk}`, call.dialect === "siprec" ? "SIPREC" : null];
+  byId("facts").replaceChildren(...facts.filter((fact) => fact !== null).map((fact) => element("span", { textContent: fact })));
+  drawLength();
   drawBadges();
   drawParties();
   drawJobs();
   drawIds();
   drawPlayer();
+}
+
+function drawLength() {
+  const ms = call.duration_ms ?? Date.now() - Date.parse(call.started_at);
+  byId("facts").children[1].textContent = clock(ms);
 }
 
 function drawBadges() {
@@ -255,5 +280,6 @@ follower.addEventListener("click", () => {
   showFollower();
 });
 addEventListener("scroll", showFollower, { passive: true });
+setInterval(() => call?.state === "active" && drawLength(), 1000);
 
 start();

@@ -4,7 +4,8 @@
 import { element } from "./dom.js";
 import { clock, side } from "./words.js";
 
-const NEAR_BOTTOM_PX = 48;
+const NEAR_END_PX = 48;
+const MARGIN_PX = 20;
 const NOTHING = "\u2014";
 
 export class TranscriptView {
@@ -42,13 +43,22 @@ export class TranscriptView {
     for (const id of [...this.open.values()]) this.#remove(id);
   }
 
+  /** Whether the newest utterance is in sight. */
   atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
+    return this.#beyond() < NEAR_END_PX;
   }
 
+  /** Brings the newest utterance into sight, and moves nothing where it is. */
   toEnd() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    const beyond = this.#beyond() + MARGIN_PX;
+    if (beyond > 0) this.scroller.scrollTop += beyond;
+  }
+
+  /** How far the newest utterance reaches below what is seen, in pixels. */
+  #beyond() {
+    const newest = this.list.lastElementChild;
+    const edge = this.scroller === document.scrollingElement ? innerHeight : this.scroller.getBoundingClientRect().bottom;
+    return newest ? newest.getBoundingClientRect().bottom - edge : -MARGIN_PX;
   }
 
   /** Writes the speakers' names again after the call's parties changed. */
