@@ -34,14 +34,14 @@ class PoolChannel:
         return self._number
 
     @property
-    def opened(self) -> bool:
-        """The recogniser was told of the channel."""
-        return self._cursor is not None
+    def expected(self) -> bool:
+        """The recogniser was told of the channel and not yet of its end."""
+        return self._cursor is not None and not self._close_told
 
     @property
     def finished(self) -> bool:
         """No recogniser is needed for what is left: the end of audio was told, and everything was decoded."""
-        return self.closing and not self.opened and self._audio.end <= self.progress.resume
+        return self.closing and self._cursor is None and self._audio.end <= self.progress.resume
 
     def append(self, chunk: AudioChunk) -> None:
         if not self.closing:

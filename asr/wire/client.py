@@ -138,6 +138,8 @@ class RecognizerPool:
 
     def link_lost(self, link: RecognizerLink, channels: tuple[PoolChannel, ...]) -> None:
         """A connection ended with these channels on it."""
+        if not self._runs:
+            return
         self._counts["recognizer_losses"] += 1
         for channel in channels:
             self._unplace(channel)

@@ -40,7 +40,9 @@ class PoolTimings:
     ready_s: float = 60.0
     """For the first message: a recogniser that has just begun loads its model."""
     stall_s: float = 10.0
-    """Without any message, or with one that cannot be sent: the recogniser hangs, as loads come each second."""
+    """Without any message: the recogniser hangs, as its load comes each second."""
+    blocked_s: float = 30.0
+    """That one message cannot be sent: a recogniser that is behind reads slowly, but it reads."""
     first_retry_s: float = 0.2
     last_retry_s: float = 2.0
     proven_s: float = 5.0
@@ -103,7 +105,7 @@ class RecognizerLink:
             return
         self._changed -= 1
         self._to_send.pop(number, None)
-        if tell and channel.opened:
+        if tell and channel.expected:
             self._to_send[number] = None
             self._wake.set()
         channel.detach()
@@ -191,7 +193,7 @@ class RecognizerLink:
             return
         if channel is not None:
             self._to_send[number] = None
-        async with asyncio.timeout(self._timings.stall_s):
+        async with asyncio.timeout(self._timings.blocked_s):
             await socket.send(encode_client(message))
 
     async def _listen(self, socket: ClientConnection) -> None:

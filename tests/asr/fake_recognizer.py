@@ -100,12 +100,14 @@ class FakeRecognizer:
     def __init__(self, load_s: float = 0.05) -> None:
         self.openings: list[Open] = []
         self.closings: list[int] = []
+        self.mistakes: list[str] = []
         self.refusal: str | None = None
         self.reading = asyncio.Event()
         self.reading.set()
         self.mute = False
         """When set, everything is heard and nothing said but loads."""
         self._load_s = load_s
+        self._refused: set[int] = set()
         self._port = 0
         self._server: Server | None = None
         self._open: dict[tuple[ServerConnection, int], HeardChannel] = {}
@@ -131,6 +133,7 @@ class FakeRecognizer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.kill()
+        assert not self.mistakes
 
     async def start(self) -> None:
         self._server = await serve(self._converse, "127.0.0.1", self._port, compression=None, ping_interval=None)
@@ -156,6 +159,9 @@ class FakeRecognizer:
                 await self._say(connection, self._answer(connection, parse_client(message)))
         except ConnectionClosed:
             pass
+        except AssertionError as mistake:
+            self.mistakes.append(str(mistake))
+            raise
         finally:
             loads.cancel()
             for pair in [pair for pair in self._open if pair[0] is connection]:
@@ -180,11 +186,13 @@ class FakeRecognizer:
             assert channel is None, "a number is opened once"
             self.openings.append(message)
             if self.refusal is not None:
+                self._refused.add(message.number)
                 return [Failure(self.refusal, "not here", message.number)]
             self._open[connection, message.number] = HeardChannel(message)
             return []
         if channel is None:
-            return [Failure("unknown-channel", "was not opened", message.number)]
+            assert message.number in self._refused, "a channel that is not open gets nothing"
+            return []
         match message:
             case Audio():
                 return channel.take(message)

@@ -17,8 +17,8 @@ from tests.asr.fake_recognizer import FRAME, RATE, FakeRecognizer
 
 CHUNK = 800
 QUICK = PoolTimings(
-    connect_s=2, ready_s=2, stall_s=0.5, first_retry_s=0.02, last_retry_s=0.1, proven_s=0.1, refused_s=0.2,
-    unreachable_s=0.5, flush_s=1.0,
+    connect_s=2, ready_s=2, stall_s=0.5, blocked_s=0.5, first_retry_s=0.02, last_retry_s=0.1,
+    proven_s=0.1, refused_s=0.2, unreachable_s=0.5, flush_s=1.0,
 )  # fmt: skip
 
 
@@ -376,3 +376,18 @@ async def test_opening_a_key_twice_is_a_mistake_of_the_caller() -> None:
     pool.open(1, options())
     with pytest.raises(ValueError, match="channel 1 is open"):
         pool.open(1, ChannelOptions(channel=1, rate=RATES[0]))
+
+
+async def test_a_channel_that_is_given_up_is_not_closed_twice_at_its_recogniser() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
+        recognizer.mute = True
+        for key in (1, 2):
+            pool.open(key, options())
+            send(pool, key, speech(1))
+        pool.close(1)
+        await until(lambda: 1 in heard.closings)
+        send(pool, 2, speech(2), 6400)
+        await until(lambda: recognizer.heard >= 12000)
+    assert len(recognizer.closings) == 1
+    assert "recognizer_losses" not in pool.counters()
