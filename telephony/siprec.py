@@ -6,7 +6,7 @@ taken with or without `urn:uuid:`. What cannot be understood is left out and tol
 
 import xml.sax
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
 
@@ -72,7 +72,12 @@ class CommunicationSession:
     """RFC 7989 Session-ID of the recorded call, or ""."""
 
 
-_Entry = TypeVar("_Entry", CommunicationSession, MediaStream)
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +186,7 @@ def _fuller(known: Participant, newer: Participant | None) -> Participant:
 
 
 def _replaced(known: tuple[_Entry, ...], newer: tuple[_Entry, ...]) -> tuple[_Entry, ...]:
-    by_id = {entry.id: entry for entry in (*known, *newer)}
-    return tuple(by_id[key] for key in by_id)
+    return tuple({entry.id: entry for entry in (*known, *newer)}.values())
 
 
 def _without_departed(metadata: RecordingMetadata) -> RecordingMetadata:

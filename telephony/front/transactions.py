@@ -260,7 +260,7 @@ def with_via(headers: Headers, via: str) -> Headers:
 
 
 def _key(request: Request, method: str) -> Key:
-    """The same for every copy of a request, its CANCEL and its ACK (RFC 3261 section 17.2.3, RFC 2543 peers included)."""
+    """The same for every copy of a request, its CANCEL and its ACK (RFC 3261 section 17.2.3)."""
     headers = request.headers
     via = parse_via(headers.first("via"))
     branch, sent_by = ((via.param("branch") or ""), f"{via.host}:{via.port}") if via else ("", "")
