@@ -1,7 +1,7 @@
 """Sends to the broker what the database says is due, and sends again what was lost there."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -40,6 +40,8 @@ class Dispatcher:
     def __init__(self, jobs: DueJobs, queue: IdQueue) -> None:
         self._jobs = jobs
         self._queue = queue
+        self._claimed: deque[UUID] = deque()
+        """Jobs that are still to be sent: the broker went away after they were claimed."""
         self._counts: Counter[str] = Counter()
 
     def run(self, stop: threading.Event) -> None:
@@ -58,18 +60,17 @@ class Dispatcher:
             stop.wait(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1] if failures else POLL_S)
 
     def dispatch(self) -> int:
-        """Send what is due and return how many jobs that were. Raises DatabaseUnavailable and EventsUnavailable.
-
-        A job that was claimed and could not be sent is due again when its lease is over.
-        """
+        """Send what is due and return how many jobs that were. Raises StorageError and EventsUnavailable."""
         room = QUEUE_LENGTH - self._queue.waiting()
-        if room <= 0:
-            return 0
-        due = self._jobs.claim_due(room, LEASE_S)
-        for job_id in due:
-            self._queue.send(job_id)
+        if room > 0 and not self._claimed:
+            self._claimed.extend(self._jobs.claim_due(room, LEASE_S))
+        sent = 0
+        while self._claimed:
+            self._queue.send(self._claimed[0])
+            self._claimed.popleft()
+            sent += 1
             self._counts["sent"] += 1
-        return len(due)
+        return sent
 
     def counters(self) -> Mapping[str, int]:
         """Since start: jobs_sent, and rounds that failed: dispatch_database_failures, dispatch_broker_failures."""

@@ -9,9 +9,10 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from types import FrameType
 
 import structlog
-from celery import signals
+from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 
@@ -55,11 +56,24 @@ def run_worker(settings: Settings) -> int:
         # Not before the pool's processes were forked: a fork copies no threads but the locks they hold.
         for thread in threads:
             thread.start()
+        signal.signal(signal.SIGTERM, _finish)
         notify_ready()
 
+    exit_code = _run_pool(app, settings.node.name, begin)
+    stop.set()
+    for thread in threads:
+        if thread.is_alive():
+            thread.join(STOP_S)
+    queue.close()
+    database.close()
+    return exit_code
+
+
+def _run_pool(app: Celery, node: str, begin: Callable[..., None]) -> int:
+    """Run Celery's worker until it is told to stop; `begin` is called when it takes tasks."""
     with _connected(begin):
         worker = app.Worker(
-            hostname=f"{settings.node.name}-{os.getpid()}@{socket.gethostname()}",
+            hostname=f"{node}-{os.getpid()}@{socket.gethostname()}",
             loglevel="WARNING",
             quiet=True,
             task_events=True,
@@ -67,13 +81,12 @@ def run_worker(settings: Settings) -> int:
             without_mingle=True,
         )
         worker.start()
-    stop.set()
-    for thread in threads:
-        if thread.is_alive():
-            thread.join(STOP_S)
-    queue.close()
-    database.close()
     return int(worker.exitcode or 0)
+
+
+def _finish(number: int, frame: FrameType | None) -> None:
+    """As Celery's own for SIGTERM: no more tasks are taken, running ones are finished. It prints nothing."""
+    state.should_stop = 0
 
 
 def _quiet_celery() -> None:

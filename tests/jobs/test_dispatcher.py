@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -32,6 +32,8 @@ class Queue:
         self.sent: list[UUID] = []
         self.before = waiting
         self.failure: CallscribeError | None = None
+        self.room = 1000
+        """Messages that are taken before it goes away."""
 
     def waiting(self) -> int:
         if self.failure:
@@ -39,6 +41,8 @@ class Queue:
         return self.before + len(self.sent)
 
     def send(self, job_id: UUID) -> None:
+        if len(self.sent) == self.room:
+            raise EventsUnavailable
         self.sent.append(job_id)
 
 
@@ -67,6 +71,18 @@ def test_nothing_is_claimed_while_the_broker_is_away() -> None:
     assert len(jobs.due) == 1
 
 
+def test_what_was_claimed_when_the_broker_went_away_is_sent_when_it_is_back() -> None:
+    due = [uuid4() for _ in range(3)]
+    queue = Queue()
+    queue.room = 1
+    dispatcher = Dispatcher(Jobs(due), queue)
+    with pytest.raises(EventsUnavailable):
+        dispatcher.dispatch()
+    queue.room = 1000
+    assert dispatcher.dispatch() == 2
+    assert queue.sent == due
+
+
 @pytest.mark.parametrize(
     ("failure", "counter"),
     [(DatabaseUnavailable(), "dispatch_database_failures"), (EventsUnavailable(), "dispatch_broker_failures")],
@@ -91,8 +107,7 @@ def test_dispatching_goes_on_after_an_outage_that_is_counted(
     assert not thread.is_alive()
 
 
-def wait_for(condition: "object") -> None:
-    assert callable(condition)
+def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 5
     while not condition():
         assert time.monotonic() < deadline
