@@ -4,23 +4,25 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from callscribe.console.backlog import read_event
 from callscribe.console.feed import IDLE_S, PING, RESYNC, Message
 from callscribe.console.models import FloorAnswer, LiveAnswer, LiveCallAnswer
 from callscribe.console.sources import Sources
-from callscribe.domain.call import CallState
+from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import CallNotFound
-from callscribe.domain.utterance import Transcript
+from callscribe.domain.transcript import Final
 from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
 from callscribe.events.subscriber import BEGINNING, NOW, Delivery, Signal, latest_id, subscribe
 from storage.reader import PAGE_LIMIT, CallReader
-from storage.records import CallFilter
+from storage.records import CallFilter, CallSummary
 
 LATEST = 8
 """Finals of a call that are shown on the floor."""
+
+RECENT = timedelta(minutes=10)
 
 Spoken = UtteranceFinal | UtterancePartial
 
@@ -68,15 +70,15 @@ async def read_floor(sources: Sources) -> FloorAnswer:
     cursor = await latest_id(sources.events_url, None)
     stored = await asyncio.to_thread(_read_active, sources.reader)
     floor = FloorState()
-    for transcript in stored:
-        for utterance in transcript.utterances[-LATEST:]:
-            floor.take(UtteranceFinal.of(transcript.call, utterance.final, transcript.call.started_at))
+    for call, finals in stored:
+        for final in finals:
+            floor.take(UtteranceFinal.of(call, final, call.started_at))
     for event in await _floor_events(sources.events_url, cursor):
         floor.take(event)
-    known = {transcript.call.id for transcript in stored}
+    known = {call.id for call, _ in stored}
     fresh = [event for call_id, event in floor.going_on().items() if call_id not in known]
     unstored = await asyncio.to_thread(_unstored, sources.reader, fresh)
-    calls = [LiveCallAnswer.of(transcript.call) for transcript in stored if not floor.ended(transcript.call.id)]
+    calls = [LiveCallAnswer.of(call) for call, _ in stored if not floor.ended(call.id)]
     calls += [LiveCallAnswer.of_event(event) for event in unstored]
     live = [LiveAnswer(call=call, latest=floor.latest(call.id)) for call in calls]
     return FloorAnswer(at=datetime.now(UTC), cursor=cursor, calls=live)
@@ -100,10 +102,18 @@ async def floor_messages(
                 yield PING
 
 
-def _read_active(reader: CallReader) -> Sequence[Transcript]:
-    """Transcripts of the calls that go on, oldest call first."""
+def _read_active(reader: CallReader) -> Sequence[tuple[Call, Sequence[Final]]]:
+    """The calls that go on, oldest first, each with its newest finals."""
     page = reader.list_calls(CallFilter(CallState.ACTIVE), PAGE_LIMIT)
-    return [reader.transcript(summary.call.id) for summary in reversed(page.calls)]
+    return [(summary.call, _newest(reader, summary)) for summary in reversed(page.calls)]
+
+
+def _newest(reader: CallReader, summary: CallSummary) -> Sequence[Final]:
+    """The call's newest finals, without reading the whole of a long call where it has not been silent."""
+    found = [stored.final for stored in reader.finals_after(summary.call.id, datetime.now(UTC) - RECENT)]
+    if not found and summary.utterances:
+        found = [utterance.final for utterance in reader.transcript(summary.call.id).utterances]
+    return found[-LATEST:]
 
 
 def _unstored(reader: CallReader, events: Sequence[CallStarted | CallUpdated]) -> Sequence[CallStarted | CallUpdated]:

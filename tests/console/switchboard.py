@@ -143,20 +143,22 @@ class Switchboard:
         self,
         *,
         trunk: str = "sbc",
+        customer: str = CUSTOMER.name,
         sip_call_id: str = "",
         started_at: datetime | None = None,
         stored: bool = True,
         published: bool = True,
     ) -> FakeCall:
         """A two-party SIPREC call: the agent on channel 0, the customer, who called, on channel 1."""
+        caller = replace(CUSTOMER, name=customer)
         call = Call(
             id=uuid4(),
             trunk=trunk,
             dialect=Dialect.SIPREC,
             started_at=started_at or datetime.now(UTC),
             sample_rate=RATE,
-            channels=(Channel(0, "1", Role.AGENT, AGENT, "PCMU"), Channel(1, "2", Role.CUSTOMER, CUSTOMER, "PCMU")),
-            caller=CUSTOMER,
+            channels=(Channel(0, "1", Role.AGENT, AGENT, "PCMU"), Channel(1, "2", Role.CUSTOMER, caller, "PCMU")),
+            caller=caller,
             callee=AGENT,
             outside_ids=OutsideIds(sip_call_id or f"{uuid4()}@sbc", "session-7", "", (("ucid", "00042"),)),
             quirks=("metadata-namespace",),

@@ -144,7 +144,8 @@ def test_partials_grow_and_settle_in_place_on_the_floor(
 
 def test_the_floor_shows_calls_side_by_side(browser: Browser, console: Console, switchboard: Switchboard) -> None:
     for number, (upto, partial) in enumerate(((6, "and the"), (3, "four four"), (1, "Hello"))):
-        call = switchboard.start(trunk=("frankfurt", "berlin", "berlin")[number])
+        customer = ("Tom Hall", "Priya Raman", "Lena Fischer")[number]
+        call = switchboard.start(trunk=("frankfurt", "berlin", "berlin")[number], customer=customer)
         held(switchboard, call, upto=upto)
         call.partial(upto % 2, 40_000, partial, "little lamp is red" if number == 0 else "seven")
     ended = switchboard.start(started_at=datetime.now(UTC) + timedelta(seconds=30), published=False)
@@ -207,6 +208,23 @@ def test_nothing_is_lost_or_doubled_when_the_server_is_restarted(
         browser.open("about:blank")
     refused = [line for line in browser.complaints() if "ERR_CONNECTION" not in line and "ERR_INCOMPLETE" not in line]
     assert refused == []
+
+
+def test_a_page_that_was_put_away_catches_up_when_it_is_seen_again(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start()
+    held(switchboard, call, upto=2)
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until(lambda: len(browser.texts(".said")) == 2, "what was said")
+    browser.until(lambda: browser.one("#connection").text == "Live", "Live")
+    browser.run("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    held(switchboard, call, upto=5)
+    time.sleep(0.5)
+    assert len(browser.texts(".said")) == 2
+    browser.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    browser.until_texts(".said", [text for _, _, text in CONVERSATION[:5]])
+    call.end(second_pass=False)
 
 
 def test_a_stored_call_is_read_played_and_downloaded(

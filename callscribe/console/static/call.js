@@ -164,8 +164,15 @@ function partyRow(name, address, facts, where) {
     "li", { data: { side: where } },
     element("span", { className: "party-name", textContent: name }),
     facts ? element("span", { className: "party-note", textContent: facts }) : null,
-    address && address !== name ? element("span", { className: "party-note", textContent: address }) : null,
+    address && address !== name ? addressLine(address) : null,
   );
+}
+
+/** An address breaks before its host rather than anywhere. */
+function addressLine(address) {
+  const at = address.indexOf("@");
+  const parts = at < 0 ? [address] : [address.slice(0, at), element("wbr"), address.slice(at)];
+  return element("span", { className: "party-note" }, ...parts);
 }
 
 function drawJobs() {

@@ -5,6 +5,7 @@ const EVENT_TYPES = [
 ];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
+const HIDDEN_MS = 30000;
 
 /** The API's answer as JSON. Throws an Error whose message is the sentence that the server gave. */
 export async function ask(path, options) {
@@ -23,16 +24,19 @@ export async function ask(path, options) {
  * Follows a stream of events until the server says that it is over.
  *
  * The browser reconnects with Last-Event-ID after a lost connection; after a refusal (which ends an EventSource for
- * good) a new one is opened from the last id. `calls`: onEvent(event), onState(state), onResync() when events were
- * missed and the page must be read anew, onEnd(). Returns a function that stops it.
+ * good) a new one is opened from the last id. A page that is out of sight lets go of its connection, of which a browser
+ * has six for a server, and goes on from the last id when it is seen again. `calls`: onEvent(event), onState(state),
+ * onResync() when events were missed and the page must be read anew, onEnd(). Returns a function that stops it.
  */
 export function follow(path, calls, after = "") {
   let source = null;
   let timer = 0;
   let wait = FIRST_WAIT_MS;
   let last = after;
+  const watched = new AbortController();
 
   function open() {
+    close();
     source = new EventSource(last ? `${path}?last_event_id=${encodeURIComponent(last)}` : path);
     source.onopen = () => {
       wait = FIRST_WAIT_MS;
@@ -61,12 +65,26 @@ export function follow(path, calls, after = "") {
     calls.onEvent(JSON.parse(message.data));
   }
 
-  function stop() {
+  function close() {
     clearTimeout(timer);
     source?.close();
+    source = null;
   }
 
+  function stop() {
+    watched.abort();
+    close();
+  }
+
+  function seen() {
+    clearTimeout(timer);
+    if (document.visibilityState === "hidden") timer = setTimeout(close, HIDDEN_MS);
+    else if (!source || source.readyState === EventSource.CLOSED) open();
+  }
+
+  document.addEventListener("visibilitychange", seen, { signal: watched.signal });
+  addEventListener("pagehide", close, { signal: watched.signal });
+  addEventListener("pageshow", seen, { signal: watched.signal });
   open();
-  addEventListener("pagehide", stop, { once: true });
   return stop;
 }

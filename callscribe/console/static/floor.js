@@ -199,5 +199,6 @@ async function find(event) {
 
 byId("recent-more").addEventListener("click", () => loadRecent(recent.cursor));
 byId("find").addEventListener("submit", find);
+addEventListener("resize", () => cards.forEach((card) => card.transcript.resized()));
 setInterval(() => cards.forEach((card) => card.tick()), 1000);
 start();

@@ -18,6 +18,9 @@ export class TranscriptView {
     this.rows = new Map();
     this.open = new Map();
     this.seekable = false;
+    this.pinned = true;
+    const scrolled = scroller === document.scrollingElement ? window : scroller;
+    scrolled.addEventListener("scroll", () => (this.pinned = this.atEnd()), { passive: true });
     this.onFinal = () => {};
   }
 
@@ -52,6 +55,11 @@ export class TranscriptView {
   toEnd() {
     const beyond = this.#beyond() + MARGIN_PX;
     if (beyond > 0) this.scroller.scrollTop += beyond;
+  }
+
+  /** Keeps the newest utterance in sight when the window has taken another size. */
+  resized() {
+    if (this.pinned) this.toEnd();
   }
 
   /** How far the newest utterance reaches below what is seen, in pixels. */
