@@ -21,6 +21,8 @@ class LineClock:
     def __init__(self, tick_s: float) -> None:
         self._tick_s = tick_s
         self._origin: float | None = None
+        self._first = 0
+        """Position at the origin's tick."""
         self._lags: deque[float] = deque(maxlen=_WINDOW)
         self._surplus = 0
         self.position = 0
@@ -30,10 +32,17 @@ class LineClock:
         self.dropped = 0
         """Ticks that came and were not counted."""
 
+    def restart(self) -> None:
+        """Hold to the wall clock from the next tick on: nobody listened, and PJSUA2 rests its sound device then."""
+        self._origin = None
+
     def beat(self, now: float) -> None:
         """A tick came at `now`, in seconds of a monotonic clock."""
         if self._origin is None:
-            self._origin = now
+            self._origin = now - self.position * self._tick_s
+            self._first = self.position
+            self._surplus = 0
+            self._lags.clear()
             return
         if self._surplus:
             self._surplus -= 1
@@ -41,7 +50,7 @@ class LineClock:
             return
         self.position += 1
         lag = (now - self._origin) / self._tick_s - self.position
-        if self.position < _SETTLING and -_TOLERANCE < lag < 0:
+        if self.position - self._first < _SETTLING and -_TOLERANCE < lag < 0:
             # A tick may be late and is never early: this one shows that the first one was late.
             self._origin += lag * self._tick_s
             lag = 0.0

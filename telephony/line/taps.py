@@ -95,6 +95,8 @@ class TapPool:
 
     def lease(self, key: ChannelKey) -> Tap:
         """A tap that hears for `key` from now on. Raises pj.Error when the bridge is full."""
+        if len(self._free) + len(self._resting) == len(self._taps):
+            self.clock.restart()
         now = time.monotonic()
         while self._resting and self._resting[0][0] <= now:
             self._free.append(self._resting.popleft()[1])

@@ -44,7 +44,7 @@ class Scenario:
     """sipp actions between ACK and BYE."""
 
     def xml(self) -> str:
-        headers = "\n      ".join(self.headers)
+        headers = "\n      ".join((*self.headers, f"Content-Type: {self.content_type}"))
         return f"""<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="call">
   <send retrans="500"><![CDATA[
@@ -57,7 +57,6 @@ class Scenario:
       Contact: <sip:2001@[local_ip]:[local_port];transport=[transport]>
       Max-Forwards: 70
       {headers}
-      Content-Type: {self.content_type}
       Content-Length: [len]
 
 {self.body}

@@ -58,3 +58,11 @@ def test_ten_minutes_with_small_stalls_stay_within_a_tick_of_the_wall_clock() ->
         if number % 500 >= 5:
             assert abs(clock.position * TICK - now) <= 0.061
     assert clock.filled == 8
+
+
+def test_a_rest_between_two_calls_is_no_stall() -> None:
+    clock = LineClock(TICK)
+    run(clock, [TICK * n for n in range(40)])
+    clock.restart()
+    assert run(clock, [60.03 + TICK * n for n in range(60)]) == [39 + n for n in range(60)]
+    assert (clock.filled, clock.dropped) == (0, 0)
