@@ -9,7 +9,7 @@ from telephony.lines import LineStatus
 INVITES_PER_LINE = 8
 """New calls a second on one line. PJSIP frees its sockets half a second late, and aborts when it has none left."""
 REST_S = 5.0
-"""How long a line that did not answer gets no calls."""
+"""How long a line that did not answer comes last."""
 
 
 class RateLimit:
@@ -47,25 +47,27 @@ class LineDesk:
         return any(line.ready and self._load(line) < line.capacity for line in self._lines())
 
     def pick(self, skip: frozenset[int] = frozenset()) -> LineStatus | None:
-        """The least loaded line that may get a call now, outside `skip`; it is counted as given the call."""
+        """The least loaded line that may get a call now, outside `skip`; it is counted as given the call.
+
+        A line that did not answer lately comes last.
+        """
         now = self._clock()
         candidates = [
-            (self._load(line), self._given(line.index, now), line.index, line)
+            (self._resting.get(line.index, now) > now, self._load(line), self._given(line.index, now), line.index, line)
             for line in self._lines()
             if line.ready
             and line.index not in skip
             and self._load(line) < line.capacity
             and self._given(line.index, now) < INVITES_PER_LINE
-            and self._resting.get(line.index, 0.0) <= now
         ]
         if not candidates:
             return None
-        line = min(candidates)[3]
+        line = min(candidates)[-1]
         self._recent.setdefault(line.index, deque()).append(now)
         return line
 
     def rest(self, line: int) -> None:
-        """Give a line that does not answer no calls for a while."""
+        """Prefer other lines to one that does not answer, for a while."""
         self._resting[line] = self._clock() + REST_S
 
     def renew(self, line: int) -> None:

@@ -18,6 +18,8 @@ from telephony.sip.message import Request, Response
 
 ANSWER_LIMIT_S = 0.4
 """A line answers its first response within milliseconds: one that is silent for so long hangs or is gone."""
+PATIENCE_S = 4.0
+"""How long the last line that could take the call is waited for: the whole machine may be busy."""
 MAX_LINES = 4
 """Lines tried for one call."""
 _ELSEWHERE = (408, 482, 486, 500, 503)
@@ -47,6 +49,7 @@ class Placement:
         self._tried: frozenset[int] = frozenset()
         self._current: ClientTransaction | None = None
         self._cancelled = False
+        self._patient = False
         self._told_id: UUID | None = None
         self._given_up = False
 
@@ -113,14 +116,22 @@ class Placement:
         exchange.servers.respond(self._server, answer_caller(self._server.request, response, call, exchange.addresses))
 
     def silent(self, line: LineStatus) -> None:
-        """The current line did not answer in time."""
-        if self._call.phase is not Phase.OFFERED:
+        """The current line did not answer in time: another one gets the call, or where there is none it gets longer."""
+        if self._call.phase is not Phase.OFFERED or self._current is None:
             return
-        self._exchange.tally.trouble("lines_silent")
-        self._exchange.desk.rest(line.index)
-        if self._current:
-            self._exchange.clients.cancel(self._current)
-        self._try_next()
+        exchange, current = self._exchange, self._current
+        exchange.tally.trouble("lines_silent")
+        exchange.desk.rest(line.index)
+        other = None if self._cancelled else self._pick()
+        if other:
+            exchange.clients.cancel(current)
+            self._turn_to(other)
+        elif not self._patient and not self._cancelled and current.status == 0:
+            self._patient = True
+            exchange.clients.wait_on(current, PATIENCE_S)
+        else:
+            exchange.clients.cancel(current)
+            self._end_search()
 
     def is_current(self, call_id: UUID) -> bool:
         return self._call.id == call_id and not self._given_up
@@ -145,17 +156,22 @@ class Placement:
         self._give_up()
 
     def _try_next(self) -> None:
-        exchange = self._exchange
-        if self._cancelled:
-            self._refuse(Refusal(487, "invites_cancelled"))
-            return
-        line = exchange.desk.pick(self._tried) if len(self._tried) < MAX_LINES else None
-        if line is None:
-            self._refuse(busy("invites_refused_busy"))
-            return
-        exchange.tally.count("invites_retried")
+        other = None if self._cancelled else self._pick()
+        if other:
+            self._turn_to(other)
+        else:
+            self._end_search()
+
+    def _pick(self) -> LineStatus | None:
+        return self._exchange.desk.pick(self._tried) if len(self._tried) < MAX_LINES else None
+
+    def _turn_to(self, line: LineStatus) -> None:
+        self._exchange.tally.count("invites_retried")
         self._abandon()
         self._offer(line)
+
+    def _end_search(self) -> None:
+        self._refuse(Refusal(487, "invites_cancelled") if self._cancelled else busy("invites_refused_busy"))
 
     def _refuse(self, refusal: Refusal) -> None:
         self._exchange.tally.trouble(refusal.counter)

@@ -196,6 +196,15 @@ class ClientTransactions:
             transaction.outcome.on_response(response)
         return True
 
+    def wait_on(self, transaction: ClientTransaction, seconds: float) -> None:
+        """Go on with a request whose time was over: repeat it and give it so long for its first response."""
+        transaction.timed_out = False
+        data = transaction.request.to_bytes()
+        self._outlet.send(transaction.hop, data)
+        if not transaction.hop.reliable:
+            self._repeat_later(transaction, data, T1_S)
+        transaction.limit = self._timers.after(seconds, lambda: self._time_out(transaction))
+
     def undeliverable(self, request: Request) -> None:
         """A request could not be sent: its time is over at once."""
         via = parse_via(request.headers.first("via"))
