@@ -20,6 +20,7 @@ class Piece:
     """First sample in the channel."""
     end: int
     """First sample after it in the channel."""
+    span: Span
     position: int
     """Sample in the window at which it begins."""
 
@@ -28,8 +29,8 @@ class Piece:
         return self.end - self.start
 
     def channel_sample(self, window_sample: int) -> int:
-        """The channel's sample that lies at a place in the window; the piece's own border where that is outside it."""
-        return min(max(self.start + window_sample - self.position, self.start), self.end)
+        """The channel's sample that lies at a place in the window; the span's border where that is outside the span."""
+        return min(max(self.start + window_sample - self.position, self.span[0]), self.span[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,24 @@ def pack(spans: Sequence[Span], length: int, rate: int, capacity_s: float) -> tu
     """
     windows: list[list[Piece]] = [[]]
     position = 0
-    for index, start, end in _padded(spans, length, rate * PAD_MS // 1000):
+    for index, span, start, end in _padded(spans, length, rate * PAD_MS // 1000):
         if windows[-1] and position + end - start > capacity_s * rate:
             windows.append([])
             position = 0
-        windows[-1].append(Piece(index, start, end, position))
+        windows[-1].append(Piece(index, start, end, span, position))
         position += end - start
     return tuple(Window(tuple(pieces)) for pieces in windows if pieces)
 
 
-def _padded(spans: Sequence[Span], length: int, pad: int) -> list[tuple[int, int, int]]:
-    """(index, start, end) of each span that has samples, in the order of time, pauses shared out."""
+def _padded(spans: Sequence[Span], length: int, pad: int) -> list[tuple[int, Span, int, int]]:
+    """(index, span, padded start, padded end) of each span that has samples, in the order of time."""
     clipped = ((index, max(0, start), min(length, end)) for index, (start, end) in enumerate(spans))
     ordered = sorted(((start, end, index) for index, start, end in clipped if start < end))
-    padded: list[tuple[int, int, int]] = []
+    padded: list[tuple[int, Span, int, int]] = []
     for place, (start, end, index) in enumerate(ordered):
         before = ordered[place - 1][1] if place else -pad
         after = ordered[place + 1][0] if place + 1 < len(ordered) else length + pad
         early = min(pad, max(0, start - before) // 2, start)
         late = min(pad, max(0, after - end) // 2, length - end)
-        padded.append((index, start - early, end + late))
+        padded.append((index, (start, end), start - early, end + late))
     return padded

@@ -1,8 +1,7 @@
 """A channel of an ended call decoded again by a better model: a second text for each utterance, or none."""
 
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +12,9 @@ from asr.engine import ENGINE_RATE, Waveform
 from asr.engines.whisper import PACKAGED_NAME, WINDOW_S, HeardWord, WhisperEngine
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
-from asr.repetition import loop_length
+from asr.plausibility import plausible
 from asr.settings import SecondPassSettings
 from callscribe.domain.transcript import Word
-
-_MOST_COMPRESSION = 2.4
-"""Text that packs better than this repeats itself (Whisper's own bound)."""
-_NO_SPEECH = 0.6
-_UNLIKELY = -1.0
-"""Mean log-probability; with a chance of silence above _NO_SPEECH the text is made up (Whisper's own rule)."""
-_MOST_WORDS_A_SECOND = 7.0
-"""More than anybody says: words of another utterance have slipped in."""
-_FEWEST_WORDS_A_SECOND = 0.4
-"""Fewer words than this in speech of _LONG_S mean that the model has skipped some."""
-_LONG_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +26,16 @@ class SecondPassText:
     """0 to 1: the mean of its words'."""
     words: tuple[Word, ...]
     """With their times, in samples from the start of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """What is decoded, and how."""
+
+    pcm: NDArray[np.int16]
+    rate: int
+    hotwords: tuple[str, ...]
+    language: str
 
 
 class SecondPass:
@@ -67,14 +65,25 @@ class SecondPass:
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
         two windows. Raises EngineUnavailable when the model is missing.
         """
-        engine = self._engine()
-        texts: list[SecondPassText | None] = [None] * len(spans)
+        channel = _Channel(pcm, rate, hotwords, language)
+        texts: dict[int, SecondPassText] = {}
         for window in pack(spans, len(pcm), rate, WINDOW_S):
-            heard = engine.decode(_sound(pcm, rate, window), hotwords, language)
-            for piece, words in _words_by_piece(window, heard, rate):
-                if _plausible(words, piece.samples / rate):
-                    texts[piece.index] = _text(piece, words, rate)
-        return tuple(texts)
+            texts |= self._decode(channel, window)
+            astray = [piece for piece in window.pieces if piece.index not in texts]
+            # A decoder that is led astray by one utterance leaves out its neighbours: they are heard again alone.
+            for piece in astray if len(window.pieces) > 1 else ():
+                texts |= self._decode(channel, Window((replace(piece, position=0),)))
+        return tuple(texts.get(index) for index in range(len(spans)))
+
+    def _decode(self, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
+        """The plausible texts of a window, by the indexes of their spans."""
+        rate = channel.rate
+        heard = self._engine().decode(_sound(channel.pcm, rate, window), channel.hotwords, channel.language)
+        return {
+            piece.index: _text(piece, words, rate)
+            for piece, words in _words_by_piece(window, heard, rate)
+            if plausible(words, (piece.span[1] - piece.span[0]) / rate)
+        }
 
     def _engine(self) -> WhisperEngine:
         if self._loaded is None:
@@ -94,21 +103,6 @@ def _words_by_piece(window: Window, heard: Sequence[HeardWord], rate: int) -> li
     for word in heard:
         words[window.piece_at(round((word.start_s + word.end_s) / 2 * rate)).index].append(word)
     return [(piece, tuple(words[piece.index])) for piece in window.pieces]
-
-
-def _plausible(words: Sequence[HeardWord], seconds: float) -> bool:
-    if not words or any(word.no_speech > _NO_SPEECH and word.log_probability < _UNLIKELY for word in words):
-        return False
-    if len(words) > _MOST_WORDS_A_SECOND * seconds or (
-        seconds > _LONG_S and len(words) < _FEWEST_WORDS_A_SECOND * seconds
-    ):
-        return False
-    plain = [word.text.strip(" .,;:!?-").lower() for word in words]
-    numbers = {word: number for number, word in enumerate(plain)}
-    text = " ".join(plain).encode()
-    return (
-        not loop_length([numbers[word] for word in plain]) and len(text) / len(zlib.compress(text)) < _MOST_COMPRESSION
-    )
 
 
 def _text(piece: Piece, heard: Sequence[HeardWord], rate: int) -> SecondPassText:

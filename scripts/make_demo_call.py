@@ -68,7 +68,7 @@ CALL = (
     Turn(AGENT, 450, "Thank you. Are all the lights on your router green?"),
     Turn(CUSTOMER, 300, "No. One of them is orange, and it blinks every few seconds."),
     Turn(AGENT, 350, "That usually means that the line is losing its signal. I will run a quick test from here."),
-    Turn(CUSTOMER, -150, "All right."),
+    Turn(CUSTOMER, -150, "Okay, thank you."),
     Turn(
         AGENT,
         1200,
@@ -77,7 +77,7 @@ CALL = (
     ),
     Turn(CUSTOMER, 300, "Thursday morning is fine. Will I have to pay for the visit?"),
     Turn(AGENT, 250, "No, there is no charge. Your ticket number is seven three zero six."),
-    Turn(CUSTOMER, 400, "My ticket number is seven three zero six. Great, thank you for your help."),
+    Turn(CUSTOMER, 400, "Great. Seven three zero six. I wrote it down. Thank you for your help."),
     Turn(AGENT, -100, "You are welcome. Have a good day."),
 )
 

@@ -6,13 +6,16 @@ Model: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervisi
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.engine import Waveform
+from asr.engine import ENGINE_RATE, Waveform
 from asr.runtime import package_folder
 from callscribe.domain.errors import EngineUnavailable
 
 PACKAGED_NAME = "whisper-tiny-en"
 WINDOW_S = 30
 """What the encoder hears at once, and computes whether it is full or not."""
+_TOKENS_PER_SECOND = 7
+"""More than anybody says: the decoder's way out of a loop."""
+_SPARE_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class WhisperEngine:
             log_prob_threshold=None,
             no_speech_threshold=None,
             condition_on_previous_text=False,
+            max_new_tokens=_SPARE_TOKENS + round(min(WINDOW_S, len(audio) / ENGINE_RATE) * _TOKENS_PER_SECOND),
             word_timestamps=True,
             hotwords=", ".join(hotwords) or None,
         )

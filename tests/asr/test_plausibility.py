@@ -1,0 +1,46 @@
+"""Made-up texts are told from spoken ones."""
+
+import pytest
+
+from asr.engines.whisper import HeardWord
+from asr.plausibility import plausible
+
+
+def words(text: str, no_speech: float = 0.1, log_probability: float = -0.3) -> list[HeardWord]:
+    return [HeardWord(f" {word}", 0.0, 0.1, 0.9, no_speech, log_probability) for word in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Yes.", 0.4),
+        ("No, no, no, no.", 1.2),
+        ("It is nine nine nine, one one one, four.", 4.0),
+        ("Thank you for calling. How can I help you today?", 3.0),
+        ("It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of", 6.0),
+    ],
+)
+def test_what_people_say_is_plausible(text: str, seconds: float) -> None:
+    assert plausible(words(text), seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 3.0),
+        (". . . . . . . .", 4.0),
+        ("one " * 12, 5.0),
+        ("I'm going to take a look at how " * 3 + "I'm going", 6.0),
+        ("to the end of the video and back " * 12, 30.0),
+        ("all of this was said within less than a second by nobody at all", 1.0),
+        ("Thank you.", 9.0),
+    ],
+    ids=["nothing", "marks", "loop", "cut-off loop", "long loop", "too fast", "too slow"],
+)
+def test_what_nobody_said_is_not(text: str, seconds: float) -> None:
+    assert not plausible(words(text), seconds)
+
+
+def test_an_unlikely_text_of_what_may_be_silence_is_not_plausible() -> None:
+    assert not plausible(words("Thank you very much.", no_speech=0.9, log_probability=-1.3), 2.0)
+    assert plausible(words("Thank you very much.", no_speech=0.9, log_probability=-0.4), 2.0)

