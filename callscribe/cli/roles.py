@@ -1,7 +1,11 @@
 """The service's roles, each as a function that runs until it is told to stop."""
 
 import asyncio
+import os
 import signal
+import threading
+
+import structlog
 
 from asr.server import run_recognizer as recognize
 from callscribe.config.notify import notify_ready
@@ -11,6 +15,8 @@ from callscribe.domain.errors import SettingsError
 from callscribe.jobs.worker import run_worker as work
 from callscribe.live.supervisor import Supervisor
 from storage import schema
+
+log = structlog.get_logger()
 
 
 def require_urls(settings: Settings, *tables: str) -> None:
@@ -29,7 +35,14 @@ def run_sip(settings: Settings, drain_s: float) -> None:
         raise SettingsError(
             "setting recognizer.urls is needed to run this role alone, for example ws://127.0.0.1:10190"
         )
+    threading.excepthook = _end_with_thread
     asyncio.run(_sip(settings, drain_s))
+
+
+def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
+    """A node without its journal or recorder must not go on: started again, it recovers its calls."""
+    log.critical("thread_died", thread=failure.thread.name if failure.thread else "", exc_info=failure.exc_value)
+    os._exit(1)
 
 
 async def _sip(settings: Settings, drain_s: float) -> None:

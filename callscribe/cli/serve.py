@@ -166,10 +166,18 @@ async def serve(settings: Settings, config: Path | None, drain_s: float, report:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     with data_folder_lock(settings.data_folder):
         service = Service(settings, config, drain_s, report)
+        starting = asyncio.create_task(service.start())
+        asked = asyncio.create_task(stopping.wait())
         try:
-            await service.start()
-            report("ready")
-            await stopping.wait()
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.is_set():
+                await starting
+                report("ready")
+                await asked
             report("stopping")
         finally:
+            for task in (starting, asked):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, CallscribeError):
+                await starting
             await service.stop()

@@ -21,6 +21,8 @@ class Excerpt:
 
     channels: tuple[NDArray[np.int16], ...]
     texts: tuple[str, ...]
+    conversation: str
+    """What all say, in the order they begin."""
 
     @property
     def seconds(self) -> float:
@@ -44,7 +46,7 @@ def excerpt(turns: int) -> Excerpt:
         kept[last + RATE // 5 :] = 0
         channels.append(np.pad(kept, (0, end - len(kept))))
     texts = (" ".join(turn["text"] for turn in spoken if turn["channel"] == index) for index in range(len(channels)))
-    return Excerpt(tuple(channels), tuple(texts))
+    return Excerpt(tuple(channels), tuple(texts), " ".join(turn["text"] for turn in spoken))
 
 
 def write_wav(path: Path, *channels: NDArray[np.int16]) -> Path:

@@ -1,18 +1,17 @@
 """A real headless Chromium, and what tests ask of it."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+
+from tests.peers import require
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 SWITCHES = (
@@ -26,13 +25,8 @@ WAIT_S = 15.0
 
 def require_chromium() -> None:
     """Skip where there is no Chromium; where CI=true, fail."""
-    missing = [path for path in (CHROMIUM, DRIVER) if shutil.which(path) is None]
-    if not missing:
-        return
-    sentence = f"{' and '.join(missing)} missing: apt-get install chromium chromium-driver"
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence)
-    pytest.skip(sentence)
+    require("chromium")
+    require("chromedriver")
 
 
 class Browser:
