@@ -119,11 +119,13 @@ class Calls:
         self._by_id[call_id] = call
 
     def finish(self, call: FrontCall) -> None:
-        """The call is over; it is forgotten when no late message of it can come any more."""
-        if call.phase is Phase.OVER:
+        """An answered call is over; it is forgotten when no late message of it can come any more.
+
+        One that is still being placed ends with the answer to its INVITE, also where its caller sent BYE.
+        """
+        if call.phase is not Phase.ANSWERED:
             return
         call.phase = Phase.OVER
-        call.placing = None
         self._timers.after(LIFE_S, lambda: self._forget(call))
 
     def drop(self, call: FrontCall) -> None:

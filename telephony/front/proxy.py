@@ -53,7 +53,7 @@ class Proxy:
     def release(self, call_id: UUID) -> None:
         """The line has ended this call."""
         call = self._exchange.calls.by_id(call_id)
-        if call and call.phase is Phase.ANSWERED:
+        if call:
             self._exchange.calls.finish(call)
 
     def line_lost(self, line: int) -> None:
