@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-Json = dict[str, "Json | list[Json] | str | int | float | bool | None"]
+Json = dict[str, Any]
+"""A JSON object of the API; what is in it, each test asserts."""
 Found = TypeVar("Found")
 
 
@@ -143,7 +145,7 @@ class RunningService:
     def find_call(self, outside_id: str) -> Json | None:
         """The call with this id of another system, once it is stored."""
         try:
-            return self.get(f"/api/v1/calls/{urllib.request.quote(outside_id, safe='')}")
+            return self.get(f"/api/v1/calls/{urllib.parse.quote(outside_id, safe='')}")
         except urllib.error.HTTPError:
             return None
 
