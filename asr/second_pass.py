@@ -63,32 +63,33 @@ class SecondPass:
 
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
-        two windows. Raises EngineUnavailable when the model is missing.
+        two windows. Raises EngineUnavailable when the model is missing, without spans too.
         """
-        channel = _Channel(pcm, rate, hotwords, language)
+        engine, channel = self._engine(), _Channel(pcm, rate, hotwords, language)
         texts: dict[int, SecondPassText] = {}
         for window in pack(spans, len(pcm), rate, WINDOW_S):
-            texts |= self._decode(channel, window)
+            texts |= _decode(engine, channel, window)
             astray = [piece for piece in window.pieces if piece.index not in texts]
             # A decoder that is led astray by one utterance leaves out its neighbours: they are heard again alone.
             for piece in astray if len(window.pieces) > 1 else ():
-                texts |= self._decode(channel, Window((replace(piece, position=0),)))
+                texts |= _decode(engine, channel, Window((replace(piece, position=0),)))
         return tuple(texts.get(index) for index in range(len(spans)))
-
-    def _decode(self, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
-        """The plausible texts of a window, by the indexes of their spans."""
-        rate = channel.rate
-        heard = self._engine().decode(_sound(channel.pcm, rate, window), channel.hotwords, channel.language)
-        return {
-            piece.index: _text(piece, words, rate)
-            for piece, words in _words_by_piece(window, heard, rate)
-            if plausible(words, (piece.span[1] - piece.span[0]) / rate)
-        }
 
     def _engine(self) -> WhisperEngine:
         if self._loaded is None:
             self._loaded = WhisperEngine(self._folder, self._settings.beam, self._settings.threads)
         return self._loaded
+
+
+def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
+    """The plausible texts of a window, by the indexes of their spans."""
+    rate = channel.rate
+    heard = engine.decode(_sound(channel.pcm, rate, window), channel.hotwords, channel.language)
+    return {
+        piece.index: _text(piece, words, rate)
+        for piece, words in _words_by_piece(window, heard, rate)
+        if plausible(words, (piece.span[1] - piece.span[0]) / rate)
+    }
 
 
 def _sound(pcm: NDArray[np.int16], rate: int, window: Window) -> Waveform:

@@ -54,12 +54,13 @@ class WhisperEngine:
     def decode(self, audio: Waveform, hotwords: tuple[str, ...], language: str) -> tuple[HeardWord, ...]:
         """What was said in up to WINDOW_S of audio, word by word; longer audio takes several windows.
 
+        `language` is a BCP 47 tag, of which the first part counts; a model of English only takes all for English.
         The decoder's own time marks stay on: without them it leaves out utterances of a packed window. One temperature
         only: decoding again is for the caller to decide.
         """
         segments, _ = self._model.transcribe(
             audio,
-            language=language if self._model.model.is_multilingual else "en",
+            language=language.partition("-")[0].lower() if self._model.model.is_multilingual else "en",
             beam_size=self._beam,
             temperature=0.0,
             compression_ratio_threshold=None,

