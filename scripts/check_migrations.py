@@ -1,4 +1,4 @@
-"""Tries the migrations on an empty embedded Postgres: upgrade to head, no drift from the models, one step down and up."""
+"""Tries the migrations on an empty embedded Postgres: up to head, no drift from the models, one step down and up."""
 
 import sys
 import tempfile

@@ -3,7 +3,6 @@
 from typing import Protocol
 from uuid import UUID
 
-import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -68,7 +67,7 @@ class TaskQueue:
 
     def __init__(self, app: Celery, url: str) -> None:
         self._app = app
-        self._client: redis.Redis = connect_sync(url)
+        self._client = connect_sync(url)
 
     def waiting(self) -> int:
         """Messages that no worker has taken yet. Raises EventsUnavailable."""
