@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.recording import RecordingSession, start_session
 from tests.acceptance.service import RunningService, free_port, running
+from tests.acceptance.speech import clicks
 from tests.acceptance.tls import make_certificate
 
 TRUNKS = """
@@ -28,3 +30,23 @@ def service(open_folder: Path) -> Iterator[RunningService]:
     sip += "rtp_port_min = 20000\nrtp_port_max = 24999\n"
     with running(RunningService(folder, {"sip": sip}, trunks=TRUNKS, tls_port=tls_port)) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def ten_minutes(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingSession]:
+    """A call of ten minutes in which both parties click at the same instants."""
+    session = start_session(service, Path(tmp_path_factory.mktemp("ten-minutes")), clicks(10 * 60 + 2))
+    yield session
+    session.abandon()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_call_beside_everything(request: pytest.FixtureRequest) -> None:
+    """Begin the ten-minute call before the first acceptance test, where it is asked for at all."""
+    if any("ten_minutes" in item.fixturenames for item in request.session.items if isinstance(item, pytest.Function)):
+        request.getfixturevalue("ten_minutes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The ten-minute call is looked at last."""
+    items.sort(key=lambda item: "ten_minutes" in getattr(item, "fixturenames", ()))

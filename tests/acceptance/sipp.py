@@ -135,7 +135,7 @@ def start_sipp(
         [
             program, f"127.0.0.1:{port}", "-sf", str(path), "-i", "127.0.0.1", "-p", str(free_port()),
             "-mi", "127.0.0.1", "-m", str(calls), "-r", str(rate), "-l", str(max(calls, 100)), "-nostdin",
-            "-trace_msg", "-trace_err", "-timeout", "180s", *options,
+            "-trace_msg", "-trace_err", "-timeout", "700s", *options,
         ],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from asr.files import read_audio
 
 RATE = 8000
+CLICK_EVERY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ def excerpt(turns: int) -> Excerpt:
         channels.append(np.pad(kept, (0, end - len(kept))))
     texts = (" ".join(turn["text"] for turn in spoken if turn["channel"] == index) for index in range(len(channels)))
     return Excerpt(tuple(channels), tuple(texts), " ".join(turn["text"] for turn in spoken))
+
+
+def clicks(seconds: int) -> Excerpt:
+    """A burst of noise of 20 ms every ten seconds, the same on both channels: nothing that is speech."""
+    burst = (np.random.default_rng(5).standard_normal(RATE // 50) * 6000).astype(np.int16)
+    channel = np.zeros(seconds * RATE, np.int16)
+    for start in range(RATE, len(channel) - RATE, CLICK_EVERY_S * RATE):
+        channel[start : start + len(burst)] = burst
+    return Excerpt((channel, channel), ("", ""), "")
 
 
 def write_wav(path: Path, *channels: NDArray[np.int16]) -> Path:

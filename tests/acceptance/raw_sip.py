@@ -1,0 +1,188 @@
+"""SIP by hand: requests that no client would send, and what the service answers to them."""
+
+import itertools
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+_numbers = itertools.count(1)
+AUDIO_OFFER = """v=0\r
+o=raw 1 1 IN IP4 127.0.0.1\r
+s=-\r
+c=IN IP4 127.0.0.1\r
+t=0 0\r
+m=audio {port} RTP/AVP 0\r
+a=rtpmap:0 PCMU/8000\r
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response."""
+
+    status: int
+    head: str
+    """Status line and headers."""
+    body: str
+
+    def header(self, name: str) -> str:
+        """The first header of that name, "" where there is none."""
+        found = re.search(rf"^{name}\s*:\s*(.*?)\r?$", self.head, re.IGNORECASE | re.MULTILINE)
+        return found[1] if found else ""
+
+    @property
+    def audio_ports(self) -> list[int]:
+        return [int(port) for port in re.findall(r"m=audio (\d+)", self.body)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of a call. A header of `headers` replaces the usual one of that name; None leaves it out."""
+
+    method: str = "INVITE"
+    body: str = ""
+    content_type: str = "application/sdp"
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    call: str = field(default_factory=lambda: f"raw-{next(_numbers)}-{time.monotonic_ns()}")
+    cseq: int = 1
+    to: str = "<sip:scribe@127.0.0.1>"
+    start: str = ""
+    """The request line, where it is not the usual one."""
+
+    def data(self, transport: str, port: int) -> bytes:
+        branch = f"z9hG4bK-{self.call}-{self.cseq}-{self.method}"
+        usual: dict[str, str | None] = {
+            "Via": f"SIP/2.0/{transport} 127.0.0.1:{port};branch={branch};rport",
+            "Max-Forwards": "70",
+            "From": f'"Raw" <sip:raw@127.0.0.1>;tag={self.call}',
+            "To": self.to,
+            "Call-ID": self.call,
+            "CSeq": f"{self.cseq} {self.method}",
+            "Contact": f"<sip:raw@127.0.0.1:{port};transport={transport.lower()}>",
+            "Content-Type": self.content_type if self.body else None,
+            "Content-Length": str(len(self.body.encode())),
+        }
+        lines = [self.start or f"{self.method} sip:scribe@127.0.0.1 SIP/2.0"]
+        lines += [f"{name}: {value}" for name, value in {**usual, **self.headers}.items() if value is not None]
+        return ("\r\n".join(lines) + "\r\n\r\n" + self.body).encode()
+
+
+class RawPeer:
+    """A socket of the test's own towards a SIP port of 127.0.0.1."""
+
+    def __init__(self, transport: str, port: int) -> None:
+        """`transport` is "UDP", "TCP" or "TLS"."""
+        self.transport = transport
+        self._socket = _open(transport, port)
+        self._received = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def ask(self, asked: Asked, seconds: float = 5.0) -> Reply:
+        """Send a request, and wait for its final response."""
+        self.send(asked.data(self.transport, self.port))
+        return self.final(asked.call, asked.cseq, seconds)
+
+    def final(self, call: str, cseq: int = 1, seconds: float = 5.0) -> Reply:
+        """The final response to a request of a call; others that come meanwhile are dropped."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            reply = self.receive(left)
+            named = reply is not None and (reply.header("Call-ID"), reply.header("CSeq").split(" ")[0])
+            if reply is not None and named == (call, str(cseq)) and reply.status >= 200:
+                return reply
+        raise AssertionError(f"no final response came within {seconds} s")
+
+    def receive(self, seconds: float) -> Reply | None:
+        """The next response, None when none comes. What is no response is passed over."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._take(left)
+            found = re.match(r"SIP/2\.0 (\d{3})", message.partition("\r\n\r\n")[0]) if message else None
+            if found:
+                head, _, body = message.partition("\r\n\r\n")
+                return Reply(int(found[1]), head, body)
+        return None
+
+    def is_closed(self, seconds: float) -> bool:
+        """Whether the service ends this connection in time."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                if not self._socket.recv(65536):
+                    return True
+            except TimeoutError:
+                return False
+            except OSError:
+                return True
+        return False
+
+    def establish(self, asked: Asked) -> Reply:
+        """Place a call, and acknowledge a 200."""
+        reply = self.ask(asked)
+        if reply.status == 200:
+            self.acknowledge(asked, reply)
+        return reply
+
+    def acknowledge(self, asked: Asked, reply: Reply) -> None:
+        ack = Asked("ACK", call=asked.call, cseq=asked.cseq, to=reply.header("To"))
+        self.send(ack.data(self.transport, self.port).replace(b";branch=", b";branch=z9hG4bK-ack-", 1))
+
+    def hang_up(self, asked: Asked, reply: Reply) -> Reply:
+        return self.ask(Asked("BYE", call=asked.call, cseq=asked.cseq + 1, to=reply.header("To")))
+
+    def _take(self, seconds: float) -> str:
+        """One message, "" when none is whole in time."""
+        self._socket.settimeout(seconds)
+        try:
+            if self.transport == "UDP":
+                return self._socket.recv(65536).decode(errors="replace")
+            return self._take_from_stream()
+        except (TimeoutError, ConnectionRefusedError):
+            return ""
+
+    def _take_from_stream(self) -> str:
+        while b"\r\n\r\n" not in self._received:
+            self._read()
+        head, _, rest = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length\s*:\s*(\d+)", head, re.IGNORECASE)
+        while length and len(rest) < int(length[1]):
+            self._read()
+            rest = self._received[len(head) + 4 :]
+        whole = len(head) + 4 + (int(length[1]) if length else 0)
+        message, self._received = self._received[:whole], self._received[whole:]
+        return message.decode(errors="replace")
+
+    def _read(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise AssertionError("the service closed the connection without an answer")
+        self._received += data
+
+
+def _open(transport: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
+    opened.settimeout(5)
+    opened.connect(("127.0.0.1", port))
+    if transport != "TLS":
+        return opened
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(opened)
