@@ -35,7 +35,7 @@ class ChildFailed(CallscribeError):
 _LIBC = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Runs in the child between fork and exec, so it may load nothing."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -131,7 +131,7 @@ class ProcessTree:
             env={**os.environ, **child.environment, "NOTIFY_SOCKET": str(path)},
             # A terminal's Ctrl-C reaches serve alone, which then stops its children in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         closing = asyncio.create_task(self._close_when_done(child.process, channel))
         self._closing.add(closing)

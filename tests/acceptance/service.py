@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from callscribe.cli.processes import die_with_parent
+
 Json = dict[str, Any]
 """A JSON object of the API; what is in it, each test asserts."""
 Found = TypeVar("Found")
@@ -80,6 +82,7 @@ class RunningService:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         try:
             wait_for(self._ready, 60, "the service")
