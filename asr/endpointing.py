@@ -8,9 +8,9 @@ from asr.settings import EndpointSettings
 WINDOW_MS = 32
 """Length of the windows whose probabilities are pushed."""
 _SPEECH = 0.5
-"""Probability from which a window begins speech."""
+"""Probability that a run of windows has on average where speech begins."""
 _STILL_SPEECH = 0.35
-"""Probability from which a window goes on with speech that has begun."""
+"""Probability from which a window may be speech."""
 _SPECULATE_MS = 192
 """Pause after which it is worth decoding in advance what may be the whole utterance."""
 _SHORT_PAUSE_MS = 128
@@ -65,6 +65,7 @@ class Endpointer:
         "_late",
         "_onset",
         "_paused",
+        "_risen",
         "_rising",
         "_speculate",
         "position",
@@ -78,6 +79,7 @@ class Endpointer:
         self._speculate = min(_windows(_SPECULATE_MS), self._hang)
         self._full_length = _windows(settings.max_utterance_s * 1000)
         self._rising: int | None = None
+        self._risen = 0.0
         self._begun: int | None = None
         self._last_speech = position
         self._paused = False
@@ -109,11 +111,15 @@ class Endpointer:
         return () if self._begun is None else self._end()
 
     def _listen(self, window: int, probability: float) -> tuple[EndpointEvent, ...]:
+        """Speech begins softly: a run of windows counts from its first doubtful one, and for what it is on average."""
+        if probability < _STILL_SPEECH:
+            self._rising, self._risen = None, 0.0
+            return ()
         if self._rising is None:
-            self._rising = window if probability >= _SPEECH else None
-        elif probability < _STILL_SPEECH:
-            self._rising = None
-        if self._rising is None or window + 1 - self._rising < self._onset:
+            self._rising = window
+        self._risen += probability
+        length = window + 1 - self._rising
+        if length < self._onset or self._risen < length * _SPEECH:
             return ()
         return (self._begin(self._rising),)
 
@@ -142,7 +148,8 @@ class Endpointer:
         return self._hang - (self._hang - shortest) * min(max(spent, 0.0), 1.0)
 
     def _begin(self, start: int) -> Began:
-        self._begun, self._rising, self._paused, self._late = start, None, False, []
+        self._begun, self._paused, self._late = start, False, []
+        self._rising, self._risen = None, 0.0
         self._last_speech = self.position - 1
         return Began(start)
 

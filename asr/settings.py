@@ -11,7 +11,7 @@ class EndpointSettings:
     """Speech needed before an utterance begins."""
     hang_ms: int = 480
     """Silence after which an utterance ends."""
-    preroll_ms: int = 320
+    preroll_ms: int = 480
     """Audio before the onset that is decoded with the utterance."""
     max_utterance_s: int = 12
     """Length beyond which an utterance is cut at its next short pause."""

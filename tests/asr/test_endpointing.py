@@ -36,6 +36,12 @@ def test_speech_in_the_hang_goes_on_with_the_utterance() -> None:
     assert events == [Began(0), Paused(20, 26), Resumed(), Paused(40, 46), Ended(40, 46)]
 
 
+def test_speech_that_begins_softly_counts_from_its_first_doubtful_window() -> None:
+    assert run((0.0, 5), (0.4, 2), (0.9, 2), (0.9, 1))[0] == (9, Began(5))
+    assert run((0.0, 5), (0.4, 3), (0.9, 1), (0.0, 5))[0] == (9, Began(5))
+    assert run((0.0, 5), (0.4, 3), (0.6, 1), (0.0, 5)) == []
+
+
 def test_doubtful_windows_go_on_with_speech_but_do_not_begin_it() -> None:
     assert run((0.4, 50)) == []
     events = [event for _, event in run((0.9, 10), (0.4, 30), (0.0, 20))]
