@@ -82,7 +82,7 @@ class RunningService:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - it only makes one system call
             )
         try:
             wait_for(self._ready, 60, "the service")

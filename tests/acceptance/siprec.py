@@ -39,9 +39,10 @@ def offer(ports: Sequence[int], labels: Sequence[str] = ("1", "2")) -> str:
     return "\n".join(lines) + "\n"
 
 
-def multipart(sdp: str, labels: Sequence[str] = ("1", "2"), padding: int = 0) -> str:
-    """The INVITE's body: the offer and its metadata, `padding` bytes longer than they need be."""
-    metadata = METADATA.format(labels=labels, padding="x" * padding)
+def multipart(sdp: str, labels: Sequence[str] = ("1", "2"), padding: int = 0, metadata: str | None = None) -> str:
+    """The INVITE's body: the offer and its metadata, `padding` bytes longer than they need be, or other metadata."""
+    if metadata is None:
+        metadata = METADATA.format(labels=labels, padding="x" * padding)
     return (
         f"--{BOUNDARY}\nContent-Type: application/sdp\n\n{sdp}\n"
         f"--{BOUNDARY}\nContent-Type: application/rs-metadata+xml\n"
