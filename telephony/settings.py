@@ -35,6 +35,8 @@ class TrunkSettings:
     language: str = "en"
     hotwords: tuple[str, ...] = ()
     """Words and phrases the recogniser should prefer."""
+    hotword_lists: tuple[str, ...] = ()
+    """Names of the lists, kept through the API, whose words it should prefer too."""
     roles: RoleRule = field(default_factory=RoleRule)
 
     def __post_init__(self) -> None:

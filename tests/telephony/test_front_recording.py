@@ -121,9 +121,7 @@ def test_an_sdp_without_connection_line_is_mended_and_told() -> None:
 def test_bare_metadata_within_a_call_is_taken_without_the_line(method: str) -> None:
     bench = Bench()
     bench.answered(SIPREC)
-    bench.ask(
-        Ask(method, cseq=2, to_tag="line-tag", body="<recording/>", content_type="application/rs-metadata+xml")
-    )
+    bench.ask(Ask(method, cseq=2, to_tag="line-tag", body="<recording/>", content_type="application/rs-metadata+xml"))
     (sent,) = bench.taken()
     assert isinstance(sent.message, Response)
     assert sent.message.status == 200

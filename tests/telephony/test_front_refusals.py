@@ -90,11 +90,7 @@ def test_a_refer_within_a_call_gets_405() -> None:
     ],
 )
 def test_a_request_that_cannot_be_taken_is_told_why(ask: Ask, status: int, reason: str) -> None:
-    answer = [
-        sent.message
-        for sent in _sent(ask)
-        if isinstance(sent.message, Response) and sent.message.status != 100
-    ]
+    answer = [sent.message for sent in _sent(ask) if isinstance(sent.message, Response) and sent.message.status != 100]
     assert [(response.status, response.reason) for response in answer] == [(status, reason)]
 
 

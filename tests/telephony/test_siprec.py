@@ -59,7 +59,9 @@ def test_a_party_is_heard_on_the_channel_its_stream_is_labelled_for() -> None:
 
 
 def test_crossed_streams_are_followed() -> None:
-    crossed = COMPLETE.replace("<send>str-1</send>", "<send>x</send>").replace("<send>str-2</send>", "<send>str-1</send>")
+    crossed = COMPLETE.replace("<send>str-1</send>", "<send>x</send>").replace(
+        "<send>str-2</send>", "<send>str-1</send>"
+    )
     assert heard(read(crossed.replace("<send>x</send>", "<send>str-2</send>")), "96", "97") == [ANN, BOB]
 
 
