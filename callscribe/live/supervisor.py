@@ -17,12 +17,14 @@ from callscribe.domain.transcript import Final, Partial
 from callscribe.events.board import CounterBoard
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.schema import Event
+from callscribe.live.hotwords import HotwordBook
 from callscribe.live.journal import Entry, Journal
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
 from callscribe.live.session import CallSession
 from storage.calls import CallStore
 from storage.database import Database
+from storage.hotwords import HotwordStore
 from storage.reader import CallReader
 from storage.records import RecordingFile
 from telephony.node import SipNode
@@ -38,11 +40,12 @@ class Supervisor:
         self.second_pass = settings.second_pass.enabled
         self._settings = settings
         self._began_at = self.now()
-        self._trunks = {trunk.name: trunk for trunk in settings.trunks}
+        self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
         self._reader = CallReader(self._database)
         self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
+        self._hotwords = HotwordBook(HotwordStore(self._database), settings.trunks)
         self._recorder = Recorder(settings.recordings_folder)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
@@ -60,6 +63,8 @@ class Supervisor:
         await self._publisher.start()
         await self._pool.start()
         self._spawn(self._board.keep_posting(f"sip-{self.node}", self._counters))
+        await self._hotwords.refresh()
+        self._spawn(self._hotwords.keep_fresh(self._spread_hotwords))
         await self._sip.start()
         # Unfinished calls of an earlier run are this node's that no session of this run holds.
         self._spawn(recover_interrupted(self, self._settings.recordings_folder))
@@ -181,15 +186,18 @@ class Supervisor:
         return self._began_at
 
     def _options(self, call: Call, channel: int) -> ChannelOptions:
-        trunk = self._trunks[call.trunk]
         return ChannelOptions(
             channel=channel,
             rate=call.sample_rate,
-            language=trunk.language,
-            hotwords=trunk.hotwords,
+            language=self._languages[call.trunk],
+            hotwords=self._hotwords.of(call.trunk),
             endpoint=self._settings.recognizer.endpoint,
             update_ms=self._settings.recognizer.update_ms,
         )
+
+    def _spread_hotwords(self) -> None:
+        for key, (session, _) in self._channels.items():
+            self._pool.set_hotwords(key, self._hotwords.of(session.call.trunk))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

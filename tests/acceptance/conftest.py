@@ -15,6 +15,7 @@ TRUNKS = """
 name = "calls"
 allow = ["127.0.0.0/8"]
 hotwords = ["Summit Telecom"]
+hotword_lists = ["names"]
 [trunks.roles]
 agent_addresses = ["10??"]
 """
