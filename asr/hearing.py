@@ -75,7 +75,8 @@ class Hearing:
         if utterance is None or utterance.pause or self._waiting:
             return 0.0
         interval = max(self._update, _GROWTH * (self._buffer.end - utterance.start))
-        return (self._buffer.end - utterance.decoded) / interval
+        # Audio that came in time is up to a window short of it in the buffer.
+        return (self._buffer.end + WINDOW - utterance.decoded) / interval
 
     @property
     def final_due(self) -> bool:
