@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from asr.engine import Capabilities
 from asr.scheduler import cost
@@ -38,8 +39,8 @@ _CROWDED = 256
 _CLOGGED = 20_000
 """Messages that wait for a client which does not read, from which it is given up."""
 _LAST_WORDS_S = 2.0
-_POLICY_VIOLATION = 1008
-"""RFC 6455 section 7.4.1."""
+_VIOLATIONS = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
+"""RFC 6455 section 7.4.1: with these the WebSocket layer itself ends a connection."""
 
 
 class Connection:
@@ -79,8 +80,12 @@ class Connection:
             self._counts["connections_refused"] += 1
             log.warning("wire_violation", reason=str(violation))
             await self._part(Failure("bad-message", str(violation)))
-        except ConnectionClosed:
-            log.info("supervisor_lost")
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code in _VIOLATIONS:
+                self._counts["connections_refused"] += 1
+                log.warning("wire_violation", reason=closed.sent.reason)
+            else:
+                log.info("supervisor_lost")
         finally:
             writer.cancel()
             with suppress(asyncio.CancelledError, ConnectionClosed):
@@ -167,4 +172,4 @@ class Connection:
         with suppress(TimeoutError, ConnectionClosed):
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self._socket.send(encode_server(failure))
-                await self._socket.close(_POLICY_VIOLATION, failure.code)
+                await self._socket.close(CloseCode.POLICY_VIOLATION, failure.code)

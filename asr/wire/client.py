@@ -121,8 +121,8 @@ class RecognizerPool:
             self._wake(channel)
 
     def counters(self) -> Mapping[str, int]:
-        """What was counted since the pool was made."""
-        return dict(self._counts)
+        """What was counted since the pool was made, and what its recognisers refused since they began."""
+        return {**self._counts, "recognizer_refusals": sum(link.refused for link in self._links)}
 
     def ready(self) -> bool:
         """True while at least one recogniser answers."""

@@ -91,6 +91,11 @@ class RecognizerLink:
         """How many channels are attached."""
         return len(self._channels)
 
+    @property
+    def refused(self) -> int:
+        """Messages, channels and connections, this node's and others', that the recogniser last told to have refused."""
+        return self._load.refused
+
     def attach(self, channel: PoolChannel) -> None:
         number = next(self._numbers)
         self._channels[number] = channel
@@ -149,7 +154,7 @@ class RecognizerLink:
                 first = parse_server(await socket.recv())
             if not isinstance(first, Ready):
                 raise WireViolation("a recogniser begins with ready")
-            self._load = Load(channels=0, queued=0, real_time_factor=0.0)
+            self._load = Load(channels=0, queued=0, real_time_factor=0.0, refused=self._load.refused)
             self._changed = 0
             self.ready = True
             log.info("recognizer_connected", url=self.url, engine=first.engine)

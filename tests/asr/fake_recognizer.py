@@ -102,6 +102,8 @@ class FakeRecognizer:
         self.closings: list[int] = []
         self.mistakes: list[str] = []
         self.refusal: str | None = None
+        self.refused = 0
+        """What it tells to have refused."""
         self.reading = asyncio.Event()
         self.reading.set()
         self.mute = False
@@ -170,7 +172,7 @@ class FakeRecognizer:
     async def _report_load(self, connection: ServerConnection) -> None:
         try:
             while True:
-                await connection.send(encode_server(Load(self.channels, 0, 0.1)))
+                await connection.send(encode_server(Load(self.channels, 0, 0.1, self.refused)))
                 await asyncio.sleep(self._load_s)
         except ConnectionClosed:
             return

@@ -391,3 +391,14 @@ async def test_a_channel_that_is_given_up_is_not_closed_twice_at_its_recogniser(
         await until(lambda: recognizer.heard >= 12000)
     assert len(recognizer.closings) == 1
     assert "recognizer_losses" not in pool.counters()
+
+
+async def test_what_recognisers_refused_is_counted_here_whoever_sent_it() -> None:
+    heard = Transcripts()
+    async with (
+        FakeRecognizer(0.02) as first,
+        FakeRecognizer(0.02) as second,
+        running(RecognizerPool((first.url, second.url), heard, timings=QUICK)) as pool,
+    ):
+        first.refused, second.refused = 3, 4
+        await until(lambda: pool.counters()["recognizer_refusals"] == 7)

@@ -161,13 +161,14 @@ async def next_load(client: ClientConnection) -> Load:
     return message
 
 
-async def test_a_message_that_is_too_long_ends_its_connection(server: RecognizerServer) -> None:
-    async with connected(server) as client:
+async def test_a_message_that_is_too_long_ends_its_connection_and_is_counted(server: RecognizerServer) -> None:
+    async with connected(server) as client, connected(server) as other:
         await client.send(b"\0" * (MAX_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed) as closed:
             await client.recv()
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1009
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+        assert (await next_load(other)).refused == 1
 
 
 async def test_a_language_that_the_engine_does_not_know_is_refused_and_its_audio_dropped(
