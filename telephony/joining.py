@@ -22,6 +22,7 @@ class CallInProgress:
         self._rule = rule
         self._rate = rate
         self._quirks = offer.quirks
+        self._counted = set(offer.quirks)
         self._metadata: RecordingMetadata | None = None
         self._streams: tuple[LineStream, ...] = ()
         self._call: Call | None = None
@@ -69,6 +70,12 @@ class CallInProgress:
             return None
         before, self._call = self._call, self._filled(self._call)
         return self._call if self._call != before else None
+
+    def uncounted_quirks(self) -> tuple[str, ...]:
+        """Quirks that were not asked for yet, without those of the offer, which the front has counted."""
+        fresh = [quirk for quirk in self._call.quirks if quirk not in self._counted] if self._call else []
+        self._counted.update(fresh)
+        return tuple(fresh)
 
     def _note(self, quirk: str) -> None:
         self._quirks = tuple(dict.fromkeys((*self._quirks, quirk)))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
@@ -53,6 +54,7 @@ class SipNode:
         self._sink = sink
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._calls: dict[UUID, CallInProgress] = {}
+        self._repairs: Counter[str] = Counter()
         self._draining = False
         address = settings.advertised_address or _address_of(settings.host)
         pool = LinePoolSettings(
@@ -112,7 +114,7 @@ class SipNode:
 
     def counters(self) -> Mapping[str, int]:
         """What was counted since start, by snake_case name."""
-        return {**self._lines.counters(), **self._front.counters()}
+        return self._repairs + Counter(self._lines.counters()) + Counter(self._front.counters())
 
     # FrontListener
 
@@ -141,6 +143,7 @@ class SipNode:
             return
         # Sample 0 is the line's first tick from here on, at most a tick of 100 ms away.
         self._sink.call_started(call.start(streams, datetime.now(UTC)))
+        self._count_repairs(call)
 
     def line_streams_changed(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None:
         if call := self._calls.get(call_id):
@@ -168,6 +171,10 @@ class SipNode:
         changed = call.changed()
         if changed:
             self._sink.call_updated(changed)
+            self._count_repairs(call)
+
+    def _count_repairs(self, call: CallInProgress) -> None:
+        self._repairs.update(f"repaired_{quirk.replace('-', '_')}" for quirk in call.uncounted_quirks())
 
     def _end(self, call_id: UUID, reason: str, *, interrupted: bool = False) -> None:
         call = self._calls.pop(call_id, None)

@@ -93,7 +93,7 @@ class RecognizerLink:
 
     @property
     def refused(self) -> int:
-        """Messages, channels and connections, this node's and others', that the recogniser last told to have refused."""
+        """Messages, channels and connections, this node's and others', that the recogniser has refused."""
         return self._load.refused
 
     def attach(self, channel: PoolChannel) -> None:

@@ -98,6 +98,9 @@ def test_metadata_that_cannot_be_read_costs_a_quirk_and_no_call() -> None:
     assert sink.calls[0].quirks == ("sdp-c-missing", "metadata-invalid")
     assert [c.party for c in sink.calls[0].channels] == [None, None]
     assert sink.calls[0].caller == CALLER
+    # Once for the call, and not again what the front has counted.
+    node.metadata_changed(offered.id, b"still not xml")
+    assert node.counters() == {"repaired_metadata_invalid": 1}
 
 
 def test_metadata_may_come_before_the_answer_or_long_after() -> None:
