@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pjsua2 as pj
 
-from telephony.line.meter import MediaWatch, RtpMeter
+from telephony.line.meter import MediaWatch, RtpMeter, SourceWatch
 from telephony.line.sdp import labels, with_labels
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
@@ -45,6 +45,7 @@ class _Ear:
     codec: str = ""
     receiving: bool = False
     meter: RtpMeter = field(default_factory=RtpMeter)
+    source: SourceWatch = field(default_factory=SourceWatch)
 
 
 class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
@@ -113,10 +114,11 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
                 self._board.post(Audio(self.call_id, stretch))
 
     def poll(self, now: float) -> None:
-        """Read the RTP counters, and end the call when it has been silent for too long."""
+        """Read what RTP came and from where, and end the call when it has been silent for too long."""
         for index, ear in self._ears.items():
             if ear.receiving:
                 self._read_meter(index, ear)
+                self._watch_source(index, ear)
         packets = sum(ear.meter.total.packets for ear in self._ears.values())
         receiving = any(ear.receiving for ear in self._ears.values())
         if self._watch.expired(packets, receiving, now):
@@ -207,6 +209,14 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             )
         )
 
+    def _watch_source(self, index: int, ear: _Ear) -> None:
+        try:
+            source = self.getMedTransportInfo(index).srcRtpName
+        except pj.Error:
+            return
+        if ear.source.changed(source):
+            self._board.count("rtp_source_changes")
+
     def _close(self) -> None:
         if self._refused:
             return
@@ -220,5 +230,6 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         board.count("samples_missing", self._timeline.missing)
         board.count("rtp_packets", sum(counts.packets for counts in rtp))
         board.count("rtp_lost", sum(counts.lost for counts in rtp))
+        board.count("rtp_discarded", sum(counts.discarded for counts in rtp))
         reason = self._reason if self._announced else "rejected"
         board.post(Ended(self.call_id, self._timeline.samples, reason, rtp))

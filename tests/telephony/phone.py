@@ -196,6 +196,10 @@ class RtpSource:
             number += 1
             await asyncio.sleep(max(0.0, begun + number * PACKET / RATE - loop.time()))
 
+    def say(self, data: bytes) -> None:
+        """Send a datagram that is no part of the tone."""
+        self._socket.send(data)
+
     async def stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

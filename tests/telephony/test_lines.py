@@ -248,6 +248,38 @@ async def test_a_call_without_rtp_ends_and_one_on_hold_does_not(ledger: Ledger) 
     assert ledger.calls[held].reason == "bye"
 
 
+async def test_rtp_of_a_stranger_and_noise_on_the_port_are_not_heard(pool: LinePool, ledger: Ledger) -> None:
+    call = uuid4()
+    async with Phone(pool.lines()[0].sip_port, call) as phone:
+        reply = await phone.invite(Media())
+        phone.play(reply, 0, 440)
+        await asyncio.sleep(0.5)
+        stranger = phone.play(reply, 0, 1200)
+        for _ in range(50):
+            stranger.say(b"no RTP at all")
+            await asyncio.sleep(0.05)
+        await phone.bye()
+    heard = await ledger.ended(call)
+    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (1.0, 2.0)] == pytest.approx([440, 440], abs=5)
+    await asyncio.sleep(1.2)
+    assert pool.counters()["rtp_discarded"] == 50
+
+
+async def test_a_party_whose_rtp_comes_from_elsewhere_is_followed_and_counted(pool: LinePool, ledger: Ledger) -> None:
+    call = uuid4()
+    async with Phone(pool.lines()[0].sip_port, call) as phone:
+        reply = await phone.invite(Media())
+        first = phone.play(reply, 0, 440)
+        await asyncio.sleep(1.5)
+        await first.stop()
+        phone.play(reply, 0, 1200)
+        await asyncio.sleep(2.5)
+        await phone.bye()
+    heard = await ledger.ended(call)
+    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (0.8, 3.0)] == pytest.approx([440, 1200], abs=5)
+    assert pool.counters()["rtp_source_changes"] == 1
+
+
 async def test_a_killed_line_is_reported_with_its_calls_and_a_new_one_takes_calls(ledger: Ledger) -> None:
     pool = pool_of(ledger, count=2)
     await pool.start()
