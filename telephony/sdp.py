@@ -47,7 +47,7 @@ def media_lines(sdp: bytes) -> tuple[MediaLine, ...]:
 
 
 def repair(sdp: bytes, address: str) -> Repaired:
-    """Mend what PJSIP refuses: bare LF, junk lines, and missing v=, o=, s=, c= or t= lines.
+    """Mend what PJSIP refuses: bare LF, stray bytes, junk lines, and missing v=, o=, s=, c= or t= lines.
 
     `address` is the sender's IPv4 address, for a c= line where even the o= line names none.
     """
@@ -70,12 +70,12 @@ def repair(sdp: bytes, address: str) -> Repaired:
         quirks.append(f"sdp-{kind}-missing")
     session.sort(key=lambda line: _ORDER.find(line[0]) if line[0] in _ORDER else len(_ORDER))
     text = "".join(f"{line}\r\n" for section in (session, *media) for line in section)
-    return Repaired(text.encode("utf-8", "surrogateescape"), tuple(quirks))
+    return Repaired(text.encode(), tuple(quirks))
 
 
 def _lines(sdp: bytes) -> tuple[list[str], list[str]]:
     """The SDP's lines, and the quirk codes of what was dropped between them."""
-    text = sdp.decode("utf-8", "surrogateescape").replace("\0", "")
+    text = sdp.decode("utf-8", "replace").replace("\0", "")
     raw = [line.strip() for line in re.split(r"\r\n|\n|\r", text)]
     lines = [line for line in raw if _LINE.match(line)]
     junk = any(line and not _LINE.match(line) for line in raw)

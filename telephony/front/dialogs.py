@@ -61,6 +61,8 @@ class Dialogs:
         if isinstance(body, Refusal):
             self._exchange.tally.trouble(body.counter)
             body = Body()
+        if body.metadata is not None:
+            self._exchange.listener.metadata_changed(call.id, body.metadata)
         forwarded = to_line(request, call, body.content, self._exchange.addresses)
         self._exchange.clients.send_ack(forwarded, _line_hop(call))
 

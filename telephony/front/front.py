@@ -125,6 +125,9 @@ class Front:
         self._proxy.receive(message, source)
         self._arm()
 
+    def allows(self, host: str) -> bool:
+        return self._trunks.find(host) is not None
+
     def refuse_oversized(self, message: Message, source: Hop) -> None:
         if self._proxy:
             self._proxy.refuse_oversized(message, source)

@@ -21,6 +21,8 @@ MAX_UNFINISHED = 16 * 1024 * 1024
 """Bytes of unfinished messages of all connections."""
 MAX_UNSENT = 256 * 1024
 """Bytes that wait for a peer that does not read."""
+MAX_STRANGERS = 16
+"""Connections from addresses that no trunk allows; each lives for MESSAGE_LIMIT_S, enough to be told."""
 MESSAGE_LIMIT_S = 10.0
 """Time from a message's first byte to its last."""
 CONNECT_LIMIT_S = 5.0
@@ -36,6 +38,9 @@ class Receiver(Protocol):
     """Takes what the sockets bring. Implemented by the front."""
 
     tally: Tally
+
+    def allows(self, host: str) -> bool:
+        """True where a trunk allows this address."""
 
     def receive(self, message: Message, source: Hop) -> None: ...
 
@@ -97,7 +102,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._peer = ("", 0)
         self._limit: asyncio.TimerHandle | None = None
+        self._farewell: asyncio.TimerHandle | None = None
         self.used_at = 0.0
+        self.stranger = False
 
     @property
     def buffered(self) -> int:
@@ -120,11 +127,17 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername") or ("", 0)
         self._peer = (str(peer[0]), int(peer[1]))
-        self.used_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self.used_at = loop.time()
+        self.stranger = not self._streams.receiver.allows(self._peer[0])
+        if self.stranger:
+            self._farewell = loop.call_later(MESSAGE_LIMIT_S, self.close)
         self._streams.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_limit()
+        if self._farewell:
+            self._farewell.cancel()
         self._streams.closed(self)
 
     def data_received(self, data: bytes) -> None:
@@ -219,7 +232,9 @@ class StreamPorts:
         return sum(connection.buffered for connection in self._connections.values())
 
     def opened(self, connection: Connection) -> None:
-        if len(self._connections) >= MAX_CONNECTIONS and not self._make_room():
+        if (connection.stranger and self._strangers() >= MAX_STRANGERS) or (
+            len(self._connections) >= MAX_CONNECTIONS and not self._make_room()
+        ):
             self.receiver.tally.trouble("connections_refused")
             connection.close()
             return
@@ -260,6 +275,9 @@ class StreamPorts:
     def _undeliverable(self, waiting: tuple[bytes, ...]) -> None:
         for data in waiting:
             self.receiver.undeliverable(parse(data))
+
+    def _strangers(self) -> int:
+        return sum(connection.stranger for connection in self._connections.values())
 
     def _make_room(self) -> bool:
         """Close the connection that was silent longest, if it was silent for a while."""

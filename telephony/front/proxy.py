@@ -40,9 +40,10 @@ class Proxy:
 
     def refuse_oversized(self, message: Message, source: Hop) -> None:
         """A stream announced a body that is too large to be read."""
-        self._exchange.tally.trouble("messages_too_large")
-        if isinstance(message, Request) and message.method != "ACK" and "via" in message.headers:
-            self._answer_loosely(message, source, Refusal(413, ""))
+        if isinstance(message, Request) and message.method != "ACK":
+            self._refuse_once(message, source, Refusal(413, "messages_too_large"))
+        else:
+            self._exchange.tally.trouble("messages_too_large")
 
     def undeliverable(self, message: Message) -> None:
         """A message could not be sent: no connection could be opened."""
@@ -77,66 +78,75 @@ class Proxy:
             self._dialogs.ack_from_caller(request, source)
 
     def _take_request(self, request: Request, source: Hop) -> None:
+        trunk = self._exchange.trunks.find(source.host)
+        if trunk is None:
+            self._refuse_once(request, source, Refusal(403, "requests_forbidden", "No trunk allows this address"))
+            return
         fault = _fault(request)
         if fault:
-            self._exchange.tally.trouble(fault.counter)
-            self._answer_loosely(request, source, fault)
+            self._refuse_once(request, source, fault)
             return
         known = self._exchange.servers.find(request)
         if known:
             self._exchange.tally.count("requests_repeated")
             self._exchange.servers.repeat(known)
             return
-        reply_to = response_hop(request, source)
-        request = _stamped(request, source)
-        server = self._exchange.servers.open(request, reply_to)
-        if server is None:
-            self._answer_loosely(request, source, busy("transactions_full"))
-            self._exchange.tally.trouble("transactions_full")
+        if self._answered_at_once(request, source):
             return
-        refusal = self._dispatch(request, server, source)
-        if refusal:
-            self._exchange.tally.trouble(refusal.counter)
-            self._exchange.servers.respond(server, refuse(server.request, refusal))
-
-    def _dispatch(self, request: Request, server: ServerTransaction, source: Hop) -> Refusal | None:
-        trunk = self._exchange.trunks.find(source.host)
-        if trunk is None:
-            return Refusal(403, "requests_forbidden", "No trunk allows this address")
-        required = request.headers.all("proxy-require")
-        if required:
-            return Refusal(420, "extensions_refused", headers=(("unsupported", ", ".join(required)),))
-        if request.headers.first("max-forwards") and int(request.headers.first("max-forwards")) == 0:
-            return Refusal(483, "requests_looping")
-        if request.method == "CANCEL":
-            return self._cancel(request, server)
-        if parse_name_addr(request.headers.first("to")).param("tag"):
+        server = self._exchange.servers.open(_stamped(request, source), response_hop(request, source))
+        if server is None:
+            self._refuse_once(request, source, busy("transactions_full"))
+        elif request.method == "CANCEL":
+            self._cancel(request, server)
+        elif _to_tag(request):
             self._dialogs.from_caller(request, server, source)
-            return None
-        if request.method == "OPTIONS":
-            return self._options(server)
-        if request.method == "INVITE":
-            return self._invite(request, server, source, trunk)
-        if request.method in ALLOW:
-            return Refusal(481, "requests_outside_calls")
-        return Refusal(405, "methods_refused", headers=(allow(),))
+        else:
+            self._open_call(request, server, source, trunk)
 
-    def _options(self, server: ServerTransaction) -> Refusal | None:
-        if self._exchange.draining:
-            return busy("options_while_draining")
-        headers = (allow(), accept(), ("supported", "timer, siprec"))
-        self._exchange.servers.respond(server, respond(server.request, 200, headers=headers))
-        return None
+    def _answered_at_once(self, request: Request, source: Hop) -> bool:
+        """Answer what asks for nothing and belongs to nothing, and keep no transaction that a flood could fill."""
+        refusal = None
+        if request.method == "CANCEL":
+            invite = self._exchange.servers.find(request, "INVITE")
+            refusal = None if invite else Refusal(481, "cancels_stray")
+        elif _to_tag(request):
+            call = self._exchange.calls.of_caller(request)
+            refusal = None if call else Refusal(481, "requests_outside_calls")
+        elif request.method == "OPTIONS" and not self._exchange.draining:
+            headers = (allow(), accept(), ("supported", "timer, siprec"))
+            self._send_once(request, source, respond(_stamped(request, source), 200, headers=headers))
+            return True
+        elif request.method == "OPTIONS":
+            refusal = busy("options_while_draining")
+        elif request.method != "INVITE":
+            in_dialogs_only = request.method in ALLOW
+            refusal = (
+                Refusal(481, "requests_outside_calls")
+                if in_dialogs_only
+                else Refusal(405, "methods_refused", headers=(allow(),))
+            )
+        if refusal:
+            self._refuse_once(request, source, refusal)
+        return refusal is not None
 
-    def _cancel(self, request: Request, server: ServerTransaction) -> Refusal | None:
-        invite = self._exchange.servers.find(request, "INVITE")
-        if invite is None:
-            return Refusal(481, "cancels_stray")
+    def _cancel(self, request: Request, server: ServerTransaction) -> None:
         self._exchange.servers.respond(server, respond(server.request, 200))
+        invite = self._exchange.servers.find(request, "INVITE")
         call = self._exchange.calls.of_caller(request)
-        if invite.status < 200 and call and call.placing:
+        if invite and invite.status < 200 and call and call.placing:
             call.placing.cancel()
-        return None
+
+    def _open_call(self, request: Request, server: ServerTransaction, source: Hop, trunk: TrunkSettings) -> None:
+        refusal = self._invite(request, server, source, trunk)
+        if refusal is None:
+            return
+        self._exchange.tally.trouble(refusal.counter)
+        response = refuse(server.request, refusal)
+        if self._exchange.servers.crowded:
+            self._exchange.servers.absorb(server)
+            self._exchange.servers.send_once(response, server.reply_to)
+        else:
+            self._exchange.servers.respond(server, response)
 
     def _invite(self, request: Request, server: ServerTransaction, source: Hop, trunk: TrunkSettings) -> Refusal | None:
         exchange = self._exchange
@@ -175,10 +185,13 @@ class Proxy:
         Placement(exchange, server, call, invitation).start(line)
         return None
 
-    def _answer_loosely(self, request: Request, source: Hop, refusal: Refusal) -> None:
-        """Answer once and keep nothing: the request cannot be told from others, or there are too many."""
-        stamped = _stamped(request, source)
-        self._exchange.servers.send_once(refuse(stamped, refusal), response_hop(request, source))
+    def _refuse_once(self, request: Request, source: Hop, refusal: Refusal) -> None:
+        """Refuse without a transaction: the request cannot be told from others, or floods must cost nothing."""
+        self._exchange.tally.trouble(refusal.counter)
+        self._send_once(request, source, refuse(_stamped(request, source), refusal))
+
+    def _send_once(self, request: Request, source: Hop, response: Response) -> None:
+        self._exchange.servers.send_once(response, response_hop(request, source))
 
 
 def _fault(request: Request) -> Refusal | None:
@@ -193,7 +206,16 @@ def _fault(request: Request) -> Refusal | None:
         return Refusal(400, "requests_malformed", "Bad Via header")
     if not request.uri.lower().startswith(_SCHEMES):
         return Refusal(416, "requests_malformed")
+    required = request.headers.all("proxy-require")
+    if required:
+        return Refusal(420, "extensions_refused", headers=(("unsupported", ", ".join(required)),))
+    if "max-forwards" in request.headers and int(request.headers.first("max-forwards")) == 0:
+        return Refusal(483, "requests_looping")
     return None
+
+
+def _to_tag(request: Request) -> str:
+    return parse_name_addr(request.headers.first("to")).param("tag") or ""
 
 
 def _stamped(request: Request, source: Hop) -> Request:

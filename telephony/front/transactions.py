@@ -46,6 +46,11 @@ class ServerTransactions:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def crowded(self) -> bool:
+        """True where so many are open that room should be kept for calls going on."""
+        return len(self._open) > MAX_TRANSACTIONS // 2
+
     def find(self, request: Request, method: str = "") -> ServerTransaction | None:
         """The transaction that `request` is a copy of; with `method`, the one of that method that it belongs to."""
         return self._open.get(_key(request, method or request.method))

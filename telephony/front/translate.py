@@ -6,11 +6,12 @@ are the caller's. The caller sees its own Via, From, To, Call-ID and our public 
 """
 
 import ipaddress
+import re
 
 from callscribe.domain.call import Dialect
 from telephony.front.calls import FrontCall
 from telephony.front.hops import Addresses, Hop, Transport
-from telephony.front.replies import ALLOW, DEFAULT_PORT, PRODUCT, allow
+from telephony.front.replies import ALLOW, DEFAULT_PORT, PRODUCT, REASONS, allow
 from telephony.sip.address import Uri, parse_name_addr, parse_uri
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
@@ -24,6 +25,13 @@ MAX_TO_LINE = 4000
 _CALLER_TAG = "caller"
 _OPTIONS = ("timer", "100rel")
 """Option tags that a line understands and may be told of."""
+_TO_LINE = {
+    "session-expires": re.compile(r"\d{1,9}(?:\s*;\s*refresher\s*=\s*ua[cs])?", re.IGNORECASE),
+    "min-se": re.compile(r"\d{1,9}"),
+    "rack": re.compile(r"\d{1,10}\s+\d{1,10}\s+[A-Z]+"),
+    "require": re.compile(r"[A-Za-z0-9.\-]{1,40}"),
+}
+"""Further headers for a line, and as much of their values as it gets: PJSIP drops a message with one it cannot read."""
 _REQUEST_EXTRAS = ("session-expires", "min-se", "rack", "reason")
 _RESPONSE_EXTRAS = ("require", "session-expires", "min-se", "unsupported", "warning", "retry-after", "rseq", "reason")
 _TARGET_REFRESH = ("INVITE", "UPDATE")
@@ -42,8 +50,7 @@ def to_line(request: Request, call: FrontCall, content: Part | None, addresses: 
         ("contact", f"<{addresses.contact(Transport.LINE)}>"),
         *_tags(request, "supported", _OPTIONS),
         *_tags(request, "allow", ALLOW),
-        *(("require", tag) for tag in request.headers.all("require") if tag and tag.lower() != "siprec"),
-        *request.headers.only(_REQUEST_EXTRAS),
+        *_readable(request.headers),
     ]
     if opening:
         fields.append((CALL_HEADER, str(call.id)))
@@ -96,9 +103,10 @@ def answer_line(asked: Request, response: Response, content: Part | None, addres
     fields = list(asked.headers.only(("via", "from", "to", "call-id", "cseq")))
     if asked.method in _TARGET_REFRESH and response.status < 300:
         fields.append(("contact", f"<{addresses.contact(Transport.LINE)}>"))
-    fields.extend(response.headers.only(_RESPONSE_EXTRAS))
+    fields.extend(_readable(response.headers))
     body = content.body if content else b""
-    return Response(response.status, response.reason, _with_content(fields, content), body)
+    reason = REASONS.get(response.status, "Response")
+    return Response(response.status, reason, _with_content(fields, content), body)
 
 
 def bye_caller(call: FrontCall, addresses: Addresses) -> Request:
@@ -153,6 +161,11 @@ def _reachable(host: str, source: str) -> bool:
 def _contact(call: FrontCall, addresses: Addresses) -> str:
     """Our Contact for the caller, with the feature tag of a recording server (RFC 7866 section 7.1.1)."""
     return f"<{addresses.contact(call.source.transport)}>" + (";+sip.srs" if call.siprec else "")
+
+
+def _readable(headers: Headers) -> list[tuple[str, str]]:
+    found = [(name, rule.match(value)) for name, value in headers if (rule := _TO_LINE.get(name))]
+    return [(name, match[0]) for name, match in found if match and match[0].lower() != "siprec"]
 
 
 def _tags(request: Request, name: str, known: tuple[str, ...]) -> list[tuple[str, str]]:

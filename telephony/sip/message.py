@@ -90,8 +90,6 @@ def parse(data: bytes) -> Message:
     head, body = (data[: end[0]], data[end[1] :]) if end else (data.rstrip(b"\r\n"), b"")
     if len(head) > MAX_HEAD:
         raise MalformedMessage(f"start line and headers above {MAX_HEAD} bytes")
-    if b"\0" in head:
-        raise MalformedMessage("a NUL byte among the headers")
     start, _, rest = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape")).replace("\r\n", "\n").partition("\n")
     headers = _parse_headers(rest)
     return _parse_start(start.strip(), headers, body)

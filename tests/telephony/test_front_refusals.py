@@ -1,11 +1,12 @@
 """What the proxy answers itself: requests it does not take, and noise that must harm nobody."""
 
 import random
+from collections import Counter
 
 import pytest
 
+from telephony.front import transactions
 from telephony.front.hops import Hop, Transport
-from telephony.front.transactions import MAX_TRANSACTIONS
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
 from tests.telephony.proxy_bench import MULTIPART_TYPE, SDP, Ask, Bench, line, line_hop, line_request, multipart
@@ -90,15 +91,10 @@ def test_a_refer_within_a_call_gets_405() -> None:
     ],
 )
 def test_a_request_that_cannot_be_taken_is_told_why(ask: Ask, status: int, reason: str) -> None:
-    answer = [sent.message for sent in _sent(ask) if isinstance(sent.message, Response) and sent.message.status != 100]
-    assert [(response.status, response.reason) for response in answer] == [(status, reason)]
-
-
-def _sent(ask: Ask) -> list:  # type: ignore[type-arg]
     bench = Bench()
     bench.ask(ask)
     assert bench.offers == []
-    return bench.taken()
+    assert [(answer.status, answer.reason) for answer in bench.to_caller()] == [(status, reason)]
 
 
 @pytest.mark.parametrize(
@@ -143,13 +139,31 @@ def test_a_refusal_has_the_same_to_tag_for_every_copy() -> None:
     assert ";tag=" in tags.pop()
 
 
-def test_too_many_transactions_are_refused_without_being_kept() -> None:
-    bench = Bench(lines=[])
-    for number in range(MAX_TRANSACTIONS + 10):
-        bench.ask(Ask("OPTIONS", call=f"c{number}"))
-    statuses = [response.status for response in bench.to_caller()]
-    assert statuses.count(503) == 10
-    assert len(bench.exchange.servers) == MAX_TRANSACTIONS
+def test_a_flood_takes_no_room_from_calls_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "MAX_TRANSACTIONS", 200)
+    bench = Bench(lines=[line(0, capacity=1)])
+    bench.answered()
+    for number in range(200):
+        bench.ask(Ask(call=f"c{number}", body=SDP))
+    for number in range(200):
+        bench.ask(Ask("OPTIONS", call=f"o{number}"))
+        bench.ask(Ask("BYE", call=f"b{number}", to_tag="x"))
+        bench.ask(Ask(call=f"s{number}", body=SDP), STRANGER)
+    assert len(bench.exchange.servers) == 100
+    counted = Counter(response.status for response in bench.to_caller())
+    assert counted == dict.fromkeys((200, 403, 481, 503), 200)
+    bench.ask(Ask("BYE", cseq=2, to_tag="line-tag"))
+    assert [request.method for request in bench.to_line()] == ["BYE"]
+
+
+def test_when_the_table_is_full_a_request_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "MAX_TRANSACTIONS", 200)
+    bench = Bench()
+    bench.answered()
+    for number in range(200 + 3):
+        bench.ask(Ask("INFO", cseq=number + 2, to_tag="line-tag", body="x", content_type="a/b"))
+    assert len(bench.exchange.servers) == 200
+    assert [response.status for response in bench.to_caller()] == [503] * 4
 
 
 def test_responses_and_acks_that_belong_to_nothing_are_counted() -> None:

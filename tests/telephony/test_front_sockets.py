@@ -249,6 +249,18 @@ async def test_connections_beyond_the_cap_are_closed(rig: Rig, monkeypatch: pyte
     assert (await kept[0].message()).startswith("SIP/2.0 200 ")
 
 
+async def test_strangers_are_told_and_shown_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "MAX_STRANGERS", 1)
+    monkeypatch.setattr(ports, "MESSAGE_LIMIT_S", 0.3)
+    monkeypatch.setattr(rig.front, "_trunks", Trunks(()))
+    stranger = await rig.peer("TCP")
+    stranger.ask("OPTIONS", 1)
+    second = await rig.peer("TCP")
+    assert await second.is_closed()
+    assert (await stranger.message()).startswith("SIP/2.0 ")
+    assert await stranger.is_closed()
+
+
 async def test_noise_over_udp_is_counted_and_others_are_served(rig: Rig) -> None:
     peer = await rig.peer("UDP")
     for noise in (b"\0" * 50, b"hello there, front", b"\r\n\r\n", bytes(range(256)), b"A" * 60000):
