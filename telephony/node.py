@@ -48,7 +48,10 @@ class CallSink(Protocol):
 
 
 class SipNode:
-    """Answers calls on the public SIP port. Implements FrontListener and LineListener."""
+    """Answers calls on the public SIP port. Implements FrontListener and LineListener.
+
+    Making one raises LineUnavailable where the RTP ports do not suffice for the lines.
+    """
 
     def __init__(self, settings: SipSettings, trunks: tuple[TrunkSettings, ...], sink: CallSink) -> None:
         self._sink = sink
