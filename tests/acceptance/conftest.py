@@ -34,6 +34,14 @@ def service(open_folder: Path) -> Iterator[RunningService]:
 
 
 @pytest.fixture(scope="session")
+def fragile(open_folder: Path) -> Iterator[RunningService]:
+    """A service with two lines that tests may harm, behind an address that is not its own as behind a NAT."""
+    sip = 'lines = 2\nrtp_port_min = 25000\nrtp_port_max = 25999\nadvertised_address = "127.0.0.2"\n'
+    with running(RunningService(open_folder / "fragile", {"sip": sip})) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def ten_minutes(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingSession]:
     """A call of ten minutes in which both parties click at the same instants."""
     session = start_session(service, Path(tmp_path_factory.mktemp("ten-minutes")), clicks(10 * 60 + 2))

@@ -25,11 +25,11 @@ def callscribe(*arguments: str | Path, cwd: Path, **environment: str) -> subproc
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("security", [(), ("--tcp",), ("--tls", "--srtp")])
-def test_call_places_a_recording_session(service: RunningService, tmp_path: Path, security: tuple[str, ...]) -> None:
-    port = service.tls_port if "--tls" in security else service.sip_port
+@pytest.mark.parametrize("options", [("--codec", "PCMA"), ("--tcp",), ("--tls", "--srtp")])
+def test_call_places_a_recording_session(service: RunningService, tmp_path: Path, options: tuple[str, ...]) -> None:
+    port = service.tls_port if "--tls" in options else service.sip_port
     outcome = callscribe(
-        "call", f"sip:scribe@127.0.0.1:{port}", "--siprec", "--json", *security,
+        "call", f"sip:scribe@127.0.0.1:{port}", "--siprec", "--json", *options,
         "--play", write_wav(tmp_path / "agent.wav", SPEECH.channels[0]),
         "--play", write_wav(tmp_path / "customer.wav", SPEECH.channels[1]),
         "--party", "Daniel <sip:1001@pbx.example.com>", "--party", "Laura <sip:+15550100@example.com>",
@@ -40,6 +40,7 @@ def test_call_places_a_recording_session(service: RunningService, tmp_path: Path
     assert call["dialect"] == "siprec"
     assert [channel["party"]["name"] for channel in call["channels"]] == ["Daniel", "Laura"]
     assert [channel["role"] for channel in call["channels"]] == ["agent", "customer"]
+    assert {channel["codec"] for channel in call["channels"]} == {"PCMA" if "PCMA" in options else "PCMU"}
     assert_spoken(service, call["id"], SPEECH)
 
 

@@ -3,13 +3,12 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.recording import start_session
-from tests.acceptance.service import RunningService, running, wait_for
+from tests.acceptance.service import RunningService, wait_for
 from tests.acceptance.speech import excerpt
 from tests.acceptance.transcripts import assert_nothing_twice, assert_spoken, spoken
 from tests.wer import word_error_rate
@@ -19,14 +18,6 @@ pytestmark = pytest.mark.acceptance
 SPEECH = excerpt(4)
 MID_CALL_S = 7.0
 """The second turn is being spoken, the first is final."""
-
-
-@pytest.fixture(scope="module")
-def fragile(open_folder: Path) -> Iterator[RunningService]:
-    """A service of its own, with two lines, that these tests may harm."""
-    sip = "lines = 2\nrtp_port_min = 25000\nrtp_port_max = 25999\n"
-    with running(RunningService(open_folder / "fragile", {"sip": sip})) as started:
-        yield started
 
 
 def test_a_killed_line_costs_only_its_own_call(fragile: RunningService, tmp_path: Path) -> None:
