@@ -1,0 +1,252 @@
+"""What is deployed is what the code has: settings in the documents and examples, compose, Dockerfile, Kamailio."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import typer
+import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, see requirements/
+from pydantic import BaseModel
+
+from callscribe.config.settings import ENV_PREFIX, Settings, load_settings
+from callscribe.domain.errors import SettingsError
+from telephony.settings import RoleRule, TrunkSettings
+from tests.peers import require
+
+ROOT = Path(__file__).parent.parent
+COMPOSE = ROOT / "docker-compose.yml"
+KAMAILIO = ROOT / "deploy" / "kamailio"
+EXAMPLE_TOML = ROOT / "callscribe.example.toml"
+EXAMPLE_ENV = ROOT / ".env.example"
+OPERATIONS = ROOT / "docs" / "operations.md"
+
+Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """One row of the table of settings."""
+
+    key: str
+    default: str
+    variable: str
+
+
+class Dependency(BaseModel):
+    condition: Condition
+
+
+class Service(BaseModel):
+    """What these tests read of a compose service."""
+
+    image: str = ""
+    command: list[str] = []
+    environment: dict[str, str] = {}
+    depends_on: dict[str, Dependency] = {}
+    healthcheck: dict[str, object] = {}
+    volumes: list[str] = []
+
+    @property
+    def is_callscribe(self) -> bool:
+        return self.image.startswith("callscribe:")
+
+
+class Compose(BaseModel):
+    """What these tests read of the compose file."""
+
+    services: dict[str, Service]
+    volumes: dict[str, None]
+
+    def roles(self) -> Mapping[str, Service]:
+        return {name: service for name, service in self.services.items() if service.is_callscribe}
+
+
+@pytest.fixture(scope="module")
+def compose() -> Compose:
+    return Compose.model_validate(yaml.safe_load(COMPOSE.read_text()))
+
+
+def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every setting below a settings object: its key as in `sip.port`, and its value."""
+    assert is_dataclass(value)
+    for field in fields(value):
+        inner = getattr(value, field.name)
+        if is_dataclass(inner):
+            yield from leaves(inner, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", inner
+
+
+def defaults() -> dict[str, object]:
+    """Every setting but the trunks."""
+    return {key: value for key, value in leaves(Settings()) if key != "trunks"}
+
+
+def trunk_defaults() -> dict[str, object]:
+    return {key: value for key, value in leaves(TrunkSettings(name="default")) if key != "name"}
+
+
+def variable(key: str) -> str:
+    return ENV_PREFIX + key.replace(".", "__").upper()
+
+
+def written(value: object) -> str:
+    """A value as TOML writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case tuple():
+            return "[" + ", ".join(written(entry) for entry in value) + "]"
+    return str(value)
+
+
+def uncommented(text: str) -> str:
+    """The text with every setting in it un-commented: prose has a blank after the sign, a setting has none."""
+    return re.sub(r"^#(?=[\[A-Za-z])", "", text, flags=re.MULTILINE)
+
+
+def environment_file(text: str) -> dict[str, str]:
+    """The variables of a file for a shell or `env_file`."""
+    pairs = (shlex.split(line)[0].partition("=") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def documented() -> list[Documented]:
+    row = re.compile(r"^\| `([a-z_.\[\]]+)` \| `([^`]*)` \| [^|]+ \| [^|]+ \| `([A-Z_]+)` \|$", re.MULTILINE)
+    return [Documented(*found) for found in row.findall(OPERATIONS.read_text())]
+
+
+def test_the_operations_document_tells_every_setting_with_its_default_and_variable() -> None:
+    told = documented()
+    expected = [Documented(key, written(value), variable(key)) for key, value in defaults().items()]
+    expected += [
+        Documented(f"trunks[].{key}", written(value), "CALLSCRIBE_TRUNKS") for key, value in trunk_defaults().items()
+    ]
+    assert sorted(told, key=lambda row: row.key) == sorted(expected, key=lambda row: row.key)
+
+
+def test_the_example_environment_holds_every_setting_at_its_default() -> None:
+    environment = environment_file(uncommented(EXAMPLE_ENV.read_text()))
+    settings = {name: value for name, value in environment.items() if name.startswith(ENV_PREFIX)}
+    assert sorted(settings) == sorted([variable(key) for key in defaults()] + ["CALLSCRIBE_TRUNKS"])
+    assert load_settings(None, settings) == Settings()
+
+
+def test_the_example_settings_hold_every_setting_at_its_default(tmp_path: Path) -> None:
+    file = tmp_path / "callscribe.toml"
+    file.write_text(uncommented(EXAMPLE_TOML.read_text()))
+    loaded = load_settings(file, {})
+    assert {key: value for key, value in leaves(loaded) if key != "trunks"} == defaults()
+    named = set(re.findall(r"^(\w+) =", file.read_text(), re.MULTILINE))
+    assert named == {key.rpartition(".")[2] for key in [*defaults(), *trunk_defaults(), "name"]}
+
+
+def test_the_example_trunk_says_which_party_is_the_agent(tmp_path: Path) -> None:
+    file = tmp_path / "callscribe.toml"
+    file.write_text(uncommented(EXAMPLE_TOML.read_text()))
+    trunk = load_settings(file, {}).trunks[0]
+    assert trunk.allow == ("192.0.2.0/24",)
+    assert trunk.roles == RoleRule(agent_labels=("2",), agent_addresses=("1???", "*@agents.example.com"))
+
+
+def test_the_example_settings_change_nothing_as_they_stand() -> None:
+    assert load_settings(EXAMPLE_TOML, {}) == Settings()
+    assert environment_file(EXAMPLE_ENV.read_text()) == {}
+
+
+def test_what_compose_waits_for_exists_and_can_tell_what_is_waited_for(compose: Compose) -> None:
+    for name, service in compose.services.items():
+        for other, dependency in service.depends_on.items():
+            assert other in compose.services, f"{name} waits for {other}"
+            if dependency.condition == "service_healthy":
+                assert compose.services[other].healthcheck, f"{name} waits for the health of {other}"
+
+
+def test_every_volume_of_compose_is_declared(compose: Compose) -> None:
+    used = {volume.partition(":")[0] for service in compose.services.values() for volume in service.volumes}
+    assert used == set(compose.volumes)
+
+
+def test_compose_runs_every_role_with_a_command_that_exists(compose: Compose) -> None:
+    from callscribe.cli.main import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert {service.command[0] for service in compose.roles().values()} == {
+        "migrate",
+        "recognizer",
+        "sip",
+        "web",
+        "worker",
+    }
+    for service in compose.roles().values():
+        name, *arguments = service.command
+        command = group.commands[name]
+        assert command.make_context(name, list(arguments)).info_name == name
+
+
+def test_every_setting_in_compose_is_taken(compose: Compose) -> None:
+    for name, service in compose.roles().items():
+        loaded = load_settings(None, {key: plain(value) for key, value in service.environment.items()})
+        assert isinstance(loaded, Settings), name
+
+
+def test_compose_gives_each_role_the_servers_that_it_refuses_to_run_without(compose: Compose) -> None:
+    for name in ("sip", "web", "worker"):
+        loaded = load_settings(None, {key: plain(value) for key, value in compose.services[name].environment.items()})
+        assert loaded.database.url == "postgresql://callscribe:callscribe@127.0.0.1:5432/callscribe"
+        assert loaded.events.url == "redis://127.0.0.1:6379/0"
+        assert loaded.recordings.folder == "/var/lib/callscribe/recordings"
+    sip = load_settings(None, {key: plain(value) for key, value in compose.services["sip"].environment.items()})
+    assert sip.recognizer.urls == ("ws://127.0.0.1:10190",)
+    dispatched = (KAMAILIO / "dispatcher.list").read_text()
+    assert f"sip:127.0.0.1:{sip.sip.port} " in dispatched
+
+
+def plain(value: str) -> str:
+    """A compose value as it stands when nobody sets the variables in it."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
+def test_a_setting_that_compose_misspells_would_be_refused() -> None:
+    with pytest.raises(SettingsError, match=r"unknown setting sip\.prot: did you mean port\?"):
+        load_settings(None, {"CALLSCRIBE_SIP__PROT": "5070"})
+
+
+@pytest.mark.parametrize("file", ["deploy/Dockerfile", "deploy/kamailio/Dockerfile"])
+def test_what_an_image_copies_from_the_checkout_exists(file: str) -> None:
+    context = ROOT if file == "deploy/Dockerfile" else KAMAILIO
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / file).read_text(), re.MULTILINE)
+    assert copied
+    for source in " ".join(copied).split():
+        assert (context / source).exists(), source
+
+
+def test_docker_accepts_the_compose_file() -> None:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("the docker compose plugin is not installed")
+    checked = subprocess.run(
+        [docker, "compose", "-f", str(COMPOSE), "config", "-q"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_kamailio_accepts_its_configuration() -> None:
+    checked = subprocess.run(
+        [require("kamailio"), "-c", "-E", "-f", str(KAMAILIO / "kamailio.cfg"), "-l", "udp:127.0.0.1:5060"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "ERROR" not in checked.stderr
