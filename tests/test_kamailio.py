@@ -2,35 +2,22 @@
 
 import re
 import socket
-import subprocess
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 import pytest
 
 from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, RawPeer
-from tests.peers import require
+from tests.acceptance.service import wait_for
+from tests.kamailio import running_kamailio, sip_port
 
-CONFIGURATION = Path(__file__).parent.parent / "deploy" / "kamailio" / "kamailio.cfg"
 OFFER = AUDIO_OFFER.format(port=40000)
 _ECHOED = re.compile(r"^(?:via|record-route|from|call-id|cseq):.*$", re.IGNORECASE | re.MULTILINE)
 
 pytestmark = pytest.mark.integration
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free for UDP and TCP."""
-    with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        stream.bind(("127.0.0.1", 0))
-        port = int(stream.getsockname()[1])
-        datagrams.bind(("127.0.0.1", port))
-        return port
 
 
 def answer(request: str, status: int, tag: str, contact: str) -> bytes:
@@ -45,7 +32,7 @@ class Node:
     """A stand-in for a node: answers every INVITE with one status, remembers what came and over which transport."""
 
     status: int = 200
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=sip_port)
     seen: list[tuple[str, str]] = field(default_factory=list)
     """Transport and text of every request that is no OPTIONS, oldest first."""
     _sockets: list[socket.socket] = field(default_factory=list)
@@ -129,42 +116,10 @@ def _whole(held: bytes) -> int:
 @contextmanager
 def proxy(nodes: list[Node], *options: str, maxload: int = 4) -> Iterator[int]:
     """Kamailio before the nodes; its port."""
-    kamailio = require("kamailio")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="kamailio-") as folder, ExitStack() as stack:
+    with ExitStack() as stack:
         for node in nodes:
             stack.enter_context(node)
-        nodes_file = Path(folder) / "dispatcher.list"
-        nodes_file.write_text(
-            "".join(f"1 sip:127.0.0.1:{node.port} 0 0 duid={node.port};maxload={maxload}\n" for node in nodes)
-        )
-        log = stack.enter_context((Path(folder) / "log").open("w+"))
-        listen = [word for kind in ("udp", "tcp") for word in ("-l", f"{kind}:127.0.0.1:{port}")]
-        files = ("-f", str(CONFIGURATION), "-Y", folder, "-P", f"{folder}/pid", "-A", f'DISPATCHER_LIST="{nodes_file}"')
-        process = subprocess.Popen(
-            [kamailio, "-DD", "-E", "-n", "1", "-N", "1", *files, *options, *listen], stdout=log, stderr=log
-        )
-        try:
-            until(lambda: _answers(port), 15, (Path(folder) / "log").read_text)
-            yield port
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _answers(port: int) -> bool:
-    """Whether a Kamailio listens there."""
-    with RawPeer("UDP", port) as peer:
-        peer.send(Asked("OPTIONS", start=f"OPTIONS sip:127.0.0.1:{port} SIP/2.0").data("UDP", peer.port))
-        reply = peer.receive(0.2)
-        return reply is not None and reply.status == 200
-
-
-def until(look: Callable[[], bool], seconds: float, tell: Callable[[], str] = str) -> None:
-    deadline = time.monotonic() + seconds
-    while not look():
-        assert time.monotonic() < deadline, f"it did not come within {seconds} s: {tell()[-2000:]}"
-        time.sleep(0.02)
+        yield stack.enter_context(running_kamailio([node.port for node in nodes], *options, maxload=maxload))
 
 
 def test_a_call_and_its_bye_reach_one_node() -> None:
@@ -176,7 +131,7 @@ def test_a_call_and_its_bye_reach_one_node() -> None:
         caller.send(_within(asked, "ACK", 1, reply.head).data("UDP", caller.port))
         caller.send(_within(asked, "BYE", 2, reply.head).data("UDP", caller.port))
         assert caller.final(asked.call, 2).status == 200
-        until(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], 5)
+        wait_for(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], 5, "the call at the node")
 
 
 def test_a_node_that_is_full_passes_its_call_on() -> None:

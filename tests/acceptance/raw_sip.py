@@ -52,9 +52,11 @@ class Asked:
     to: str = "<sip:scribe@127.0.0.1>"
     start: str = ""
     """The request line, where it is not the usual one."""
+    branch: str = ""
+    """Method whose transaction this belongs to, where it is not the request's own."""
 
     def data(self, transport: str, port: int) -> bytes:
-        branch = f"z9hG4bK-{self.call}-{self.cseq}-{self.method}"
+        branch = f"z9hG4bK-{self.branch or self.method}-{self.call}-{self.cseq}"
         usual: dict[str, str | None] = {
             "Via": f"SIP/2.0/{transport} 127.0.0.1:{port};branch={branch};rport",
             "Max-Forwards": "70",
@@ -69,6 +71,18 @@ class Asked:
         lines = [self.start or f"{self.method} sip:scribe@127.0.0.1 SIP/2.0"]
         lines += [f"{name}: {value}" for name, value in {**usual, **self.headers}.items() if value is not None]
         return ("\r\n".join(lines) + "\r\n\r\n" + self.body).encode()
+
+    def acknowledgement(self, reply: Reply) -> "Asked":
+        """The ACK for a final response to this INVITE (RFC 3261 sections 13.2.2.4 and 17.1.1.3)."""
+        transaction = "INVITE" if reply.status >= 300 else ""
+        return Asked("ACK", call=self.call, cseq=self.cseq, to=reply.header("To"), branch=transaction)
+
+
+def parse_reply(message: str) -> Reply | None:
+    """A response, None where the text is none."""
+    head, _, body = message.partition("\r\n\r\n")
+    found = re.match(r"SIP/2\.0 (\d{3})", head)
+    return Reply(int(found[1]), head, body) if found else None
 
 
 class RawPeer:
@@ -112,11 +126,8 @@ class RawPeer:
         """The next response, None when none comes. What is no response is passed over."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            message = self._take(left)
-            found = re.match(r"SIP/2\.0 (\d{3})", message.partition("\r\n\r\n")[0]) if message else None
-            if found:
-                head, _, body = message.partition("\r\n\r\n")
-                return Reply(int(found[1]), head, body)
+            if reply := parse_reply(self._take(left)):
+                return reply
         return None
 
     def is_closed(self, seconds: float) -> bool:
@@ -134,15 +145,10 @@ class RawPeer:
         return False
 
     def establish(self, asked: Asked) -> Reply:
-        """Place a call, and acknowledge a 200."""
+        """Place a call, and acknowledge the final response."""
         reply = self.ask(asked)
-        if reply.status == 200:
-            self.acknowledge(asked, reply)
+        self.send(asked.acknowledgement(reply).data(self.transport, self.port))
         return reply
-
-    def acknowledge(self, asked: Asked, reply: Reply) -> None:
-        ack = Asked("ACK", call=asked.call, cseq=asked.cseq, to=reply.header("To"))
-        self.send(ack.data(self.transport, self.port).replace(b";branch=", b";branch=z9hG4bK-ack-", 1))
 
     def hang_up(self, asked: Asked, reply: Reply) -> Reply:
         return self.ask(Asked("BYE", call=asked.call, cseq=asked.cseq + 1, to=reply.header("To")))
