@@ -112,6 +112,11 @@ class RunningService:
         """Process ids of a role of this service: "sip", "recognizer", "web", "worker"."""
         return [pid for pid, command in self._descendants() if role in command and "callscribe.cli.main" in command]
 
+    def all_pids(self) -> list[int]:
+        """Process ids of everything that runs for this service, itself included."""
+        assert self.process is not None
+        return [self.process.pid, *(pid for pid, _ in self._descendants())]
+
     def line_pids(self) -> list[int]:
         """Process ids of the lines."""
         return [pid for pid, command in self._descendants() if "telephony.line" in command]
