@@ -1,5 +1,6 @@
-"""What is deployed is what the code has: settings in the documents and examples, compose, Dockerfile, Kamailio."""
+"""What is told and deployed is what the code has: documents, example settings, compose, Dockerfiles, Kamailio."""
 
+import json
 import re
 import shlex
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import typer
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 
 from callscribe.config.settings import ENV_PREFIX, Settings, load_settings
 from callscribe.domain.errors import SettingsError
+from callscribe.events.schema import Event
 from telephony.settings import RoleRule, TrunkSettings
 from tests.peers import require
 
@@ -24,6 +26,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 KAMAILIO = ROOT / "deploy" / "kamailio"
 EXAMPLE_TOML = ROOT / "callscribe.example.toml"
 EXAMPLE_ENV = ROOT / ".env.example"
+README = ROOT / "README.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
@@ -131,6 +134,37 @@ def test_the_operations_document_tells_every_setting_with_its_default_and_variab
         Documented(f"trunks[].{key}", written(value), "CALLSCRIBE_TRUNKS") for key, value in trunk_defaults().items()
     ]
     assert sorted(told, key=lambda row: row.key) == sorted(expected, key=lambda row: row.key)
+
+
+def test_the_readme_tells_the_fields_of_every_event() -> None:
+    row = re.compile(r"^\| `([a-z]+\.[a-z]+)` \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
+    text = README.read_text()
+    told = {kind: re.findall(r"`(\w+)`", cell) for kind, cell in row.findall(text)}
+    told["call.updated"] = told["call.started"]
+    (common,) = re.findall(r"fields beside ((?:`\w+`(?:, )?)+)", text)
+    shared = set(re.findall(r"`(\w+)`", common))
+    events = {str(kind.__dataclass_fields__["type"].default): kind for kind in get_args(Event)}
+    assert told.keys() == events.keys()
+    for name, kind in events.items():
+        assert {*told[name], *shared} == {field.name for field in fields(kind)}, name
+
+
+@pytest.mark.parametrize("document", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name)
+def test_what_a_document_links_to_exists(document: Path) -> None:
+    text = document.read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        file, _, heading = target.partition("#")
+        if "://" in target:
+            continue
+        linked = (document.parent / file) if file else document
+        assert linked.exists(), target
+        assert not heading or heading in anchors(linked), target
+
+
+def anchors(document: Path) -> set[str]:
+    """What the headings of a document are called in links, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_example_environment_holds_every_setting_at_its_default() -> None:
@@ -250,3 +284,19 @@ def test_kamailio_accepts_its_configuration() -> None:
     )
     assert checked.returncode == 0, checked.stderr
     assert "ERROR" not in checked.stderr
+
+
+def test_the_image_starts_kamailio_with_networks_that_it_takes() -> None:
+    kamailio = Path(require("kamailio"))
+    (command,) = re.findall(r"^CMD (.+)$", (KAMAILIO / "Dockerfile").read_text(), re.MULTILINE)
+    shell, option, line = json.loads(command)
+    line = line.replace("kamailio -DD", "kamailio -c").replace("/etc/kamailio/", f"{KAMAILIO}/")
+    environment = {
+        "PATH": f"{kamailio.parent}:/usr/bin:/bin",
+        "LISTEN_ADDRESS": "127.0.0.1",
+        "CALLERS": "192.0.2.0/24,198.51.100.0/24",
+    }
+    checked = subprocess.run(
+        [shell, option, line], env=environment, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert checked.returncode == 0, checked.stderr
