@@ -101,13 +101,10 @@ def measure(calls: int, turns: int) -> Result:
                 session.finish()
             ids = [service.wait_call(session.sip_call_id)["id"] for session in sessions]
             heard = [heard_text(service, call_id, channel) for call_id in ids for channel in range(2)]
-    return Result(
-        calls,
-        cores,
-        *np.percentile(floor.partial_ages, [50, 95]),
-        *np.percentile(floor.final_delays, [50, 95]),
-        word_error_rate(list(speech.texts) * calls, heard),
-    )
+    partial_p50, partial_p95 = np.percentile(floor.partial_ages, [50, 95]).tolist()
+    final_p50, final_p95 = np.percentile(floor.final_delays, [50, 95]).tolist()
+    errors = word_error_rate(list(speech.texts) * calls, heard)
+    return Result(calls, cores, partial_p50, partial_p95, final_p50, final_p95, errors)
 
 
 def heard_text(service: RunningService, call_id: str, channel: int) -> str:
