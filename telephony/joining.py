@@ -24,7 +24,6 @@ class CallInProgress:
         self._quirks = offer.quirks
         self._counted = set(offer.quirks)
         self._metadata: RecordingMetadata | None = None
-        self._told: frozenset[str] = frozenset(offer.quirks)
         self._streams: tuple[LineStream, ...] = ()
         self._call: Call | None = None
         self.samples = 0
@@ -65,12 +64,6 @@ class CallInProgress:
         """The line's m-lines changed."""
         self._streams = streams
 
-    def new_quirks(self) -> tuple[str, ...]:
-        """Codes found here since the last look; those of the offer are the front's."""
-        fresh = tuple(quirk for quirk in self._all_quirks() if quirk not in self._told)
-        self._told |= set(fresh)
-        return fresh
-
     def changed(self) -> Call | None:
         """The call's new value, None where it is as it was or has not started."""
         if self._call is None:
@@ -89,17 +82,15 @@ class CallInProgress:
 
     def _filled(self, call: Call) -> Call:
         caller, callee = self._ends()
+        quirks = (*self._quirks, *(self._metadata.quirks if self._metadata else ()))
         return replace(
             call,
             channels=self._channels(call.channels),
             caller=caller,
             callee=callee,
             outside_ids=self._outside_ids(),
-            quirks=self._all_quirks(),
+            quirks=tuple(dict.fromkeys(quirks)),
         )
-
-    def _all_quirks(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._quirks, *(self._metadata.quirks if self._metadata else ()))))
 
     def _ends(self) -> tuple[Party, Party]:
         """Caller and callee. A recording session's own ends are machines: the recorded parties stand for them."""

@@ -30,8 +30,6 @@ MAX_WAITING = 16
 """Messages that wait for one connection to open."""
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _LARGEST_DATAGRAM = 65507
-_SMALLEST = 16
-"""Bytes below which a datagram is a keep-alive or noise."""
 
 
 class Receiver(Protocol):
@@ -78,7 +76,8 @@ class DatagramPort(asyncio.DatagramProtocol):
             self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if len(data) < _SMALLEST or not data.strip(b"\r\n\0"):
+        if not data.strip(b"\r\n\0"):
+            # A keep-alive (RFC 5626 section 3.5).
             return
         try:
             message = parse_datagram(data)

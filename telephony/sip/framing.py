@@ -1,5 +1,6 @@
 """Finding messages in datagrams and in streams (RFC 3261 section 18.3)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,9 @@ from telephony.sip.multipart import boundary_of, closing_end
 
 MAX_BODY = 96 * 1024
 """Bytes: 64 KiB of recording metadata, SDP, and the multipart around them."""
+
+_BEGIN = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]")
+"""What a method or version may begin with (RFC 3261 section 25.1)."""
 
 KEEP_ALIVE = b"\r\n\r\n"
 """A ping on a stream (RFC 5626 section 3.5.1); the answer is a single CRLF."""
@@ -99,6 +103,8 @@ class StreamFramer:
     def _take(self) -> Message | Oversized | None:
         end = end_of_head(self._buffer)
         if end is None:
+            if not _BEGIN.match(self._buffer):
+                raise MalformedMessage("no SIP start line")
             if len(self._buffer) > MAX_HEAD:
                 raise MalformedMessage("no end of headers")
             return None

@@ -263,7 +263,7 @@ async def test_strangers_are_told_and_shown_out(rig: Rig, monkeypatch: pytest.Mo
 
 async def test_noise_over_udp_is_counted_and_others_are_served(rig: Rig) -> None:
     peer = await rig.peer("UDP")
-    for noise in (b"\0" * 50, b"hello there, front", b"\r\n\r\n", bytes(range(256)), b"A" * 60000):
+    for noise in (b"\0" * 50, b"hi", b"\r\n\r\n", bytes(range(256)), b"A" * 60000):
         peer.write(noise)
     peer.ask("OPTIONS", 1)
     assert (await peer.message()).startswith("SIP/2.0 200 ")

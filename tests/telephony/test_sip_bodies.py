@@ -117,7 +117,7 @@ def test_a_body_too_large_is_told_by_its_head() -> None:
     assert framer.buffered == 0
 
 
-@pytest.mark.parametrize("data", [b"x" * (MAX_HEAD + 1), b"GET / HTTP/1.1\r\n\r\n", with_body("", -5)])
+@pytest.mark.parametrize("data", [b"x" * (MAX_HEAD + 1), b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", with_body("", -5)])
 def test_a_stream_that_makes_no_sense_is_malformed(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         list(StreamFramer().feed(data))
