@@ -149,6 +149,13 @@ def test_the_readme_tells_the_fields_of_every_event() -> None:
         assert {*told[name], *shared} == {field.name for field in fields(kind)}, name
 
 
+def test_the_settings_that_the_readme_shows_are_taken(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "callscribe.toml"
+    file.write_text(shown)
+    assert load_settings(file, {}).trunks[0].roles.agent_addresses == ("1???", "*@agents.example.com")
+
+
 @pytest.mark.parametrize("document", [README, *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name)
 def test_what_a_document_links_to_exists(document: Path) -> None:
     text = document.read_text()
