@@ -126,11 +126,9 @@ def test_a_call_and_its_bye_reach_one_node() -> None:
     node = Node()
     with proxy([node]) as port, RawPeer("UDP", port) as caller:
         asked = Asked(body=OFFER)
-        reply = caller.ask(asked)
+        reply = caller.establish(asked)
         assert reply.status == 200
-        caller.send(_within(asked, "ACK", 1, reply.head).data("UDP", caller.port))
-        caller.send(_within(asked, "BYE", 2, reply.head).data("UDP", caller.port))
-        assert caller.final(asked.call, 2).status == 200
+        assert caller.hang_up(asked, reply).status == 200
         wait_for(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], 5, "the call at the node")
 
 
@@ -182,17 +180,3 @@ def test_who_is_in_no_network_of_callers_is_refused() -> None:
     with proxy([node], "-A", 'CALLERS="192.0.2.0/24"') as port, RawPeer("UDP", port) as caller:
         assert caller.ask(Asked(body=OFFER)).status == 403
         assert node.seen == []
-
-
-def _within(asked: Asked, method: str, cseq: int, head: str) -> Asked:
-    """A request of the dialog that a 200 established: by its route set, to its contact (RFC 3261 section 12.2.1.1)."""
-    routes = re.findall(r"^Record-Route:\s*(.*?)\r?$", head, re.IGNORECASE | re.MULTILINE)
-    found = {name: re.findall(rf"^{name}:\s*(.*?)\r?$", head, re.MULTILINE)[0] for name in ("To", "Contact")}
-    return Asked(
-        method,
-        call=asked.call,
-        cseq=cseq,
-        to=found["To"],
-        start=f"{method} {found['Contact'].strip('<>')} SIP/2.0",
-        headers={"Route": ", ".join(reversed(routes))},
-    )

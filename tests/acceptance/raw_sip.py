@@ -74,8 +74,22 @@ class Asked:
 
     def acknowledgement(self, reply: Reply) -> "Asked":
         """The ACK for a final response to this INVITE (RFC 3261 sections 13.2.2.4 and 17.1.1.3)."""
-        transaction = "INVITE" if reply.status >= 300 else ""
-        return Asked("ACK", call=self.call, cseq=self.cseq, to=reply.header("To"), branch=transaction)
+        if reply.status < 300:
+            return self.within(reply, "ACK", self.cseq)
+        return Asked("ACK", call=self.call, cseq=self.cseq, to=reply.header("To"), branch="INVITE")
+
+    def within(self, reply: Reply, method: str, cseq: int) -> "Asked":
+        """A request of the dialog that a 200 to this established (RFC 3261 section 12.2.1.1)."""
+        routes = re.findall(r"^Record-Route\s*:\s*(.*?)\r?$", reply.head, re.IGNORECASE | re.MULTILINE)
+        target = reply.header("Contact").partition(">")[0].lstrip("<")
+        return Asked(
+            method,
+            call=self.call,
+            cseq=cseq,
+            to=reply.header("To"),
+            start=f"{method} {target} SIP/2.0",
+            headers={"Route": ", ".join(reversed(routes)) or None},
+        )
 
 
 def parse_reply(message: str) -> Reply | None:
@@ -151,7 +165,7 @@ class RawPeer:
         return reply
 
     def hang_up(self, asked: Asked, reply: Reply) -> Reply:
-        return self.ask(Asked("BYE", call=asked.call, cseq=asked.cseq + 1, to=reply.header("To")))
+        return self.ask(asked.within(reply, "BYE", asked.cseq + 1))
 
     def _take(self, seconds: float) -> str:
         """One message, "" when none is whole in time."""

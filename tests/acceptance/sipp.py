@@ -42,6 +42,8 @@ class Scenario:
     headers: Sequence[str] = ()
     during: str = '<pause milliseconds="1000"/>'
     """sipp actions between ACK and BYE."""
+    requests_during: int = 0
+    """Requests other than ACK among them; the BYE's CSeq number comes after theirs."""
 
     def xml(self) -> str:
         headers = "\n      ".join((*self.headers, f"Content-Type: {self.content_type}"))
@@ -84,7 +86,7 @@ class Scenario:
       From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
       [last_To:]
       Call-ID: [call_id]
-      CSeq: 2 BYE
+      CSeq: {self.requests_during + 2} BYE
       Max-Forwards: 70
       Content-Length: 0
 
@@ -92,6 +94,35 @@ class Scenario:
   <recv response="200"/>
 </scenario>
 """
+
+
+def re_invite(body: str, content_type: str = "application/sdp", cseq: int = 2) -> str:
+    """sipp actions that change the session, and acknowledge its new answer."""
+    within = """Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      [routes]
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      [last_To:]
+      Call-ID: [call_id]
+      Max-Forwards: 70"""
+    return f"""<send retrans="500"><![CDATA[
+      INVITE [next_url] SIP/2.0
+      {within}
+      CSeq: {cseq} INVITE
+      Contact: <sip:2001@[local_ip]:[local_port];transport=[transport]>
+      Content-Type: {content_type}
+      Content-Length: [len]
+
+{body}
+  ]]></send>
+  <recv response="100" optional="true"/>
+  <recv response="200"/>
+  <send><![CDATA[
+      ACK [next_url] SIP/2.0
+      {within}
+      CSeq: {cseq} ACK
+      Content-Length: 0
+
+  ]]></send>"""
 
 
 @dataclass(slots=True)
@@ -111,6 +142,11 @@ class Sipp:
         """The SIP messages so far."""
         found = sorted(self.folder.glob(f"{self.name}_*_messages.log"))
         return found[0].read_text(errors="replace") if found else ""
+
+    @property
+    def call_ids(self) -> list[str]:
+        """The Call-IDs of all calls so far."""
+        return list(dict.fromkeys(re.findall(r"^Call-ID: (\S+)", self.messages, re.MULTILINE)))
 
     @property
     def errors(self) -> str:
