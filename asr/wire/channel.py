@@ -18,8 +18,6 @@ class PoolChannel:
         self.key = key
         self.progress = Progress(options.rate)
         self.closing = False
-        self.lost_samples = 0
-        """Samples that no recogniser heard."""
         self._options = options
         self._audio = ReplayBuffer(replay_s * options.rate)
         self._released = 0
@@ -102,4 +100,4 @@ class PoolChannel:
         return Close(number)
 
     def _note_loss(self, needed: int) -> None:
-        self.lost_samples += self.progress.lose(needed, self._audio.dropped_end)
+        self.progress.lose(needed, self._audio.dropped_end)

@@ -12,10 +12,11 @@ import structlog
 from asr.wire.channel import PoolChannel
 from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
 from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport
+from asr.wire.progress import LostAudio
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.transcript import Final, Partial
 
-__all__ = ["ChannelOptions", "PoolTimings", "RecognizerPool", "TranscriptListener"]
+__all__ = ["ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
 
 log = structlog.get_logger()
 
@@ -32,15 +33,16 @@ class TranscriptListener(Protocol):
     def acknowledged(self, key: int, offset: int) -> None:
         """Every final that ends before `offset` was delivered; the rest before it is silence."""
 
-    def closed(self, key: int, offset: int) -> None:
-        """The answer to `close`: all finals were delivered, all speech before `offset` is in them."""
+    def closed(self, key: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
+        """The answer to `close`: all finals were delivered. All speech before `offset` is in them but for what was
+        lost: stretches before `offset`, in the order of time."""
 
 
 class RecognizerPool:
     """Spreads channels over recognisers and keeps each channel's audio until it is acknowledged and released.
 
     Used on one event loop. `replay_s` is how much audio of a channel is kept at most: when no recogniser can be reached
-    for longer, the oldest is lost, counted, and `closed` tells the offset of the first lost sample.
+    for longer, the oldest is lost, counted, and `closed` tells which stretches.
     """
 
     def __init__(
@@ -248,7 +250,7 @@ class RecognizerPool:
     def _give_up(self, channel: PoolChannel) -> None:
         if not channel.finished:
             self._counts["channels_given_up"] += 1
-            log.warning("channel_given_up", key=channel.key, reached=channel.progress.reached)
+            log.warning("channel_given_up", key=channel.key, decoded=channel.progress.resume)
         self._finish(channel)
 
     def _finish(self, channel: PoolChannel) -> None:
@@ -259,5 +261,6 @@ class RecognizerPool:
         del self._channels[channel.key]
         for known in [pair for pair in self._refusals if pair[0] == channel.key]:
             del self._refusals[known]
-        self._counts["samples_lost"] += channel.lost_samples
-        self._listener.closed(channel.key, channel.progress.reached)
+        lost = channel.progress.lost
+        self._counts["samples_lost"] += sum(stretch.end - stretch.start for stretch in lost)
+        self._listener.closed(channel.key, channel.progress.resume, lost)

@@ -9,6 +9,16 @@ _SAME_UTTERANCE_MS = 250
 another recogniser's frames lie elsewhere."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class LostAudio:
+    """A stretch of a channel that no recogniser heard."""
+
+    start: int
+    """Samples from the start of the call."""
+    end: int
+    """Samples from the start of the call, exclusive."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Renaming:
     """An utterance that was being shown when its recogniser was lost, and what the next one calls it."""
@@ -25,8 +35,7 @@ class Progress:
         self._tolerance = rate * _SAME_UTTERANCE_MS // 1000
         self._settled = 0
         self._told = 0
-        self._lost_start: int | None = None
-        self._lost_end = 0
+        self._lost: list[LostAudio] = []
         self._shown: Partial | None = None
         self._renaming: _Renaming | None = None
         self._restarted = False
@@ -37,21 +46,24 @@ class Progress:
         return self._settled
 
     @property
-    def reached(self) -> int:
-        """Offset up to which all speech was delivered: the first lost sample, if any was lost."""
-        return self._settled if self._lost_start is None else min(self._settled, self._lost_start)
+    def lost(self) -> tuple[LostAudio, ...]:
+        """What was given up before `resume`, in the order of time; no two touch."""
+        before = (lost for lost in self._lost if lost.start < self._settled)
+        return tuple(LostAudio(lost.start, min(lost.end, self._settled)) for lost in before)
 
     def settle(self, offset: int) -> None:
         """Nothing before `offset` is needed any more."""
         self._settled = max(self._settled, offset)
 
-    def lose(self, start: int, end: int) -> int:
-        """The audio from `start` to `end` reaches no recogniser. Returns how many samples that adds to the loss."""
+    def lose(self, start: int, end: int) -> None:
+        """The audio from `start` to `end` reaches no recogniser; nothing where that is empty."""
         if end <= start:
-            return 0
-        self._lost_start = start if self._lost_start is None else min(self._lost_start, start)
-        known, self._lost_end = self._lost_end, max(self._lost_end, end)
-        return max(0, end - max(start, known))
+            return
+        touching = [lost for lost in self._lost if lost.start <= end and start <= lost.end]
+        whole = LostAudio(
+            min([start, *(lost.start for lost in touching)]), max([end, *(lost.end for lost in touching)])
+        )
+        self._lost = sorted([whole, *(lost for lost in self._lost if lost not in touching)])
 
     def restart(self) -> None:
         """A recogniser begins at `resume`."""
@@ -61,9 +73,9 @@ class Progress:
     def acknowledge(self, offset: int) -> int | None:
         """What to tell the listener when a recogniser acknowledges `offset`; None when that is nothing new."""
         self.settle(offset)
-        if self.reached <= self._told:
+        if self._settled <= self._told:
             return None
-        self._told = self.reached
+        self._told = self._settled
         return self._told
 
     def partial(self, partial: Partial) -> Partial | None:

@@ -9,18 +9,26 @@ from uuid import UUID
 
 import structlog
 
-from asr.wire.client import ChannelOptions
+from asr.wire.client import ChannelOptions, LostAudio
 from callscribe.domain.audio import AudioChunk, ms_to_samples
 from callscribe.domain.call import Call, CallEnd
 from callscribe.domain.transcript import Final, Partial
-from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
+from callscribe.events.schema import (
+    CallEnded,
+    CallProcessed,
+    CallStarted,
+    CallUpdated,
+    Event,
+    UtteranceFinal,
+    UtterancePartial,
+)
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
 
 log = structlog.get_logger()
 
 LOST_MIN_MS = 200
-"""Undecoded audio at the end of a channel that is worth a recovery job."""
+"""Undecoded audio of a channel that is worth a recovery job."""
 
 
 class SessionPorts(Protocol):
@@ -44,11 +52,18 @@ class SessionPorts(Protocol):
 @dataclass(slots=True)
 class _ChannelProgress:
     key: int
+    heard: int = 0
+    """Sample up to which there was audio."""
     durable: asyncio.Future[None] | None = None
     """The journal write of the channel's newest final."""
     decoded: int = 0
-    """Sample up to which the channel was decoded when it closed."""
+    """Sample up to which the channel was decoded when it closed, but for `lost`."""
+    lost: tuple[LostAudio, ...] = ()
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def undecoded(self) -> tuple[LostAudio, ...]:
+        """What was said, perhaps, and not understood."""
+        return (*self.lost, LostAudio(self.decoded, max(self.decoded, self.heard)))
 
 
 class CallSession:
@@ -60,6 +75,7 @@ class CallSession:
         self._ports = ports
         self._options = options
         self._channels: dict[int, _ChannelProgress] = {}
+        self._ending = False
         ports.append(CallSaved(call, ports.node))
         ports.publish(CallStarted.of(call, ports.now()))
         self._open_channels()
@@ -69,7 +85,8 @@ class CallSession:
         self.call = call
         self._ports.append(CallSaved(call, self._ports.node))
         self._ports.publish(CallUpdated.of(call, self._ports.now()))
-        self._open_channels()
+        if not self._ending:
+            self._open_channels()
 
     def _open_channels(self) -> None:
         self._ports.record(self.call)
@@ -83,6 +100,7 @@ class CallSession:
         progress = self._channels.get(chunk.channel)
         if progress is None:
             return
+        progress.heard = max(progress.heard, chunk.end)
         self._ports.write(self.call.id, chunk)
         self._ports.send(progress.key, chunk)
 
@@ -103,40 +121,51 @@ class CallSession:
         else:
             durable.add_done_callback(lambda _: self._ports.release(progress.key, offset))
 
-    def closed(self, channel: int, offset: int) -> None:
+    def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         """The recogniser has delivered the channel's last final."""
         progress = self._channels[channel]
-        progress.decoded = offset
+        progress.decoded, progress.lost = offset, lost
         progress.closed.set()
 
     async def end(self, end: CallEnd) -> None:
-        """Flush the recogniser, close the recording and write the call's end with the jobs that are due."""
+        """Flush the recogniser, close the recording and write the call's end with the jobs that are due. Once."""
+        self._ending = True
         for progress in self._channels.values():
             self._ports.close_channel(progress.key)
         recording = await self._ports.finish_recording(self.call.id)
         for progress in self._channels.values():
             await progress.closed.wait()
-        await self._ports.append(CallClosed(self.call.id, end, recording, self._jobs(end, recording)))
+        jobs = due_jobs(self.call.id, self._lost(), recording, self._ports.second_pass)
+        durable = self._ports.append(CallClosed(self.call.id, end, recording, jobs))
         self._ports.publish(CallEnded.of(self.call, end, self._ports.now()))
+        await durable
+        if not jobs:
+            self._ports.publish(CallProcessed(call_id=self.call.id, at=self._ports.now(), done=(), failed=()))
 
-    def _jobs(self, end: CallEnd, recording: RecordingFile | None) -> tuple[JobIntent, ...]:
-        slack = ms_to_samples(LOST_MIN_MS, self.call.sample_rate)
+    def _lost(self) -> tuple[ChannelRange, ...]:
+        least = ms_to_samples(LOST_MIN_MS, self.call.sample_rate)
         lost = tuple(
-            ChannelRange(index, progress.decoded, end.samples)
+            ChannelRange(index, stretch.start, stretch.end)
             for index, progress in self._channels.items()
-            if progress.decoded < end.samples - slack
+            for stretch in progress.undecoded()
+            if stretch.end - stretch.start >= least
         )
         if lost:
-            log.warning("speech_left_for_recovery", call_id=str(self.call.id), channels=len(lost))
-        return due_jobs(self.call.id, lost, recording, self._ports.second_pass)
+            samples = sum(stretch.end - stretch.start for stretch in lost)
+            log.warning("speech_left_for_recovery", call_id=str(self.call.id), samples=samples)
+        return lost
 
 
 def due_jobs(
     call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, second_pass: bool
 ) -> tuple[JobIntent, ...]:
-    """The jobs of an ended call; none without a recording. A recovery makes the second pass due itself, when done."""
+    """The jobs of an ended call; none without a recording, or for a channel that it has not.
+
+    A recovery makes the second pass due itself, when done.
+    """
     if recording is None:
         return ()
-    if lost:
-        return (JobIntent.of(call_id, JobKind.RECOVER, lost),)
+    recorded = tuple(stretch for stretch in lost if stretch.channel < recording.channels)
+    if recorded:
+        return (JobIntent.of(call_id, JobKind.RECOVER, recorded),)
     return (JobIntent.of(call_id, JobKind.SECOND_PASS),) if second_pass else ()

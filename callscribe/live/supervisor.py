@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from asr.wire.client import ChannelOptions, RecognizerPool
+from asr.wire.client import ChannelOptions, LostAudio, RecognizerPool
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd
@@ -127,9 +127,9 @@ class Supervisor:
         if known := self._channels.get(key):
             known[0].acknowledged(known[1], offset)
 
-    def closed(self, key: int, offset: int) -> None:
+    def closed(self, key: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         if known := self._channels.get(key):
-            known[0].closed(known[1], offset)
+            known[0].closed(known[1], offset, lost)
 
     # What a session needs (callscribe.live.session.SessionPorts).
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from asr.wire.client import ChannelOptions, PoolTimings, RecognizerPool
+from asr.wire.client import ChannelOptions, LostAudio, PoolTimings, RecognizerPool
 from asr.wire.messages import RATES
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.transcript import Final, Partial
@@ -30,6 +30,7 @@ class Transcripts:
     finals: list[tuple[int, Final]] = field(default_factory=list)
     acknowledgements: dict[int, list[int]] = field(default_factory=dict)
     closings: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, tuple[LostAudio, ...]] = field(default_factory=dict)
 
     def partial(self, key: int, partial: Partial) -> None:
         self.partials.append((key, partial))
@@ -40,9 +41,9 @@ class Transcripts:
     def acknowledged(self, key: int, offset: int) -> None:
         self.acknowledgements.setdefault(key, []).append(offset)
 
-    def closed(self, key: int, offset: int) -> None:
+    def closed(self, key: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         assert key not in self.closings
-        self.closings[key] = offset
+        self.closings[key], self.lost[key] = offset, lost
 
     def text(self, key: int) -> list[str]:
         return [word for one, final in self.finals if one == key for word in final.text.split()]
@@ -218,8 +219,35 @@ async def test_what_no_recogniser_could_hear_in_time_is_lost_counted_and_told() 
         await until(lambda: 1 in heard.closings)
     await recognizer.kill()
     assert heard.text(1) == ["w3", "w4", "w5"]
-    assert heard.closings[1] == 0
+    assert heard.closings[1] == 5 * 6400
+    assert heard.lost[1] == (LostAudio(0, 5 * 6400 - 2 * RATE),)
     assert pool.counters()["samples_lost"] == 5 * 6400 - 2 * RATE
+
+
+async def test_what_is_said_after_a_loss_is_acknowledged_and_no_part_of_it() -> None:
+    heard = Transcripts()
+    recognizer = FakeRecognizer()
+    await recognizer.start()
+    async with running(RecognizerPool((recognizer.url,), heard, replay_s=2, timings=QUICK)) as pool:
+        pool.open(1, options())
+        end = send(pool, 1, speech(1))
+        await until(lambda: heard.text(1) == ["w1"])
+        before = heard.finals[0][1].end
+        await recognizer.kill()
+        end = send(pool, 1, speech(2, 3, 4, 5), end)
+        await recognizer.start()
+        await until(lambda: heard.text(1)[-1] == "w5")
+        end = send(pool, 1, speech(6, 7), end)
+        await until(lambda: heard.text(1)[-1] == "w7")
+        assert heard.acknowledgements[1][-1] >= heard.finals[-1][1].end
+        pool.close(1)
+        await until(lambda: 1 in heard.closings)
+    await recognizer.kill()
+    assert heard.text(1) == ["w1", "w3", "w4", "w5", "w6", "w7"]
+    assert heard.closings[1] == end
+    (lost,) = heard.lost[1]
+    assert before <= lost.start <= 6400
+    assert lost.end == 5 * 6400 - 2 * RATE
 
 
 async def test_a_channel_ends_although_no_recogniser_comes_back() -> None:

@@ -1,6 +1,6 @@
 """A channel's progress over recognisers: nothing twice, nothing skipped, names that stay."""
 
-from asr.wire.progress import Progress
+from asr.wire.progress import LostAudio, Progress
 from callscribe.domain.transcript import Final, Partial
 
 RATE = 8000
@@ -67,12 +67,12 @@ def test_partials_of_what_is_final_are_dropped() -> None:
     assert progress.partial(partial(1000, 4000, 9)) is None
 
 
-def test_lost_audio_is_counted_once_and_bounds_what_was_reached() -> None:
+def test_lost_stretches_are_told_once_and_hold_up_no_acknowledgement() -> None:
     progress = Progress(RATE)
     progress.acknowledge(1000)
-    assert progress.lose(1000, 3000) == 2000
-    assert progress.lose(2000, 3500) == 500
-    assert progress.lose(4000, 3500) == 0
-    progress.settle(9000)
-    assert (progress.resume, progress.reached) == (9000, 1000)
-    assert progress.acknowledge(9500) is None
+    for start, end in ((1000, 3000), (2000, 3500), (4000, 3500), (6000, 7000), (500, 800), (3500, 3600)):
+        progress.lose(start, end)
+    progress.settle(6500)
+    assert progress.lost == (LostAudio(500, 800), LostAudio(1000, 3600), LostAudio(6000, 6500))
+    assert progress.acknowledge(9500) == 9500
+    assert progress.lost[-1] == LostAudio(6000, 7000)
