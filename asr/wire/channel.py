@@ -27,6 +27,11 @@ class PoolChannel:
         self._close_told = False
 
     @property
+    def index(self) -> int:
+        """The channel's place in its call, as its partials and finals name it."""
+        return self._options.channel
+
+    @property
     def number(self) -> int | None:
         """What the channel is called on its connection; None without one."""
         return self._number

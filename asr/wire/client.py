@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from typing import Protocol
 
@@ -11,9 +12,10 @@ import structlog
 
 from asr.wire.channel import PoolChannel
 from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
-from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport
+from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport, carried
 from asr.wire.progress import LostAudio
 from callscribe.domain.audio import AudioChunk
+from callscribe.domain.errors import WireViolation
 from callscribe.domain.transcript import Final, Partial
 
 __all__ = ["ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
@@ -63,6 +65,8 @@ class RecognizerPool:
         self._refusals: dict[tuple[int, str], float] = {}
         """Loop time until which a recogniser is not asked again to take a channel, by key and address."""
         self._patience: dict[int, asyncio.TimerHandle] = {}
+        self._advances: dict[int, tuple[int, float]] = {}
+        """Of each channel at its end, by key: how far its transcript got, and the loop time at which it got there."""
         self._next_placing: asyncio.TimerHandle | None = None
         self._next_spreading: asyncio.TimerHandle | None = None
         self._counts: Counter[str] = Counter()
@@ -91,7 +95,8 @@ class RecognizerPool:
         """A channel begins. Raises ValueError when the key is in use."""
         if key in self._channels:
             raise ValueError(f"channel {key} is open already")
-        self._channels[key] = channel = PoolChannel(key, options, self._replay_s)
+        fitting = replace(options, hotwords=self._fitting(key, options.hotwords))
+        self._channels[key] = channel = PoolChannel(key, fitting, self._replay_s)
         self._place(channel)
 
     def send(self, key: int, chunk: AudioChunk) -> None:
@@ -105,7 +110,7 @@ class RecognizerPool:
         """From now on these words are preferred on the channel."""
         channel = self._channels.get(key)
         if channel is not None:
-            channel.set_hotwords(hotwords)
+            channel.set_hotwords(self._fitting(key, hotwords))
             self._wake(channel)
 
     def release(self, key: int, offset: int) -> None:
@@ -151,12 +156,10 @@ class RecognizerPool:
         self._counts["recognizer_violations"] += 1
 
     def link_heard(self, link: RecognizerLink, channel: PoolChannel, report: ChannelReport) -> None:
-        """A recogniser spoke about a channel."""
+        """A recogniser spoke about a channel. Raises WireViolation where it takes it for another one."""
         match report:
             case PartialReport():
-                partial = channel.progress.partial(report.partial)
-                if partial is not None:
-                    self._listener.partial(channel.key, partial)
+                self._show(channel, report.partial)
             case FinalReport():
                 self._deliver(channel, report.final)
             case Acknowledged():
@@ -176,7 +179,22 @@ class RecognizerPool:
         if channel.closing:
             self._await_end(channel)
 
+    def _fitting(self, key: int, hotwords: tuple[str, ...]) -> tuple[str, ...]:
+        """A word that a recogniser would refuse must not cost the connection, and so every call on it."""
+        fitting = carried(hotwords)
+        if left_out := len(hotwords) - len(fitting):
+            self._counts["hotwords_left_out"] += left_out
+            log.warning("hotwords_left_out", key=key, words=left_out)
+        return fitting
+
+    def _show(self, channel: PoolChannel, partial: Partial) -> None:
+        _check_index(channel, partial.channel)
+        fresh = channel.progress.partial(partial)
+        if fresh is not None:
+            self._listener.partial(channel.key, fresh)
+
     def _deliver(self, channel: PoolChannel, final: Final) -> None:
+        _check_index(channel, final.channel)
         fresh = channel.progress.final(final)
         if fresh is None:
             self._counts["finals_repeated"] += 1
@@ -236,11 +254,21 @@ class RecognizerPool:
             link.wake(channel)
 
     def _await_end(self, channel: PoolChannel) -> None:
-        """Finish the channel if nothing more is heard of it within the time allowed; at once if nothing is left."""
+        """Finish the channel if its transcript gets no farther within the time allowed; at once if nothing is left."""
         self._stop_waiting(channel)
-        allowed = self._timings.flush_s if channel.key in self._placed else self._timings.unreachable_s
-        seconds = 0.0 if channel.finished else allowed
-        self._patience[channel.key] = asyncio.get_running_loop().call_later(seconds, self._give_up, channel)
+        loop = asyncio.get_running_loop()
+        now, farthest = loop.time(), channel.progress.farthest
+        known, since = self._advances.get(channel.key, (-1, now))
+        if farthest > known:
+            known, since = farthest, now
+        self._advances[channel.key] = known, since
+        # A channel that one recogniser after the other drops or dies of must end too: being moved earns no new time.
+        limit = since + self._timings.flush_s
+        if channel.finished:
+            limit = now
+        elif channel.key not in self._placed:
+            limit = min(limit, now + self._timings.unreachable_s)
+        self._patience[channel.key] = loop.call_at(limit, self._give_up, channel)
 
     def _stop_waiting(self, channel: PoolChannel) -> None:
         timer = self._patience.pop(channel.key, None)
@@ -259,8 +287,14 @@ class RecognizerPool:
         if link is not None:
             link.detach(channel, tell=True)
         del self._channels[channel.key]
+        self._advances.pop(channel.key, None)
         for known in [pair for pair in self._refusals if pair[0] == channel.key]:
             del self._refusals[known]
         lost = channel.progress.lost
         self._counts["samples_lost"] += sum(stretch.end - stretch.start for stretch in lost)
         self._listener.closed(channel.key, channel.progress.resume, lost)
+
+
+def _check_index(channel: PoolChannel, told: int) -> None:
+    if told != channel.index:
+        raise WireViolation("the recogniser names another channel than was opened under the number")

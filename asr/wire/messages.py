@@ -9,7 +9,9 @@ the start of the call.
 
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from asr.engine import Capabilities
 from asr.settings import EndpointSettings
@@ -285,6 +287,13 @@ def _parse_options(fields: Fields) -> ChannelOptions:
         endpoint=endpoint,
         update_ms=fields.integer("update_ms", 100, 60_000),
     )
+
+
+def carried(hotwords: Iterable[str]) -> tuple[str, ...]:
+    """Those hotwords that a message takes: the first MAX_HOTWORDS that are printable, not blank and not too long."""
+    plain = (" ".join(hotword.split()) for hotword in hotwords)
+    fit = (word for word in plain if word and word.isprintable() and len(word) <= MAX_HOTWORD_CHARACTERS)
+    return tuple(islice(fit, MAX_HOTWORDS))
 
 
 def _parse_hotwords(fields: Fields) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class Progress:
         self._settled = 0
         self._told = 0
         self._lost: list[LostAudio] = []
+        self._farthest = 0
         self._shown: Partial | None = None
         self._renaming: _Renaming | None = None
         self._restarted = False
@@ -50,6 +51,11 @@ class Progress:
         """What was given up before `resume`, in the order of time; no two touch."""
         before = (lost for lost in self._lost if lost.start < self._settled)
         return tuple(LostAudio(lost.start, min(lost.end, self._settled)) for lost in before)
+
+    @property
+    def farthest(self) -> int:
+        """Offset up to which any recogniser has understood something: a replay that gets no farther does not help."""
+        return max(self._settled, self._farthest)
 
     def settle(self, offset: int) -> None:
         """Nothing before `offset` is needed any more."""
@@ -86,6 +92,7 @@ class Progress:
         if known is not None:
             partial = replace(partial, start=known.shown_start, revision=partial.revision + known.shown_revision)
         self._shown = partial
+        self._farthest = max(self._farthest, partial.end)
         return partial
 
     def final(self, final: Final) -> Final | None:

@@ -5,7 +5,7 @@ its hang, and acknowledges utterance borders; so a replay from another offset gi
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -108,6 +108,10 @@ class FakeRecognizer:
         self.reading.set()
         self.mute = False
         """When set, everything is heard and nothing said but loads."""
+        self.mixed_up = False
+        """When set, what it says names another channel of the call."""
+        self.frail = False
+        """When set, it dies of the first audio that it hears on a connection."""
         self._load_s = load_s
         self._refused: set[int] = set()
         self._port = 0
@@ -158,6 +162,9 @@ class FakeRecognizer:
         try:
             async for message in connection:
                 await self.reading.wait()
+                if self.frail and isinstance(message, bytes):
+                    connection.transport.abort()
+                    return
                 await self._say(connection, self._answer(connection, parse_client(message)))
         except ConnectionClosed:
             pass
@@ -180,7 +187,12 @@ class FakeRecognizer:
     async def _say(self, connection: ServerConnection, messages: list[ServerMessage]) -> None:
         for message in messages:
             if not self.mute or isinstance(message, Ready):
-                await connection.send(encode_server(message))
+                await connection.send(encode_server(self._mixed_up(message)))
+
+    def _mixed_up(self, message: ServerMessage) -> ServerMessage:
+        if self.mixed_up and isinstance(message, PartialReport):
+            return PartialReport(message.number, replace(message.partial, channel=7))
+        return message
 
     def _answer(self, connection: ServerConnection, message: ClientMessage) -> list[ServerMessage]:
         channel = self._open.get((connection, message.number))

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from asr.wire.client import ChannelOptions, LostAudio, PoolTimings, RecognizerPool
-from asr.wire.messages import RATES
+from asr.wire.messages import MAX_HOTWORDS, RATES
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.transcript import Final, Partial
 from tests.asr.fake_recognizer import FRAME, RATE, FakeRecognizer
@@ -430,3 +430,58 @@ async def test_what_recognisers_refused_is_counted_here_whoever_sent_it() -> Non
     ):
         first.refused, second.refused = 3, 4
         await until(lambda: pool.counters()["recognizer_refusals"] == 7)
+
+
+async def test_a_channel_that_is_refused_again_and_again_at_its_end_is_given_up() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as full, running(RecognizerPool((full.url,), heard, timings=QUICK)) as pool:
+        full.refusal = "too-many-channels"
+        pool.open(1, options())
+        send(pool, 1, speech(1))
+        await until(lambda: len(full.openings) == 1)
+        pool.close(1)
+        await until(lambda: 1 in heard.closings, QUICK.flush_s + 1.5)
+        assert len(full.openings) > 1
+    assert heard.closings[1] == 0
+
+
+async def test_audio_that_kills_every_recogniser_does_not_keep_its_call_from_ending() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
+        recognizer.frail = True
+        pool.open(1, options())
+        send(pool, 1, speech(1))
+        pool.close(1)
+        await until(lambda: 1 in heard.closings, QUICK.flush_s + 1.5)
+        assert pool.counters()["recognizer_losses"] > 1
+    assert heard.closings[1] == 0
+
+
+async def test_a_recogniser_that_mixes_up_channels_is_left_and_the_next_is_heard() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
+        pool.open(1, options())
+        await until(pool.ready)
+        recognizer.mixed_up = True
+        end = send(pool, 1, speech(1))
+        await until(lambda: pool.counters().get("recognizer_violations", 0) >= 1)
+        recognizer.mixed_up = False
+        send(pool, 1, speech(2), end)
+        await until(lambda: heard.text(1) == ["w1", "w2"])
+    assert {final.channel for _, final in heard.finals} == {0}
+
+
+async def test_hotwords_that_the_wire_does_not_carry_are_left_out_and_cost_no_connection() -> None:
+    heard = Transcripts()
+    odd = ("Bennett", " ", "x" * 101, "half \ud800", "tab\there", "  router ")
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
+        pool.open(1, options(hotwords=odd))
+        end = send(pool, 1, speech(1))
+        await until(lambda: len(heard.finals) == 1)
+        pool.set_hotwords(1, tuple(f"word{number}" for number in range(MAX_HOTWORDS + 1)))
+        send(pool, 1, speech(2), end)
+        await until(lambda: len(heard.finals) == 2)
+        assert pool.counters()["hotwords_left_out"] == 4
+        assert "recognizer_losses" not in pool.counters()
+    assert heard.finals[0][1].text == "w1 +Bennett +tab here +router"
+    assert heard.finals[1][1].text.endswith(f"+word{MAX_HOTWORDS - 1}")
