@@ -56,6 +56,7 @@ class _Row:
     limit: int
     """Most tokens it may have."""
     trie: HotwordTrie | None
+    """Never an empty one."""
     mask: NDArray[np.int64]
     """Shape (1, encoder frames * 384)."""
     caches: Caches
@@ -174,7 +175,7 @@ class MoonshineEngine:
         hidden = self._encode(job.audio)
         limit = int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS
         mask = np.ones((1, hidden.shape[1] * _MASK_STRIDE), np.int64)
-        row = _Row(index, limit, self._trie_of(job.hotwords) if job.hotwords else None, mask, {})
+        row = _Row(index, limit, self._trie_of(job.hotwords) or None, mask, {})
         row.caches = {name: np.zeros((1, _HEADS, 0, _HEAD_SIZE), np.float32) for name in self._cache_names}
         draft = job.draft[: limit - 1]
         logits = self._step(row.mask, hidden, np.array([[BEGIN, *draft]], np.int64), row.caches, cached=False)[0]

@@ -112,3 +112,8 @@ def test_audio_too_short_for_words_is_survived(engine: MoonshineEngine, samples:
 def test_a_folder_without_model_is_an_engine_that_is_unavailable(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(EngineUnavailable, match="missing"):
         MoonshineEngine(tmp_path_factory.mktemp("empty"))
+
+
+def test_hotwords_without_a_letter_are_as_none(engine: MoonshineEngine) -> None:
+    job = DecodingJob(cut(1.0, 4.8), hotwords=(" ", ""))
+    assert normalise(text_of(engine, job)) == normalise(FIRST_LINE)
