@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from typing import Protocol
@@ -74,15 +73,16 @@ class RecognizerPool:
     async def start(self) -> None:
         """Begin to connect. Does not wait: channels may be opened at once, their audio is kept until one is ready."""
         self._runs = tuple(asyncio.create_task(link.run()) for link in self._links)
+        for run in self._runs:
+            run.add_done_callback(_report_break)
 
     async def stop(self) -> None:
         """Disconnect. Channels whose end was told get their `closed` now; other channels get nothing more."""
         runs, self._runs = self._runs, ()
         for run in runs:
             run.cancel()
-        for run in runs:
-            with suppress(asyncio.CancelledError):
-                await run
+        if runs:
+            await asyncio.wait(runs)
         for channel in tuple(self._channels.values()):
             if channel.closing:
                 self._finish(channel)
@@ -293,6 +293,12 @@ class RecognizerPool:
         lost = channel.progress.lost
         self._counts["samples_lost"] += sum(stretch.end - stretch.start for stretch in lost)
         self._listener.closed(channel.key, channel.progress.resume, lost)
+
+
+def _report_break(run: asyncio.Task[None]) -> None:
+    """A link ends when it is cancelled, and never by itself."""
+    if not run.cancelled() and (error := run.exception()) is not None:
+        log.critical("recognizer_link_broke", exc_info=error)
 
 
 def _check_index(channel: PoolChannel, told: int) -> None:

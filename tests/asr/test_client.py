@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
 from asr.wire.client import ChannelOptions, LostAudio, PoolTimings, RecognizerPool
@@ -485,3 +486,23 @@ async def test_hotwords_that_the_wire_does_not_carry_are_left_out_and_cost_no_co
         assert "recognizer_losses" not in pool.counters()
     assert heard.finals[0][1].text == "w1 +Bennett +tab here +router"
     assert heard.finals[1][1].text.endswith(f"+word{MAX_HOTWORDS - 1}")
+
+
+class Broken(Transcripts):
+    """A listener that breaks its promise not to raise."""
+
+    def final(self, key: int, final: Final) -> None:
+        raise KeyError(key)
+
+
+async def test_a_listener_that_raises_is_told_of_and_keeps_no_other_channel_from_its_close() -> None:
+    heard = Broken()
+    async with FakeRecognizer() as recognizer:
+        pool = RecognizerPool((recognizer.url,), heard, timings=QUICK)
+        with structlog.testing.capture_logs() as logged:
+            async with running(pool):
+                pool.open(1, options())
+                send(pool, 1, speech(1))
+                await until(lambda: any(line["event"] == "recognizer_link_broke" for line in logged))
+                pool.close(1)
+        assert heard.closings.keys() == {1}
