@@ -17,8 +17,8 @@ from rich.console import Console
 from asr.files import read_audio
 from callscribe.cli.api import fetch
 from callscribe.cli.follow import CallFollower, FollowedCall
+from callscribe.cli.ports import free_port
 from callscribe.cli.processes import Child, ProcessTree
-from callscribe.cli.serve import free_port
 from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.call import Party
 from callscribe.text.word_errors import word_error_rate

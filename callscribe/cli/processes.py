@@ -52,10 +52,6 @@ class Child:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     starts: int = 0
 
-    @property
-    def pid(self) -> int | None:
-        return self.process.pid if self.process and self.process.returncode is None else None
-
 
 class ProcessTree:
     """Starts children one after the other, each when the one before is ready, and keeps them running."""
@@ -66,10 +62,6 @@ class ProcessTree:
         self._folder = tempfile.TemporaryDirectory(prefix="callscribe-")
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = False
-
-    @property
-    def children(self) -> tuple[Child, ...]:
-        return tuple(self._children)
 
     async def start(self, child: Child, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Start a child and wait until it serves. Raises ChildFailed when it ends or hangs before that."""
@@ -92,6 +84,8 @@ class ProcessTree:
         self._stopping = True
         for watcher in self._watchers:
             watcher.cancel()
+        # One of them may be in the middle of a start.
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         for child in reversed(self._children):
             await self._end(child)
         self._folder.cleanup()
@@ -123,24 +117,23 @@ class ProcessTree:
                 child.ready.set()
 
         loop.add_reader(channel, heard)
-        child.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "callscribe.cli.main",
-            *child.arguments,
-            env={**os.environ, **child.environment, "NOTIFY_SOCKET": str(path)},
-            # A terminal's Ctrl-C reaches serve alone, which then stops its children in order.
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-        closing = asyncio.create_task(self._close_when_done(child.process, channel))
+        try:
+            child.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "callscribe.cli.main",
+                *child.arguments,
+                env={**os.environ, **child.environment, "NOTIFY_SOCKET": str(path)},
+                # A terminal's Ctrl-C reaches serve alone, which then stops its children in order.
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        except BaseException:
+            _close(channel)
+            raise
+        closing = asyncio.create_task(_close_when_done(child.process, channel))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
-
-    async def _close_when_done(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
-        await process.wait()
-        asyncio.get_running_loop().remove_reader(channel)
-        channel.close()
 
     async def _watch(self, child: Child) -> None:
         pause = RESPAWN_FIRST_S
@@ -152,4 +145,17 @@ class ProcessTree:
             pause = RESPAWN_FIRST_S if lived > STEADY_S else min(pause * 2, RESPAWN_MOST_S)
             log.error("process_died", name=child.name, status=status, restart_in_s=round(pause, 1))
             await asyncio.sleep(pause)
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as error:
+                log.error("process_not_started", name=child.name, reason=str(error))
+
+
+async def _close_when_done(process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+    await process.wait()
+    _close(channel)
+
+
+def _close(channel: socket.socket) -> None:
+    asyncio.get_running_loop().remove_reader(channel)
+    channel.close()

@@ -5,62 +5,36 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import structlog
-
+from callscribe.cli.ports import free_port, public_ports
 from callscribe.cli.processes import Child, ProcessTree
+from callscribe.cli.servers import EmbeddedServers, Report
 from callscribe.config.settings import Settings, environment_of
-from callscribe.domain.errors import CallscribeError, PortUnavailable
-from callscribe.events.embedded import EmbeddedValkey
-from storage import schema
-from storage.embedded import EmbeddedPostgres
+from callscribe.domain.errors import CallscribeError, StorageError
 
-log = structlog.get_logger()
-
-Report = Callable[[str], None]
 WATCH_S = 0.5
 
 
 @contextlib.contextmanager
 def data_folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the data folder for this process. Raises CallscribeError when another `serve` holds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "serve.lock").open("a+") as lock:
+    """Hold the data folder for this process. Raises StorageError when another `serve` does, or it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "serve.lock").open("a+")
+    except OSError as error:
+        raise StorageError(
+            f"data folder {folder} cannot be used: {error.strerror}; change its owner or set node.data_folder"
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise CallscribeError(
+            raise StorageError(
                 f"data folder {folder} is in use by another `callscribe serve`; stop it or set node.data_folder"
             ) from error
         yield
-
-
-def free_port() -> int:
-    """A TCP port on loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def check_ports(settings: Settings) -> None:
-    """Raise PortUnavailable for a busy public port before anything is started, with the cure."""
-    wanted = [("web.port", settings.web.host, settings.web.port, socket.SOCK_STREAM)]
-    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-        wanted.append(("sip.port", settings.sip.host, settings.sip.port, kind))
-    for name, host, port, kind in wanted:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise PortUnavailable(
-                    f"{name} {port} on {host} cannot be bound: {error.strerror}; stop what uses it or set {name}"
-                ) from error
 
 
 class Service:
@@ -71,20 +45,15 @@ class Service:
         self._options = ("--config", str(config.absolute())) if config else ()
         self._drain_s = drain_s
         self._report = report
-        self._postgres: EmbeddedPostgres | None = None
-        self._valkey: EmbeddedValkey | None = None
+        self._servers = EmbeddedServers(settings, report)
         self._tree = ProcessTree()
         self._watch: asyncio.Task[None] | None = None
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """The process id of every running role."""
-        return {child.name: pid for child in self._tree.children if (pid := child.pid) is not None}
-
     async def start(self) -> None:
         """Start everything in the order of need, telling each step."""
-        check_ports(self._settings)
-        await asyncio.to_thread(self._start_servers)
+        for port in public_ports(self._settings):
+            port.check()
+        self._settings = await asyncio.to_thread(self._servers.start)
         self._watch = asyncio.create_task(self._watch_servers())
         urls = await self._start_recognizers()
         settings = self._settings
@@ -107,42 +76,16 @@ class Service:
         """Stop calls first, then what they need."""
         if self._watch is not None:
             self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-        await self._tree.stop()
-        await asyncio.to_thread(self._stop_servers)
-
-    def _start_servers(self) -> None:
-        settings = self._settings
-        if not settings.database.url:
-            self._report("starting embedded Postgres")
-            self._postgres = EmbeddedPostgres(settings.data_folder / "postgres")
-            settings = replace(settings, database=replace(settings.database, url=self._postgres.start()))
-        if not settings.events.url:
-            self._report("starting embedded Valkey")
-            self._valkey = EmbeddedValkey(settings.data_folder / "valkey")
-            settings = replace(settings, events=replace(settings.events, url=self._valkey.start()))
-        self._report("migrating the database")
-        schema.upgrade(settings.database.url)
-        self._settings = settings
+            await asyncio.wait({self._watch})
+        try:
+            await self._tree.stop()
+        finally:
+            await asyncio.to_thread(self._servers.stop)
 
     async def _watch_servers(self) -> None:
-        """Bring back an embedded server that died: the roles sit the outage out."""
         while True:
             await asyncio.sleep(WATCH_S)
-            for server in (self._postgres, self._valkey):
-                if server is not None and not server.alive:
-                    log.error("embedded_server_died", server=type(server).__name__)
-                    try:
-                        await asyncio.to_thread(server.start)
-                    except CallscribeError as error:
-                        log.error("embedded_server_not_started", reason=str(error))
-
-    def _stop_servers(self) -> None:
-        if self._valkey is not None:
-            self._valkey.stop()
-        if self._postgres is not None:
-            self._postgres.stop()
+            await asyncio.to_thread(self._servers.revive)
 
     async def _start_recognizers(self) -> tuple[str, ...]:
         recognizer = self._settings.recognizer

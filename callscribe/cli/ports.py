@@ -1,0 +1,54 @@
+"""The ports that the service offers to others: whether they are free, before anything is started."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import PortUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPort:
+    """One address that the service listens on, and the setting that names it."""
+
+    setting: str
+    host: str
+    port: int
+    kinds: tuple[socket.SocketKind, ...]
+
+    def check(self) -> None:
+        """Raises PortUnavailable, its message naming the cure, when it cannot be bound now."""
+        for kind in self.kinds:
+            try:
+                self._bind(kind)
+            except OSError as error:
+                raise PortUnavailable(
+                    f"{self.setting} {self.port} on {self.host} cannot be bound: {error.strerror};"
+                    f" stop what uses it or set {self.setting}"
+                ) from error
+
+    def _bind(self, kind: socket.SocketKind) -> None:
+        found = socket.getaddrinfo(self.host, self.port, type=kind, flags=socket.AI_PASSIVE)
+        family, _, protocol, _, address = found[0]
+        with closing(socket.socket(family, kind, protocol)) as probe:
+            if kind == socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+
+
+def public_ports(settings: Settings) -> Iterator[PublicPort]:
+    """Those of the pages and of SIP."""
+    sip, web = settings.sip, settings.web
+    yield PublicPort("web.port", web.host, web.port, (socket.SOCK_STREAM,))
+    yield PublicPort("sip.port", sip.host, sip.port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
+    if sip.tls_port:
+        yield PublicPort("sip.tls_port", sip.host, sip.tls_port, (socket.SOCK_STREAM,))
+
+
+def free_port() -> int:
+    """A TCP port on loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
