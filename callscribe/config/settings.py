@@ -6,12 +6,14 @@ A value at `[sip] port` is also `CALLSCRIBE_SIP__PORT`. Precedence: environment,
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from asr.settings import RecognizerSettings, SecondPassSettings
 from callscribe.domain.errors import SettingsError
@@ -21,6 +23,13 @@ from telephony.settings import SipSettings, TrunkSettings
 
 ENV_PREFIX = "CALLSCRIBE_"
 DEFAULT_FILE = "callscribe.toml"
+WRITE = {
+    "tuple_type": 'write a list, for example ["a", "b"]',
+    "dataclass_type": 'this is a table: write [name] in the file or {name = "value"} in the environment',
+    "missing": "it must be set",
+    "string_type": "write text in quotes",
+}
+"""What to write instead, by pydantic's name for what is wrong; its own words serve for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,12 @@ class WebSettings:
     public_url: str = ""
     """Address that people use for the pages; "": http://host:port."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError("port must be a port number from 0 to 65535")
+        if self.public_url:
+            check_url("public_url", self.public_url, ("http", "https"))
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -49,6 +64,10 @@ class WorkerSettings:
 
     concurrency: int = 1
     """Tasks at once in one worker."""
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ValueError("concurrency must be 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,15 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
+    def __post_init__(self) -> None:
+        if self.events.url:
+            check_url("events.url", self.events.url, ("redis", "rediss", "unix"))
+        for url in self.recognizer.urls:
+            check_url("recognizer.urls", url, ("ws", "wss"))
+        names = [trunk.name for trunk in self.trunks]
+        if len(set(names)) < len(names):
+            raise ValueError("trunks: each needs a name of its own")
+
     @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path."""
@@ -88,6 +116,17 @@ class Settings:
         return Path(folder).expanduser().absolute() if folder else self.data_folder / "recordings"
 
 
+def check_url(setting: str, url: str, schemes: tuple[str, ...]) -> None:
+    """Raise ValueError, without the URL's password, unless it begins with one of the schemes and names a place."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in schemes and bool(parts.netloc or parts.path) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(f"{setting} must be an address that begins with {' or '.join(f'{it}://' for it in schemes)}")
+
+
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read the settings.
 
@@ -98,13 +137,21 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
     for name, value in environ.items():
         if name.startswith(ENV_PREFIX):
             _overlay(tree, name.removeprefix(ENV_PREFIX).lower().split("__"), value)
-    _refuse_unknown(tree, Settings, "")
+    _check(tree, Settings, "")
     try:
         return TypeAdapter(Settings).validate_python(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {key}: {first['msg']}") from error
+        # Its text quotes the value, which may be a password.
+        raise SettingsError(_complaint(error.errors(include_url=False, include_input=False)[0])) from None
+
+
+def _complaint(error: ErrorDetails) -> str:
+    """One sentence about a value that a field refused."""
+    key = ".".join(str(part) for part in error["loc"])
+    place = f"setting {key}: " if key else "setting "
+    if error["type"] == "value_error":
+        return f"{place}{error['ctx']['error']}"
+    return place + WRITE.get(error["type"], error["msg"])
 
 
 def _read_file(file: Path | None) -> dict[str, object]:
@@ -124,25 +171,30 @@ def _overlay(tree: dict[str, object], path: list[str], text: str) -> None:
     for table in tables:
         inner = tree.setdefault(table, {})
         if not isinstance(inner, dict):
-            raise SettingsError(f"environment variable {ENV_PREFIX}{'__'.join(path).upper()}: {table} is no table")
+            raise SettingsError(f"environment variable {_variable(path)}: {table} is no table")
         tree = inner
-    tree[leaf] = _parse_value(text)
+    try:
+        tree[leaf] = _parse_value(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"environment variable {_variable(path)} is no TOML list or table: {error}") from None
+
+
+def _variable(path: Sequence[str]) -> str:
+    return ENV_PREFIX + "__".join(path).upper()
 
 
 def _parse_value(text: str) -> object:
     """A list or table is written as in TOML; anything else is taken as it stands and converted by its field's type."""
-    if text.lstrip().startswith(("[", "{")):
-        try:
-            return tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"environment value {text!r} is not a TOML list or table: {error}") from error
-    return text
+    return tomllib.loads(f"value = {text}")["value"] if text.lstrip().startswith(("[", "{")) else text
 
 
-def _refuse_unknown(value: object, kind: object, path: str) -> None:
+def _check(value: object, kind: object, path: str) -> None:
+    """Refuse unknown keys, and true or false where a number belongs: Python would take them for 1 and 0."""
+    if isinstance(value, bool) and kind in (int, float):
+        raise SettingsError(f"setting {path}: write a number")
     if isinstance(value, list):
         for number, entry in enumerate(value):
-            _refuse_unknown(entry, get_args(kind)[0] if get_args(kind) else None, f"{path}[{number}]")
+            _check(entry, get_args(kind)[0] if get_args(kind) else None, f"{path}[{number}]")
     if not isinstance(value, dict) or not (isinstance(kind, type) and is_dataclass(kind)):
         return
     hints = get_type_hints(kind)
@@ -154,10 +206,10 @@ def _refuse_unknown(value: object, kind: object, path: str) -> None:
             raise SettingsError(
                 f"unknown setting {here}: did you mean {near[0]}? ({path or 'the top level'} knows: {', '.join(known)})"
             )
-        _refuse_unknown(entry, hints[key], here)
+        _check(entry, hints[key], here)
 
 
 def environment_of(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment with settings changed, for a child: keys as `sip.port`."""
-    named = {ENV_PREFIX + key.replace(".", "__").upper(): value for key, value in changes.items()}
+    named = {_variable(key.split(".")): value for key, value in changes.items()}
     return {**os.environ, **named}

@@ -1,0 +1,126 @@
+"""Reading settings: file, environment, and one sentence for whatever is wrong."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from callscribe.config.settings import Settings, environment_of, load_settings
+from callscribe.domain.errors import SettingsError
+from telephony.settings import RoleRule, TrunkSettings
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def complaint(file: Path, text: str = "", **environ: str) -> str:
+    """What is said about these settings."""
+    file.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, environ)
+    assert refused.value.exit_code == 2
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_nothing_set_gives_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None, {}) == Settings()
+    (tmp_path / "callscribe.toml").write_text("[sip]\nport = 5070\n")
+    assert load_settings(None, {}).sip.port == 5070
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(file: Path) -> None:
+    file.write_text('[sip]\nport = 5070\nhost = "192.0.2.1"\n[recognizer.endpoint]\nhang_ms = 300\n')
+    environ = {"CALLSCRIBE_SIP__PORT": "5080", "CALLSCRIBE_RECOGNIZER__ENDPOINT__ONSET_MS": "64", "OTHER": "x"}
+    settings = load_settings(file, environ)
+    assert (settings.sip.port, settings.sip.host, settings.sip.lines) == (5080, "192.0.2.1", 0)
+    assert (settings.recognizer.endpoint.hang_ms, settings.recognizer.endpoint.onset_ms) == (300, 64)
+
+
+@pytest.mark.parametrize(("written", "meant"), [("true", True), ("1", True), ("no", False), ("false", False)])
+def test_environment_values_become_what_their_field_is(file: Path, written: str, meant: bool) -> None:
+    file.touch()
+    environ = {
+        "CALLSCRIBE_SECOND_PASS__ENABLED": written,
+        "CALLSCRIBE_SIP__INVITES_PER_SECOND": "2.5",
+        "CALLSCRIBE_NODE__NAME": "7",
+        "CALLSCRIBE_RECOGNIZER__URLS": '["ws://a:1", "ws://b:2"]',
+    }
+    settings = load_settings(file, environ)
+    assert settings.second_pass.enabled is meant
+    assert settings.sip.invites_per_second == 2.5
+    assert settings.node.name == "7"
+    assert settings.recognizer.urls == ("ws://a:1", "ws://b:2")
+
+
+def test_trunks_may_stand_in_the_environment(file: Path) -> None:
+    file.write_text('[[trunks]]\nname = "old"\n')
+    trunks = '[{name = "pbx", allow = ["192.0.2.0/24"], roles = {agent_addresses = ["1???"]}}, {name = "sbc"}]'
+    assert load_settings(file, {"CALLSCRIBE_TRUNKS": trunks}).trunks == (
+        TrunkSettings("pbx", ("192.0.2.0/24",), roles=RoleRule(agent_addresses=("1???",))),
+        TrunkSettings("sbc"),
+    )
+
+
+def test_settings_for_a_child_are_read_back_by_it(file: Path) -> None:
+    file.touch()
+    environ = environment_of({"sip.port": "5090", "recognizer.urls": "[]", "database.url": ""})
+    ours = {name: value for name, value in environ.items() if name.startswith("CALLSCRIBE_")}
+    assert load_settings(file, ours).sip.port == 5090
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[sip]\nprot = 1", ("unknown setting sip.prot", "did you mean port?")),
+        ("[spi]\nport = 1", ("unknown setting spi", "did you mean sip?")),
+        ('[[trunks]]\nname = "a"\n[trunks.roles]\nagentis = "caller"', ("trunks[0].roles.agentis", "agent_is?")),
+        ("[sip]\nport = true", ("sip.port", "write a number")),
+        ("[sip]\nport = 5060.5", ("sip.port", "integer")),
+        ('[sip]\nport = "many"', ("sip.port", "integer")),
+        ("[sip]\nport = 70000", ("setting sip: port must be a port number from 0 to 65535",)),
+        ("[web]\nport = 99999", ("setting web: port must be a port number from 0 to 65535",)),
+        ('[web]\npublic_url = "calls.example.com"', ("setting web: public_url must be", "https://")),
+        ("[worker]\nconcurrency = 0", ("setting worker: concurrency must be 1 or more",)),
+        ("[node]\nname = 7", ("node.name", "write text in quotes")),
+        ('[recognizer]\nurls = "ws://a"', ("recognizer.urls", 'write a list, for example ["a", "b"]')),
+        ('[recognizer]\nurls = ["a:10190"]', ("setting recognizer.urls must be", "ws:// or wss://")),
+        ('[events]\nurl = "http://x"', ("setting events.url must be", "redis:// or rediss:// or unix://")),
+        ('[events]\nurl = "redis://x:port/0"', ("setting events.url must be",)),
+        ("sip = 5", ("setting sip: this is a table",)),
+        ("[[trunks]]", ("setting trunks.0.name: it must be set",)),
+        ('[[trunks]]\nname = "a"\nallow = ["999"]', ("trunks.0", "'999' does not appear to be")),
+        ('[[trunks]]\nname = "a"\n[[trunks]]\nname = "a"', ("setting trunks: each needs a name of its own",)),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_sentence(file: Path, text: str, parts: tuple[str, ...]) -> None:
+    sentence = complaint(file, text)
+    assert all(part in sentence for part in parts), sentence
+    assert "Value error" not in sentence
+
+
+def test_a_bad_environment_variable_is_named(file: Path) -> None:
+    assert "CALLSCRIBE_NODE__NAME: node is no table" in complaint(file, CALLSCRIBE_NODE="x", CALLSCRIBE_NODE__NAME="y")
+    assert "CALLSCRIBE_TRUNKS is no TOML list" in complaint(file, CALLSCRIBE_TRUNKS="[{name =")
+    assert "unknown setting sip.linse: did you mean lines?" in complaint(file, CALLSCRIBE_SIP__LINSE="2")
+
+
+def test_a_password_does_not_stand_in_the_complaint(file: Path) -> None:
+    for text in ('[events]\nurl = "http://me:secret@x"', '[database]\nurl = ["postgresql://me:secret@x/y"]'):
+        assert "secret" not in complaint(file, text)
+
+
+def test_a_file_that_cannot_be_read_or_is_no_toml_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_bytes(b"\xff")
+    cases: Mapping[Path, str] = {
+        tmp_path / "missing.toml": "cannot be read: No such file",
+        tmp_path: "cannot be read: Is a directory",
+        broken: "is not TOML",
+    }
+    for path, reason in cases.items():
+        with pytest.raises(SettingsError, match=reason):
+            load_settings(path, {})
