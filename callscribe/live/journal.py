@@ -4,12 +4,13 @@ Two threads, each with its own connection: the writer commits batches, the forwa
 and trims them. Neither waits for the other, so Postgres may be away for as long as the disk has room.
 """
 
+import math
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -26,8 +27,13 @@ from storage.records import JobIntent, RecordingFile
 log = structlog.get_logger()
 
 BATCH = 256
+WRITE_PAUSE_S = 1.0
+"""Wait before what the disk did not take is tried again."""
 FORWARD_PAUSE_S = 2.0
-"""Wait after the database was found away."""
+"""Wait after the database, or the disk, was found away."""
+DRAIN_S = 5.0
+"""How long a journal that stops goes on forwarding."""
+JOIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,29 +100,36 @@ def apply_entry(entry: Entry, store: CallStore) -> None:
 class Journal:
     """Makes entries durable in order and forwards them. Thread-safe."""
 
-    def __init__(self, path: Path, store: CallStore, on_forwarded: Callable[[Entry], None] | None = None) -> None:
+    def __init__(self, path: Path, store: CallStore) -> None:
         self._path = path
         self._store = store
-        self._on_forwarded = on_forwarded or (lambda entry: None)
         self._inbox: queue.SimpleQueue[tuple[Entry, Future[None]] | None] = queue.SimpleQueue()
         self._written = threading.Event()
         self._stopping = threading.Event()
+        self._stop_at = math.inf
         self._threads: list[threading.Thread] = []
-        self._counts = {"journal_written": 0, "journal_forwarded": 0, "journal_rejected": 0, "journal_write_errors": 0}
+        self._counts = {
+            "journal_written": 0,
+            "journal_unwritable": 0,
+            "journal_write_errors": 0,
+            "journal_forwarded": 0,
+            "journal_rejected": 0,
+            "journal_trim_errors": 0,
+        }
         self._inherited_count = 0
         self.inherited = 0
         """Sequence number of the last entry an earlier run left; entries up to it are not of this run."""
 
     def start(self) -> None:
         """Open the file and start both threads. Raises StorageError when the file cannot be opened."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(self._path)
             connection.executescript(_TABLES)
             row = connection.execute("SELECT coalesce(max(seq), 0), count(*) FROM entries").fetchone()
             self.inherited, self._inherited_count = row
             connection.close()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise StorageError(f"the journal {self._path} cannot be opened: {error}") from error
         for target in (self._write, self._forward):
             thread = threading.Thread(target=target, name=f"journal-{target.__name__[1:]}", daemon=True)
@@ -125,16 +138,25 @@ class Journal:
         self._written.set()
 
     def stop(self) -> None:
-        """Write what is queued and stop; what is not forwarded yet waits in the file for the next run."""
+        """Write what is queued, forward what the database takes within DRAIN_S, and stop.
+
+        What is not forwarded then waits in the file for the next run.
+        """
+        writer, forwarder = self._threads
         self._inbox.put(None)
-        self._threads[0].join(timeout=30)
+        writer.join(JOIN_S)
+        if writer.is_alive():
+            log.error("journal_not_written", entries=self._inbox.qsize())
+        self._stop_at = time.monotonic() + DRAIN_S
         self._stopping.set()
         self._written.set()
-        self._threads[1].join(timeout=30)
+        forwarder.join(JOIN_S)
 
     def append(self, entry: Entry) -> Future[None]:
         """Queue an entry. The future is done when the entry is on disk."""
         durable: Future[None] = Future()
+        # Who waits for it may be cancelled; the entry is written all the same.
+        durable.set_running_or_notify_cancel()
         self._inbox.put((entry, durable))
         return durable
 
@@ -172,58 +194,83 @@ class Journal:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Entry, Future[None]]]) -> None:
         """Commit the batch; a full disk is waited out, because what was said must not be lost while we run."""
-        rows = [(type(entry).__name__, _ADAPTERS[type(entry).__name__].dump_json(entry)) for entry, _ in batch]
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT INTO entries (kind, body) VALUES (?, ?)", rows)
-                connection.execute("COMMIT")
-                break
-            except sqlite3.Error as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                self._counts["journal_write_errors"] += 1
-                log.error("journal_write_failed", reason=str(error))
-                time.sleep(1.0)
-        self._counts["journal_written"] += len(batch)
+        rows = [row for entry, _ in batch if (row := self._row(entry)) is not None]
+        while not self._inserted(connection, rows):
+            time.sleep(WRITE_PAUSE_S)
+        self._counts["journal_written"] += len(rows)
         for _, durable in batch:
             durable.set_result(None)
         self._written.set()
 
+    def _row(self, entry: Entry) -> tuple[str, bytes] | None:
+        """The entry as it is kept; None where its text is none, as half a character is not."""
+        kind = type(entry).__name__
+        try:
+            return kind, _ADAPTERS[kind].dump_json(entry)
+        except ValueError as error:
+            self._counts["journal_unwritable"] += 1
+            log.error("journal_entry_unwritable", kind=kind, reason=type(error).__name__)
+            return None
+
+    def _inserted(self, connection: sqlite3.Connection, rows: list[tuple[str, bytes]]) -> bool:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT INTO entries (kind, body) VALUES (?, ?)", rows)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._counts["journal_write_errors"] += 1
+            log.error("journal_write_failed", reason=str(error))
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            return False
+        return True
+
     def _forward(self) -> None:
         # A trim that is lost only means that an entry is applied again, which changes nothing.
         connection = _connect(self._path, synchronous="NORMAL")
-        while not self._stopping.is_set():
+        stopping = False
+        while not stopping:
             self._written.wait()
             self._written.clear()
-            while not self._stopping.is_set():
-                rows = connection.execute(
-                    "SELECT seq, kind, body FROM entries ORDER BY seq LIMIT ?", (BATCH,)
-                ).fetchall()
-                if not rows or not self._forward_rows(connection, rows):
-                    break
+            # What was written before the stop is seen by the turns that follow.
+            stopping = self._stopping.is_set()
+            while self._forward_batch(connection):
+                pass
         connection.close()
 
-    def _forward_rows(self, connection: sqlite3.Connection, rows: Iterable[tuple[int, str, bytes]]) -> bool:
-        """Apply and trim the rows one by one. False: the database is away, and the rest waits."""
-        for seq, kind, body in rows:
-            try:
-                entry = _ADAPTERS[kind].validate_json(body)
-                apply_entry(entry, self._store)
-            except (DatabaseUnavailable, DatabaseOutdated) as error:
-                log.warning("journal_forward_waits", reason=str(error), pending=self._pending())
-                self._stopping.wait(FORWARD_PAUSE_S)
-                self._written.set()
-                return False
-            except (StorageError, ValueError, KeyError) as error:
-                # Kept aside, not dropped: `callscribe doctor` tells of it, and the call goes on.
-                self._counts["journal_rejected"] += 1
-                log.error("journal_entry_rejected", kind=kind, seq=seq, reason=type(error).__name__)
-                connection.execute(
-                    "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)", (seq, kind, body, type(error).__name__)
-                )
-            else:
-                self._counts["journal_forwarded"] += 1
-                self._on_forwarded(entry)
-            connection.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+    def _forward_batch(self, connection: sqlite3.Connection) -> bool:
+        """Apply and trim the oldest entries, one by one. False: none is left, or the rest has to wait."""
+        try:
+            rows = connection.execute("SELECT seq, kind, body FROM entries ORDER BY seq LIMIT ?", (BATCH,)).fetchall()
+            return bool(rows) and all(self._forward_row(connection, *row) for row in rows)
+        except (DatabaseUnavailable, DatabaseOutdated) as error:
+            log.warning("journal_forward_waits", reason=str(error), pending=self._pending())
+        except sqlite3.Error as error:
+            self._counts["journal_trim_errors"] += 1
+            log.error("journal_trim_failed", reason=str(error))
+        self._stopping.wait(FORWARD_PAUSE_S)
+        self._written.set()
+        return False
+
+    def _forward_row(self, connection: sqlite3.Connection, seq: int, kind: str, body: bytes) -> bool:
+        """Apply and trim an entry. False when the time to stop has come.
+
+        Raises DatabaseUnavailable, DatabaseOutdated and sqlite3.Error: then the entry stands as it was.
+        """
+        if time.monotonic() > self._stop_at:
+            return False
+        outcome = "journal_forwarded"
+        try:
+            apply_entry(_ADAPTERS[kind].validate_json(body), self._store)
+        except (DatabaseUnavailable, DatabaseOutdated):
+            raise
+        except (StorageError, ValueError, KeyError) as error:
+            # Kept aside, not dropped, and the call goes on: docs/operations.md tells where to look.
+            outcome = "journal_rejected"
+            log.error("journal_entry_rejected", kind=kind, seq=seq, reason=type(error).__name__)
+            connection.execute(
+                "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)", (seq, kind, body, type(error).__name__)
+            )
+        connection.execute("DELETE FROM entries WHERE seq = ?", (seq,))
+        self._counts[outcome] += 1
         return True
