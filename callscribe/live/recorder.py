@@ -26,13 +26,19 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(maxsize=QUEUE_CHUNKS)
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._writers: dict[UUID, RecordingWriter] = {}
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._counts = {"recording_chunks_dropped": 0, "recording_errors": 0}
+        self._counts = {"recording_chunks_dropped": 0, "recording_errors": 0, "recording_samples_lost": 0}
 
     def start(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Make the folder and begin. Raises StorageError when the folder cannot be made."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"the recordings folder {self._folder} cannot be made: {error.strerror}; set recordings.folder"
+            ) from error
         self._thread.start()
 
     def stop(self) -> None:
@@ -44,25 +50,23 @@ class Recorder:
         return dict(self._counts)
 
     def begin(self, call: Call) -> None:
-        """Open the call's recording, or give it the channels that joined."""
-        self._put(lambda: self._begin(call))
+        """Open the call's recording once the call has a channel, or give it the channels that joined."""
+        self._work.put(lambda: self._begin(call))
 
     def write(self, call_id: UUID, chunk: AudioChunk) -> None:
         """Queue a chunk; when the disk is hopelessly behind, the chunk is dropped and counted."""
-        self._put(lambda: self._write(call_id, chunk))
+        if self._work.qsize() >= QUEUE_CHUNKS:
+            self._counts["recording_chunks_dropped"] += 1
+            return
+        self._work.put(lambda: self._write(call_id, chunk))
 
     def finish(self, call_id: UUID) -> Future[RecordingFile | None]:
         """Close the recording. The future's result is None when the call has no usable recording."""
         closed: Future[RecordingFile | None] = Future()
-        # Waits for room rather than drop: a call's end must always be written.
+        # Who waits for it may be cancelled; the recording is closed all the same.
+        closed.set_running_or_notify_cancel()
         self._work.put(lambda: closed.set_result(self._finish(call_id)))
         return closed
-
-    def _put(self, work: Callable[[], None]) -> None:
-        try:
-            self._work.put_nowait(work)
-        except queue.Full:
-            self._counts["recording_chunks_dropped"] += 1
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
@@ -71,11 +75,10 @@ class Recorder:
     def _begin(self, call: Call) -> None:
         writer = self._writers.get(call.id)
         try:
-            if writer is None:
+            if writer is None and call.channels:
                 path = self._folder / recording_path(call)
                 self._writers[call.id] = RecordingWriter(path, call.sample_rate, len(call.channels))
-                return
-            while writer.channels < len(call.channels):
+            while writer is not None and writer.channels < len(call.channels):
                 writer.add_channel()
         except StorageError as error:
             self._failed(call.id, error)
@@ -88,14 +91,14 @@ class Recorder:
                 self._failed(call_id, error)
 
     def _finish(self, call_id: UUID) -> RecordingFile | None:
-        if writer := self._writers.pop(call_id, None):
-            try:
-                return writer.close().relative_to(self._folder)
-            except StorageError as error:
-                self._failed(call_id, error)
-        return None
+        writer = self._writers.pop(call_id, None)
+        if writer is None:
+            return None
+        recording = writer.close().relative_to(self._folder)
+        self._counts["recording_samples_lost"] += writer.lost_samples
+        return recording
 
     def _failed(self, call_id: UUID, error: StorageError) -> None:
-        """The call goes on; its writer tries again by itself."""
+        """The call goes on; a writer that was made tries again by itself."""
         self._counts["recording_errors"] += 1
         log.error("recording_failed", call_id=str(call_id), reason=str(error))

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Coroutine
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -161,8 +160,7 @@ class Supervisor:
         self._recorder.write(call_id, chunk)
 
     async def finish_recording(self, call_id: UUID) -> RecordingFile | None:
-        closed: Future[RecordingFile | None] = await asyncio.to_thread(self._recorder.finish, call_id)
-        return await asyncio.wrap_future(closed)
+        return await asyncio.wrap_future(self._recorder.finish(call_id))
 
     def now(self) -> datetime:
         return datetime.now(UTC)
