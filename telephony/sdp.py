@@ -6,11 +6,15 @@ from dataclasses import dataclass
 MAX_MEDIA_LINES = 16
 """m-lines that PJMEDIA reads in one SDP."""
 
+STREAMS_PER_CALL = 4
+"""Audio m-lines accepted in one call; further ones are answered with port 0."""
+
 CODECS = {"PCMU": 0, "PCMA": 8}
 """Codecs that are answered, with their static payload types (RFC 3551 table 4)."""
 
 _LINE = re.compile(r"[a-z]=")
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([^/\s]+)/8000(?:/1)?\s*$", re.IGNORECASE)
+_PORT = re.compile(r"^(m=\S+\s+)\d+(?:/\d+)?")
 _IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
 _ORDER = "vosiuepcbtrzka"
 """Session-level lines in their order (RFC 8866 section 9)."""
@@ -49,6 +53,8 @@ def media_lines(sdp: bytes) -> tuple[MediaLine, ...]:
 def repair(sdp: bytes, address: str) -> Repaired:
     """Mend what PJSIP refuses: bare LF, stray bytes, junk lines, and missing v=, o=, s=, c= or t= lines.
 
+    Audio m-lines beyond STREAMS_PER_CALL get port 0: PJSUA opens sockets for them before it declines them.
+
     `address` is the sender's IPv4 address, for a c= line where even the o= line names none.
     """
     lines, quirks = _lines(sdp)
@@ -69,6 +75,7 @@ def repair(sdp: bytes, address: str) -> Repaired:
         session.append(line)
         quirks.append(f"sdp-{kind}-missing")
     session.sort(key=lambda line: _ORDER.find(line[0]) if line[0] in _ORDER else len(_ORDER))
+    _decline_surplus(media)
     text = "".join(f"{line}\r\n" for section in (session, *media) for line in section)
     return Repaired(text.encode(), tuple(quirks))
 
@@ -90,6 +97,12 @@ def _sections(lines: list[str]) -> list[list[str]]:
             sections.append([])
         sections[-1].append(line)
     return sections
+
+
+def _decline_surplus(media: list[list[str]]) -> None:
+    wanted = [section for section in media if (line := _media_line(section)).kind == "audio" and line.port]
+    for section in wanted[STREAMS_PER_CALL:]:
+        section[0] = _PORT.sub(r"\g<1>0", section[0])
 
 
 def _media_line(section: list[str]) -> MediaLine:

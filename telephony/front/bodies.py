@@ -51,17 +51,23 @@ def open_body(message: Request | Response, address: str) -> Body | Refusal:
     return _with_quirk(_sort((part,), address), "content-type-missing", part.content_type != kind)
 
 
+def offered_streams(body: Body) -> int:
+    """Audio m-lines that an INVITE or UPDATE asks a line for; a delayed offer is the line's own, of one at least."""
+    if body.sdp is None:
+        return 1
+    return sum(line.kind == "audio" and line.port > 0 for line in media_lines(body.sdp))
+
+
 def check_offer(body: Body, host: str) -> Refusal | None:
     """Why an INVITE's offer cannot be recorded, None where it can; `host` names us in a Warning."""
     if body.other:
         return Refusal(415, "bodies_unknown", headers=(accept(),))
     if body.sdp is None:
         return None
-    lines = media_lines(body.sdp)
-    audio = [line for line in lines if line.kind == "audio" and line.port]
-    if len(lines) > MAX_MEDIA_LINES:
-        text = f"The offer has {len(lines)} m-lines: offer at most {MAX_MEDIA_LINES}"
-    elif not audio:
+    audio = [line for line in media_lines(body.sdp) if line.kind == "audio" and line.port]
+    if refusal := check_media_lines(body, host):
+        return refusal
+    if not audio:
         text = "The offer has no audio m-line: offer at least one m=audio with a port"
     elif not any(line.codecs for line in audio):
         text = f"No m=audio of the offer has a usable codec: offer {' or '.join(CODECS)}"
@@ -69,6 +75,15 @@ def check_offer(body: Body, host: str) -> Refusal | None:
         return None
     code = 305 if audio else 304
     return Refusal(488, "offers_without_audio", headers=(warning(code, text, host),))
+
+
+def check_media_lines(body: Body, host: str) -> Refusal | None:
+    """Why an SDP has more m-lines than a line can read; `host` names us in a Warning."""
+    count = len(media_lines(body.sdp)) if body.sdp else 0
+    if count <= MAX_MEDIA_LINES:
+        return None
+    text = f"The offer has {count} m-lines: offer at most {MAX_MEDIA_LINES}"
+    return Refusal(488, "offers_too_long", headers=(warning(305, text, host),))
 
 
 def _open_multipart(message: Request | Response, address: str) -> Body | Refusal:

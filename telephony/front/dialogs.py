@@ -1,6 +1,6 @@
 """Requests inside the dialogs of known calls, in both directions."""
 
-from telephony.front.bodies import Body, open_body
+from telephony.front.bodies import Body, check_media_lines, offered_streams, open_body
 from telephony.front.calls import FrontCall, Phase
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
@@ -40,6 +40,10 @@ class Dialogs:
         body = open_body(request, source.host)
         if isinstance(body, Refusal):
             self._refuse(server, body)
+            return
+        refusal = self._refusal_of_offer(request, call, body)
+        if refusal:
+            self._refuse(server, refusal)
             return
         call.refresh(request, source)
         if body.metadata is not None:
@@ -106,6 +110,16 @@ class Dialogs:
             return
         relay = _ToLine(exchange, server, call)
         exchange.clients.send(forwarded, _line_hop(call), Outcome(relay.on_response, relay.on_timeout))
+
+    def _refusal_of_offer(self, request: Request, call: FrontCall, body: Body) -> Refusal | None:
+        if request.method not in ("INVITE", "UPDATE"):
+            return None
+        refusal = check_media_lines(body, self._exchange.addresses.host)
+        offers = body.sdp is not None or request.method == "INVITE"
+        if refusal or not offers or self._exchange.desk.may_offer(call.line, offered_streams(body)):
+            return refusal
+        # Its sender comes again after some seconds (RFC 3261 section 14.1).
+        return Refusal(491, "offers_too_fast")
 
     def _answered_here(self, request: Request, body: Body) -> bool:
         if not body.had_metadata or body.sdp is not None or request.method not in ("UPDATE", "INFO"):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from callscribe.domain.call import Dialect, OutsideIds, Party
-from telephony.front.bodies import Body
+from telephony.front.bodies import Body, offered_streams
 from telephony.front.calls import FrontCall, Phase
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
@@ -163,7 +163,9 @@ class Placement:
             self._end_search()
 
     def _pick(self) -> LineStatus | None:
-        return self._exchange.desk.pick(self._tried) if len(self._tried) < MAX_LINES else None
+        if len(self._tried) >= MAX_LINES:
+            return None
+        return self._exchange.desk.pick(offered_streams(self._invitation.body), self._tried)
 
     def _turn_to(self, line: LineStatus) -> None:
         self._exchange.tally.count("invites_retried")

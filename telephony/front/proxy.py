@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from callscribe.domain.errors import MalformedMessage
-from telephony.front.bodies import check_offer, open_body
+from telephony.front.bodies import check_offer, offered_streams, open_body
 from telephony.front.calls import FrontCall, Phase, call_key
 from telephony.front.dialect import contact_uri, is_recording_session, outside_ids, party_of
 from telephony.front.dialogs import Dialogs
@@ -168,7 +168,7 @@ class Proxy:
         refusal = body if isinstance(body, Refusal) else check_offer(body, exchange.addresses.host)
         if isinstance(body, Refusal) or refusal:
             return refusal
-        line = exchange.desk.pick()
+        line = exchange.desk.pick(offered_streams(body))
         if line is None:
             return busy("invites_refused_rate")
         exchange.servers.respond(server, respond(server.request, 100))

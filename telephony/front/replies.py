@@ -31,6 +31,7 @@ REASONS = {
     483: "Too Many Hops",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    491: "Request Pending",
     503: "Service Unavailable",
     505: "Version Not Supported",
     513: "Message Too Large",

@@ -13,9 +13,7 @@ from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
 from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, Note, RtpCounts, Silence, StreamsChanged
 from telephony.pjsip import contained, describe
-
-STREAMS_PER_CALL = 4
-"""Audio m-lines accepted in one call; further ones are answered with port 0."""
+from telephony.sdp import STREAMS_PER_CALL
 
 
 class Switchboard(Protocol):

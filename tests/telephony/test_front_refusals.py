@@ -112,6 +112,29 @@ def test_an_offer_that_cannot_be_recorded_gets_488_naming_the_cure(sdp: str, tex
     assert answer.headers.first("warning").partition(" ")[2] == f'198.51.100.1 "{text}"'
 
 
+def test_an_offer_within_a_call_that_cannot_be_recorded_gets_488_and_reaches_no_line() -> None:
+    bench = Bench()
+    bench.answered()
+    bench.ask(Ask(cseq=2, to_tag="line-tag", body=SDP + "m=audio 5 RTP/AVP 0\r\n" * 16))
+    (answer,) = bench.to_caller()
+    assert (answer.status, "at most 16" in answer.headers.first("warning")) == (488, True)
+
+
+def test_offers_within_calls_are_paced_by_the_sockets_they_take_of_a_line() -> None:
+    bench = Bench(lines=[line(0)])
+    bench.answered()
+    four = SDP + "m=audio 5 RTP/AVP 0\r\n" * 3
+    for number in range(4):
+        bench.ask(Ask(cseq=2 + number, to_tag="line-tag", body=four))
+    assert [response.status for response in bench.to_caller()] == [491, 491]
+    bench.ask(Ask("BYE", cseq=6, to_tag="line-tag"))
+    assert [request.method for request in bench.to_line()] == ["BYE"]
+    bench.advance(1.0)
+    bench.taken()
+    bench.ask(Ask(call="call-2", body=four))
+    assert [request.method for request in bench.to_line()] == ["INVITE"]
+
+
 def test_a_codec_with_a_dynamic_number_is_usable() -> None:
     bench = Bench()
     bench.ask(Ask(body=SDP.replace(" 0 8", " 97") + "a=rtpmap:97 PCMA/8000\r\n"))

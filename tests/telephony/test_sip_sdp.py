@@ -66,3 +66,9 @@ def test_media_lines_tell_kind_port_label_and_codecs() -> None:
 def test_garbage_has_no_audio(sdp: bytes) -> None:
     repair(sdp, "198.51.100.9")
     assert not any(line.port for line in media_lines(sdp))
+
+
+def test_audio_lines_beyond_four_are_declined_before_a_line_opens_sockets_for_them() -> None:
+    offer = GOOD + "m=video 5000 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n" + "m=audio 4002/2 RTP/AVP 8\r\n" * 5
+    lines = media_lines(repair(offer.encode(), "192.0.2.1").sdp)
+    assert [line.port for line in lines] == [4000, 5000, 0, 4002, 4002, 4002, 0, 0]
