@@ -183,8 +183,15 @@ def binaries() -> Path:
 
 
 def major_version() -> str:
-    """The major version of the server that the package carries, for example "18"."""
-    printed = subprocess.run((binaries() / "postgres", "--version"), capture_output=True, text=True, check=True)
+    """The major version of the server that the package carries, for example "18".
+
+    Raises StorageError when the package is missing or its server does not run here.
+    """
+    server = binaries() / "postgres"
+    try:
+        printed = subprocess.run((server, "--version"), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StorageError(f"the packaged Postgres does not run here: {server}; set database.url") from error
     return printed.stdout.split()[-1].partition(".")[0]
 
 

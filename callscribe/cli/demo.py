@@ -21,11 +21,14 @@ from callscribe.cli.ports import free_port
 from callscribe.cli.processes import Child, ProcessTree
 from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.call import Party
+from callscribe.domain.errors import CallscribeError
 from callscribe.text.word_errors import word_error_rate
 from telephony.caller import CallPlan, place_call
 
 MAX_WORD_ERROR_RATE = 0.15
 START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 90.0
+"""For all that the service stops one after the other."""
 PROCESSED_TIMEOUT_S = 120.0
 PARTIES = (
     Party("sip:1001@callscribe.example.com", "Daniel"),
@@ -87,6 +90,14 @@ class DemoService:
                 "web.host": "127.0.0.1",
                 "web.port": str(self.web_port),
                 "log.level": "error",
+                # Whatever else the settings name stays untouched: the demo brings its own.
+                "sip.tls_port": "0",
+                "sip.advertised_address": "",
+                "database.url": "",
+                "events.url": "",
+                "recordings.folder": "",
+                "recognizer.urls": "[]",
+                "web.public_url": "",
                 "trunks": '[{name = "demo", roles = {agent_addresses = ["1???"]}}]',
             }
         )
@@ -104,7 +115,8 @@ def run_demo(settings: Settings, once: bool) -> int:
 async def _demo(service: DemoService, once: bool) -> int:
     tree = ProcessTree()
     try:
-        await tree.start(Child("serve", ("serve",), service.environment()), START_TIMEOUT_S)
+        child = Child("serve", ("serve",), service.environment(), STOP_TIMEOUT_S)
+        await tree.start(child, START_TIMEOUT_S)
         console.rule("live")
         followed = await _call(service)
         good = await _show_stored(service, followed)
@@ -130,7 +142,12 @@ async def _call(service: DemoService) -> FollowedCall:
         async with CallFollower(url, console) as follower:
             following = asyncio.create_task(follower.run())
             await asyncio.to_thread(place_call, plan)
-            return await asyncio.wait_for(following, PROCESSED_TIMEOUT_S)
+            try:
+                return await asyncio.wait_for(following, PROCESSED_TIMEOUT_S)
+            except TimeoutError as error:
+                raise CallscribeError(
+                    f"the call was not processed within {PROCESSED_TIMEOUT_S:.0f} s; its data is in {service.folder}"
+                ) from error
 
 
 async def _show_stored(service: DemoService, followed: FollowedCall) -> bool:

@@ -1,13 +1,15 @@
 """`callscribe doctor`: looks at everything an installation needs and names the cure for what is missing."""
 
+import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,12 @@ from rich.table import Table
 from asr.engines import load_engine
 from asr.second_pass import SecondPass
 from asr.settings import SecondPassSettings
-from callscribe.cli.api import ServiceUnavailable, base_url, fetch
+from callscribe.cli.api import base_url, fetch
+from callscribe.cli.ports import PublicPort, public_ports
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import CallscribeError
+from callscribe.events.subscriber import latest_id
+from storage.cluster import major_version
 from storage.database import Database
 
 MIN_FREE_BYTES = 2 << 30
@@ -37,7 +42,8 @@ class Finding:
 
 def run_doctor(settings: Settings, as_json: bool) -> int:
     """Print every finding; returns 0 when all are good, else 1."""
-    findings = list(_examine(settings))
+    with Console(stderr=True).status("looking"):
+        findings = list(_examine(settings))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201 - the command's output
     else:
@@ -55,10 +61,10 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield _finding("second pass", lambda: _check_second_pass(settings.second_pass))
     yield _finding("data folder", lambda: _check_folder(settings.data_folder))
     yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")
-    if not running:
-        yield _finding("SIP port", lambda: _check_port(settings.sip.host, settings.sip.port, "sip.port"))
-        yield _finding("web port", lambda: _check_port(settings.web.host, settings.web.port, "web.port"))
-    yield _finding("database", lambda: _check_database(settings))
+    for port in () if running else public_ports(settings):
+        yield _finding(port.setting, partial(_check_port, port))
+    yield _finding("database", lambda: _check_database(settings.database.url))
+    yield _finding("events", lambda: _check_events(settings.events.url))
     yield _finding("CPU", lambda: f"{os.cpu_count()} cores")
 
 
@@ -72,7 +78,7 @@ def _finding(check: str, look: Callable[[], str]) -> Finding:
 def _service_answers(settings: Settings) -> bool:
     try:
         fetch(base_url(settings.web), "/healthz")
-    except ServiceUnavailable:
+    except CallscribeError:
         return False
     return True
 
@@ -91,8 +97,13 @@ def _check_second_pass(settings: SecondPassSettings) -> str:
 def _check_pjsua2() -> str:
     """Looked at in a process of its own, because loading it starts native threads."""
     program = "import pjsua2; ep = pjsua2.Endpoint(); ep.libCreate(); print(ep.libVersion().full)"
-    outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
-    lines = [line for line in outcome.stdout.splitlines() if line and line[0].isdigit() and " " not in line]
+    try:
+        outcome = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except subprocess.TimeoutExpired:
+        outcome = ""
+    lines = [line for line in outcome.splitlines() if line and line[0].isdigit() and " " not in line]
     if not lines:
         raise CallscribeError(
             "PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12"
@@ -110,18 +121,21 @@ def _check_folder(folder: Path) -> str:
     return f"{folder}, {free >> 30} GB free"
 
 
-def _check_port(host: str, port: int, name: str) -> str:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CallscribeError(f"{port} on {host}: {error.strerror}; stop what uses it or set {name}") from error
-    return f"{port} on {host} is free"
+def _check_port(port: PublicPort) -> str:
+    port.check()
+    return f"{port.port} on {port.host} is free"
 
 
-def _check_database(settings: Settings) -> str:
-    if not settings.database.url:
-        return "embedded Postgres, run by `callscribe serve`"
-    Database(settings.database.url).check()
+def _check_database(url: str) -> str:
+    if not url:
+        return f"PostgreSQL {major_version()}, embedded in `callscribe serve`"
+    with closing(Database(url)) as database:
+        database.check()
     return "answers, schema up to date"
+
+
+def _check_events(url: str) -> str:
+    if not url:
+        return "Valkey, embedded in `callscribe serve`"
+    asyncio.run(latest_id(url, None))
+    return "answers"

@@ -8,7 +8,7 @@ import typer
 
 from callscribe.cli.api import base_url, fetch
 from callscribe.config.settings import Settings
-from callscribe.domain.errors import SettingsError
+from callscribe.domain.errors import CallscribeError, SettingsError
 from callscribe.text.formats import FORMATS
 
 
@@ -20,8 +20,11 @@ def export(settings: Settings, call: str, style: str, output: Path | None) -> No
     text = fetch(base_url(settings.web), path, {"format": style}).decode()
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
-    else:
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CallscribeError(f"{output} cannot be written: {error.strerror}") from error
 
 
 def export_command(

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
+from callscribe.domain.errors import CallscribeError
 from callscribe.events.schema import (
     CallEnded,
     CallProcessed,
@@ -33,7 +35,6 @@ class FollowedCall:
     call_id: UUID | None = None
     finals: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Texts of the finals by channel, in order."""
-    partials: int = 0
     revised: int = 0
     jobs_done: tuple[str, ...] = ()
     jobs_failed: tuple[str, ...] = ()
@@ -51,7 +52,8 @@ class CallFollower:
         self._connection: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
-        self._connection = await connect(self._url)
+        # A proxy that the environment names leads away from this machine.
+        self._connection = await connect(self._url, proxy=None)
         return self
 
     async def __aexit__(
@@ -61,17 +63,23 @@ class CallFollower:
             await self._connection.close()
 
     async def run(self) -> FollowedCall:
-        """Show the call; returns when no job of it is left to do."""
+        """Show the call; returns when no job of it is left to do. Raises CallscribeError when the events end before."""
+        try:
+            return await self._follow()
+        except ConnectionClosed as error:
+            raise CallscribeError("the service closed its events before the call was processed") from error
+
+    async def _follow(self) -> FollowedCall:
         assert self._connection is not None
         with Live(console=self._console, refresh_per_second=12, transient=True) as live:
-            async for message in self._connection:
+            while True:
+                message = await self._connection.recv()
                 event = from_json(message if isinstance(message, str) else message.decode())
                 if self.seen.call_id not in (None, event.call_id):
                     continue
                 if self._show(event):
-                    break
+                    return self.seen
                 live.update(Text("\n").join(self._open[channel] for channel in sorted(self._open)))
-        return self.seen
 
     def _show(self, event: Event) -> bool:
         """Take one event in. True when the call is processed."""
@@ -79,7 +87,6 @@ class CallFollower:
             case CallStarted() | CallUpdated():
                 self._introduce(event)
             case UtterancePartial():
-                self.seen.partials += 1
                 self._open[event.channel] = self._line(event.channel, event.party or event.role, event.start_ms)
                 self._open[event.channel].append(event.committed, "bold").append(" " if event.committed else "")
                 self._open[event.channel].append(event.tentative, "dim")
