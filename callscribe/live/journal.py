@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -169,12 +169,13 @@ class Journal:
         return self._inherited_count + self._counts["journal_written"] - done
 
     def inherited_forwarded(self) -> bool:
-        """Whether everything an earlier run left has reached Postgres."""
-        connection = _connect(self._path)
+        """Whether everything an earlier run left has reached Postgres; False too while the file cannot be read."""
         try:
-            row = connection.execute("SELECT 1 FROM entries WHERE seq <= ? LIMIT 1", (self.inherited,)).fetchone()
-        finally:
-            connection.close()
+            with closing(_connect(self._path)) as connection:
+                row = connection.execute("SELECT 1 FROM entries WHERE seq <= ? LIMIT 1", (self.inherited,)).fetchone()
+        except sqlite3.Error as error:
+            log.warning("journal_not_read", reason=str(error))
+            return False
         return row is None
 
     def _write(self) -> None:

@@ -10,10 +10,9 @@ from typing import Protocol
 import structlog
 
 from callscribe.domain.call import Call, CallEnd
-from callscribe.domain.errors import DatabaseUnavailable, StorageError
-from callscribe.events.schema import CallEnded, Event
-from callscribe.live.journal import CallClosed, Entry, Journal
-from callscribe.live.session import due_jobs
+from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
+from callscribe.live.journal import Journal
+from callscribe.live.session import EndPorts, write_end
 from storage.calls import CallStore
 from storage.reader import CallReader
 from storage.recordings import recording_path, repair
@@ -24,11 +23,8 @@ log = structlog.get_logger()
 RETRY_S = 2.0
 
 
-class RecoveringNode(Protocol):
+class RecoveringNode(EndPorts, Protocol):
     """What recovery needs of its node."""
-
-    node: str
-    second_pass: bool
 
     @property
     def journal(self) -> Journal: ...
@@ -36,11 +32,8 @@ class RecoveringNode(Protocol):
     def store(self) -> CallStore: ...
     @property
     def reader(self) -> CallReader: ...
-    def append(self, entry: Entry) -> asyncio.Future[None]: ...
-    def publish(self, event: Event) -> None: ...
     @property
     def began_at(self) -> datetime: ...
-    def now(self) -> datetime: ...
 
 
 async def recover_interrupted(node: RecoveringNode, recordings: Path) -> None:
@@ -50,9 +43,7 @@ async def recover_interrupted(node: RecoveringNode, recordings: Path) -> None:
     """
     for found in await _unfinished(node, recordings):
         end = found.end(node.now())
-        jobs = due_jobs(found.call.id, found.lost(end), found.recording, node.second_pass)
-        await node.append(CallClosed(found.call.id, end, found.recording, jobs))
-        node.publish(CallEnded.of(found.call, end, node.now()))
+        await write_end(node, found.call, end, found.recording, found.lost(end))
         log.warning("call_interrupted", call_id=str(found.call.id), samples=end.samples)
 
 
@@ -86,7 +77,7 @@ async def _unfinished(node: RecoveringNode, recordings: Path) -> Sequence[Unfini
         try:
             if await asyncio.to_thread(node.journal.inherited_forwarded):
                 return await asyncio.to_thread(_find_unfinished, node, recordings)
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, DatabaseOutdated) as error:
             log.warning("recovery_waits", reason=str(error))
         await asyncio.sleep(RETRY_S)
 

@@ -31,14 +31,20 @@ LOST_MIN_MS = 200
 """Undecoded audio of a channel that is worth a recovery job."""
 
 
-class SessionPorts(Protocol):
-    """What a session needs of its node."""
+class EndPorts(Protocol):
+    """What the end of a call needs of its node."""
 
     node: str
     second_pass: bool
 
     def publish(self, event: Event) -> None: ...
     def append(self, entry: Entry) -> asyncio.Future[None]: ...
+    def now(self) -> datetime: ...
+
+
+class SessionPorts(EndPorts, Protocol):
+    """What a session needs of its node."""
+
     def open_channel(self, session: "CallSession", channel: int, options: ChannelOptions) -> int: ...
     def send(self, key: int, chunk: AudioChunk) -> None: ...
     def release(self, key: int, offset: int) -> None: ...
@@ -46,7 +52,6 @@ class SessionPorts(Protocol):
     def record(self, call: Call) -> None: ...
     def write(self, call_id: UUID, chunk: AudioChunk) -> None: ...
     async def finish_recording(self, call_id: UUID) -> RecordingFile | None: ...
-    def now(self) -> datetime: ...
 
 
 @dataclass(slots=True)
@@ -135,12 +140,7 @@ class CallSession:
         recording = await self._ports.finish_recording(self.call.id)
         for progress in self._channels.values():
             await progress.closed.wait()
-        jobs = due_jobs(self.call.id, self._lost(), recording, self._ports.second_pass)
-        durable = self._ports.append(CallClosed(self.call.id, end, recording, jobs))
-        self._ports.publish(CallEnded.of(self.call, end, self._ports.now()))
-        await durable
-        if not jobs:
-            self._ports.publish(CallProcessed(call_id=self.call.id, at=self._ports.now(), done=(), failed=()))
+        await write_end(self._ports, self.call, end, recording, self._lost())
 
     def _lost(self) -> tuple[ChannelRange, ...]:
         least = ms_to_samples(LOST_MIN_MS, self.call.sample_rate)
@@ -156,7 +156,19 @@ class CallSession:
         return lost
 
 
-def due_jobs(
+async def write_end(
+    ports: EndPorts, call: Call, end: CallEnd, recording: RecordingFile | None, lost: tuple[ChannelRange, ...]
+) -> None:
+    """Tell of a call's end, and write it with the jobs that are due: publication does not wait for the disk."""
+    jobs = _due_jobs(call.id, lost, recording, ports.second_pass)
+    durable = ports.append(CallClosed(call.id, end, recording, jobs))
+    ports.publish(CallEnded.of(call, end, ports.now()))
+    await durable
+    if not jobs:
+        ports.publish(CallProcessed(call_id=call.id, at=ports.now(), done=(), failed=()))
+
+
+def _due_jobs(
     call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, second_pass: bool
 ) -> tuple[JobIntent, ...]:
     """The jobs of an ended call; none without a recording, or for a channel that it has not.
