@@ -141,13 +141,16 @@ async def _call(service: DemoService) -> FollowedCall:
         )
         async with CallFollower(url, console) as follower:
             following = asyncio.create_task(follower.run())
-            await asyncio.to_thread(place_call, plan)
             try:
+                await asyncio.to_thread(place_call, plan)
                 return await asyncio.wait_for(following, PROCESSED_TIMEOUT_S)
             except TimeoutError as error:
                 raise CallscribeError(
                     f"the call was not processed within {PROCESSED_TIMEOUT_S:.0f} s; its data is in {service.folder}"
                 ) from error
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
 
 async def _show_stored(service: DemoService, followed: FollowedCall) -> bool:
