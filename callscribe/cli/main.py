@@ -1,4 +1,7 @@
-"""The `callscribe` command: reads settings once, hands plain values to the rooms, turns errors into one sentence."""
+"""The `callscribe` command: reads settings once, hands plain values to the rooms, turns errors into one sentence.
+
+A command's libraries are loaded when it is called, so that the others start at once.
+"""
 
 import asyncio
 import os
@@ -10,9 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from callscribe.cli import calling, exporting, roles, serve, transcribing
-from callscribe.cli.demo import run_demo
-from callscribe.cli.doctor import run_doctor
+from callscribe.cli import calling, exporting, roles, transcribing
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, load_settings
@@ -62,6 +63,8 @@ Drain = Annotated[float, typer.Option("--drain", min=0.0, help="Seconds that run
 @app.command("serve")
 def serve_command(context: typer.Context, drain: Drain = 0.0) -> None:
     """Run the whole service on this machine."""
+    from callscribe.cli.serve import serve
+
     invocation = _invocation(context)
 
     def report(step: str) -> None:
@@ -69,7 +72,7 @@ def serve_command(context: typer.Context, drain: Drain = 0.0) -> None:
         if step == "ready":
             notify_ready()
 
-    asyncio.run(serve.serve(invocation.settings, invocation.config, drain, report))
+    asyncio.run(serve(invocation.settings, invocation.config, drain, report))
 
 
 @app.command("sip")
@@ -109,6 +112,8 @@ def demo_command(
     once: Annotated[bool, typer.Option("--once", help="End after the call; exit 0 only if all went well.")] = False,
 ) -> None:
     """Start the service on free ports, place a real SIPREC call and show its transcript as it is spoken."""
+    from callscribe.cli.demo import run_demo
+
     raise typer.Exit(run_demo(_invocation(context).settings, once))
 
 
@@ -123,6 +128,8 @@ def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Check the installation: packages, models, servers, ports, disk."""
+    from callscribe.cli.doctor import run_doctor
+
     raise typer.Exit(run_doctor(_invocation(context).settings, as_json))
 
 

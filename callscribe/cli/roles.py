@@ -1,4 +1,7 @@
-"""The service's roles, each as a function that runs until it is told to stop."""
+"""The service's roles, each as a function that runs until it is told to stop.
+
+A role's libraries are loaded by its function: a process holds its own only, and the other commands start at once.
+"""
 
 import asyncio
 import os
@@ -7,14 +10,9 @@ import threading
 
 import structlog
 
-from asr.server import run_recognizer as recognize
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings
-from callscribe.console.server import run_web as serve_web
 from callscribe.domain.errors import SettingsError
-from callscribe.jobs.worker import run_worker as work
-from callscribe.live.supervisor import Supervisor
-from storage import schema
 
 log = structlog.get_logger()
 
@@ -46,6 +44,8 @@ def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
 
 
 async def _sip(settings: Settings, drain_s: float) -> None:
+    from callscribe.live.supervisor import Supervisor
+
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -58,12 +58,16 @@ async def _sip(settings: Settings, drain_s: float) -> None:
 
 def run_web(settings: Settings) -> None:
     """Serve pages and API until SIGTERM or SIGINT."""
+    from callscribe.console.server import run_web as serve
+
     require_urls(settings, "database", "events")
-    serve_web(settings)
+    serve(settings)
 
 
 def run_worker(settings: Settings) -> None:
     """Work on jobs until SIGTERM or SIGINT."""
+    from callscribe.jobs.worker import run_worker as work
+
     require_urls(settings, "database", "events")
     if status := work(settings):
         raise SystemExit(status)
@@ -71,10 +75,14 @@ def run_worker(settings: Settings) -> None:
 
 def run_recognizer(settings: Settings) -> None:
     """Recognise for supervisors until SIGTERM or SIGINT."""
+    from asr.server import run_recognizer as recognize
+
     recognize(settings.recognizer, notify_ready)
 
 
 def run_migrate(settings: Settings) -> None:
     """Bring the database schema to this release. Raises DatabaseUnavailable."""
+    from storage import schema
+
     require_urls(settings, "database")
     schema.upgrade(settings.database.url)
