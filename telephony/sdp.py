@@ -14,8 +14,12 @@ CODECS = {"PCMU": 0, "PCMA": 8}
 
 _LINE = re.compile(r"[a-z]=")
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([^/\s]+)/8000(?:/1)?\s*$", re.IGNORECASE)
-_PORT = re.compile(r"^(m=\S+\s+)\d+(?:/\d+)?")
 _IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
+_DTMF = "TELEPHONE-EVENT"
+_ATTRIBUTES = frozenset(
+    ("rtpmap", "fmtp", "label", "ptime", "maxptime", "crypto", "rtcp", "sendrecv", "sendonly", "recvonly", "inactive")
+)
+"""What a line understands of an m-line."""
 _ORDER = "vosiuepcbtrzka"
 """Session-level lines in their order (RFC 8866 section 9)."""
 
@@ -53,8 +57,6 @@ def media_lines(sdp: bytes) -> tuple[MediaLine, ...]:
 def repair(sdp: bytes, address: str) -> Repaired:
     """Mend what PJSIP refuses: bare LF, stray bytes, junk lines, and missing v=, o=, s=, c= or t= lines.
 
-    Audio m-lines beyond STREAMS_PER_CALL get port 0: PJSUA opens sockets for them before it declines them.
-
     `address` is the sender's IPv4 address, for a c= line where even the o= line names none.
     """
     lines, quirks = _lines(sdp)
@@ -75,9 +77,25 @@ def repair(sdp: bytes, address: str) -> Repaired:
         session.append(line)
         quirks.append(f"sdp-{kind}-missing")
     session.sort(key=lambda line: _ORDER.find(line[0]) if line[0] in _ORDER else len(_ORDER))
-    _decline_surplus(media)
     text = "".join(f"{line}\r\n" for section in (session, *media) for line in section)
     return Repaired(text.encode(), tuple(quirks))
+
+
+def slim(sdp: bytes) -> bytes:
+    """A repaired SDP with what a line uses of it: PJSUA2 shows its callbacks no SDP above 1,024 bytes.
+
+    m-lines that would be declined get port 0 here, whatever their format: those without a codec of CODECS, and audio
+    beyond STREAMS_PER_CALL, for which PJSUA opens sockets before it declines them.
+    """
+    session, *media = _sections(_lines(sdp)[0])
+    kept = [line for line in session if not line.startswith("a=") or _is_needed(line, [])]
+    left = STREAMS_PER_CALL
+    for section in media:
+        line = _media_line(section)
+        wanted = line.kind == "audio" and line.port > 0 and bool(line.codecs) and left > 0
+        left -= wanted
+        kept += _slim_media(section, wanted)
+    return "".join(f"{line}\r\n" for line in kept).encode()
 
 
 def _lines(sdp: bytes) -> tuple[list[str], list[str]]:
@@ -99,10 +117,20 @@ def _sections(lines: list[str]) -> list[list[str]]:
     return sections
 
 
-def _decline_surplus(media: list[list[str]]) -> None:
-    wanted = [section for section in media if (line := _media_line(section)).kind == "audio" and line.port]
-    for section in wanted[STREAMS_PER_CALL:]:
-        section[0] = _PORT.sub(r"\g<1>0", section[0])
+def _slim_media(section: list[str], wanted: bool) -> list[str]:
+    kind, port, profile, first, *others = [*section[0][2:].split(), "", "", "", ""]
+    if not wanted:
+        return [f"m={kind} 0 {profile} {first}"]
+    formats = [first, *others]
+    usable = _names(section, frozenset(formats))
+    kept = [entry for entry in formats if entry in usable]
+    lines = [line for line in section[1:] if not line.startswith("a=") or _is_needed(line, kept)]
+    return [f"m={kind} {port} {profile} {' '.join(kept)}", *(line for line in lines if line[0] in "ca")]
+
+
+def _is_needed(attribute: str, formats: list[str]) -> bool:
+    name, _, value = attribute.removeprefix("a=").partition(":")
+    return name in _ATTRIBUTES and (name not in ("rtpmap", "fmtp") or value.strip().partition(" ")[0] in formats)
 
 
 def _media_line(section: list[str]) -> MediaLine:
@@ -119,11 +147,14 @@ def _media_line(section: list[str]) -> MediaLine:
 
 
 def _codecs(section: list[str], formats: frozenset[str]) -> frozenset[str]:
-    mapped = [found for line in section if (found := _RTPMAP.match(line))]
-    named = {found[2].upper() for found in mapped if found[1] in formats}
-    taken = {found[1] for found in mapped}
-    static = {name for name, payload in CODECS.items() if str(payload) in formats and str(payload) not in taken}
-    return frozenset(static | (named & CODECS.keys()))
+    return frozenset(_names(section, formats).values()) & CODECS.keys()
+
+
+def _names(section: list[str], formats: frozenset[str]) -> dict[str, str]:
+    """What those of `formats` mean that a line can use."""
+    mapped = {found[1]: found[2].upper() for line in section if (found := _RTPMAP.match(line))}
+    named = {str(payload): name for name, payload in CODECS.items()} | mapped
+    return {entry: name for entry, name in named.items() if entry in formats and name in (*CODECS, _DTMF)}
 
 
 def _origin_address(session: list[str]) -> str:

@@ -48,6 +48,10 @@ class LineDesk:
         self._streams: dict[int, deque[float]] = {}
         self._resting: dict[int, float] = {}
 
+    def stands(self) -> bool:
+        """True where any line is up, also one that is full."""
+        return any(line.ready for line in self._lines())
+
     def has_room(self) -> bool:
         """True where a line could carry one more call, now or in a moment."""
         return any(line.ready and self._load(line) < line.capacity for line in self._lines())

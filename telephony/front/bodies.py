@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from callscribe.domain.errors import MalformedMessage
 from telephony.front.replies import Refusal, accept, warning
-from telephony.sdp import CODECS, MAX_MEDIA_LINES, media_lines, repair
+from telephony.sdp import CODECS, MAX_MEDIA_LINES, media_lines, repair, slim
 from telephony.sip.framing import check_body_length
 from telephony.sip.message import Request, Response
 from telephony.sip.multipart import Part, leaf_parts, media_type
@@ -30,7 +30,7 @@ class Body:
     @property
     def content(self) -> Part | None:
         """What is passed on of it."""
-        return Part(SDP_TYPE, self.sdp) if self.sdp is not None else self.other
+        return Part(SDP_TYPE, slim(self.sdp)) if self.sdp is not None else self.other
 
 
 def open_body(message: Request | Response, address: str) -> Body | Refusal:
@@ -55,7 +55,12 @@ def offered_streams(body: Body) -> int:
     """Audio m-lines that an INVITE or UPDATE asks a line for; a delayed offer is the line's own, of one at least."""
     if body.sdp is None:
         return 1
-    return sum(line.kind == "audio" and line.port > 0 for line in media_lines(body.sdp))
+    return sum(line.kind == "audio" and line.port > 0 for line in media_lines(slim(body.sdp)))
+
+
+def offered_labels(body: Body) -> tuple[str, ...]:
+    """The label of each m-line, "" where it has none."""
+    return tuple(line.label for line in media_lines(body.sdp or b""))
 
 
 def check_offer(body: Body, host: str) -> Refusal | None:

@@ -54,6 +54,8 @@ class FrontCall:
     """The caller's Contact URI."""
     routes: tuple[str, ...]
     """Route set towards the caller (RFC 3261 section 12.1.1)."""
+    labels: tuple[str, ...] = ()
+    """SDP labels of the m-lines that the caller offered last."""
     id: UUID = field(default_factory=uuid4)
     """Names the call to its line, also as the Call-ID there."""
     line: int = -1

@@ -1,10 +1,10 @@
 """Requests inside the dialogs of known calls, in both directions."""
 
-from telephony.front.bodies import Body, check_media_lines, offered_streams, open_body
+from telephony.front.bodies import Body, check_media_lines, offered_labels, offered_streams, open_body
 from telephony.front.calls import FrontCall, Phase
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
-from telephony.front.replies import ALLOW, REASONS, Refusal, allow, refuse, respond
+from telephony.front.replies import ALLOW, REASONS, Refusal, allow, capabilities, refuse, respond
 from telephony.front.transactions import Outcome, ServerTransaction
 from telephony.front.translate import (
     MAX_TO_LINE,
@@ -37,6 +37,10 @@ class Dialogs:
         if request.method not in ALLOW:
             self._refuse(server, Refusal(405, "methods_refused", headers=(allow(),)))
             return
+        if request.method == "OPTIONS":
+            # PJSIP answers 500 within a dialog, and whoever asks takes that for the end of the call.
+            self._exchange.servers.respond(server, capabilities(server.request))
+            return
         body = open_body(request, source.host)
         if isinstance(body, Refusal):
             self._refuse(server, body)
@@ -46,6 +50,8 @@ class Dialogs:
             self._refuse(server, refusal)
             return
         call.refresh(request, source)
+        if request.method in ("INVITE", "UPDATE") and body.sdp is not None:
+            call.labels = offered_labels(body)
         if body.metadata is not None:
             self._exchange.tally.count("metadata_updates")
             self._exchange.listener.metadata_changed(call.id, body.metadata)

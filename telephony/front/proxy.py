@@ -3,14 +3,14 @@
 from uuid import UUID
 
 from callscribe.domain.errors import MalformedMessage
-from telephony.front.bodies import check_offer, offered_streams, open_body
+from telephony.front.bodies import check_offer, offered_labels, offered_streams, open_body
 from telephony.front.calls import FrontCall, Phase, call_key
 from telephony.front.dialect import contact_uri, is_recording_session, outside_ids, party_of
 from telephony.front.dialogs import Dialogs
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
 from telephony.front.placing import Invitation, Placement
-from telephony.front.replies import ALLOW, Refusal, accept, allow, busy, refuse, respond, response_hop
+from telephony.front.replies import ALLOW, Refusal, allow, busy, capabilities, refuse, respond, response_hop
 from telephony.front.transactions import ServerTransaction
 from telephony.settings import TrunkSettings
 from telephony.sip.address import parse_name_addr, parse_via
@@ -112,12 +112,11 @@ class Proxy:
         elif _to_tag(request):
             call = self._exchange.calls.of_caller(request)
             refusal = None if call else Refusal(481, "requests_outside_calls")
-        elif request.method == "OPTIONS" and not self._exchange.draining:
-            headers = (allow(), accept(), ("supported", "timer, siprec"))
-            self._send_once(request, source, respond(_stamped(request, source), 200, headers=headers))
-            return True
         elif request.method == "OPTIONS":
-            refusal = busy("options_while_draining")
+            refusal = self._refusal_of_options()
+            if refusal is None:
+                self._send_once(request, source, capabilities(_stamped(request, source)))
+                return True
         elif request.method != "INVITE":
             in_dialogs_only = request.method in ALLOW
             refusal = (
@@ -128,6 +127,12 @@ class Proxy:
         if refusal:
             self._refuse_once(request, source, refusal)
         return refusal is not None
+
+    def _refusal_of_options(self) -> Refusal | None:
+        """Who pings is told to go elsewhere where no new call is taken; a node that is full may be free in a moment."""
+        if self._exchange.draining:
+            return busy("options_while_draining")
+        return None if self._exchange.desk.stands() else busy("options_without_lines")
 
     def _cancel(self, request: Request, server: ServerTransaction) -> None:
         self._exchange.servers.respond(server, respond(server.request, 200))
@@ -180,6 +185,7 @@ class Proxy:
             outside_ids=outside_ids(request),
         )
         call = _call(request, source, trunk, siprec=trunk.siprec or is_recording_session(request, body))
+        call.labels = offered_labels(body)
         for quirk in body.quirks:
             exchange.tally.count(f"repaired_{quirk.replace('-', '_')}")
         Placement(exchange, server, call, invitation).start(line)

@@ -72,6 +72,11 @@ def respond(request: Request, status: int, reason: str = "", headers: tuple[tupl
     return Response(status, reason or REASONS[status], Headers(fields))
 
 
+def capabilities(request: Request) -> Response:
+    """200 to OPTIONS (RFC 3261 section 11.2)."""
+    return respond(request, 200, headers=(allow(), accept(), ("supported", "timer, siprec")))
+
+
 def refuse(request: Request, refusal: Refusal) -> Response:
     return respond(request, refusal.status, refusal.reason, refusal.headers)
 

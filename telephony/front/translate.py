@@ -12,6 +12,7 @@ from callscribe.domain.call import Dialect
 from telephony.front.calls import FrontCall
 from telephony.front.hops import Addresses, Hop, Transport
 from telephony.front.replies import ALLOW, DEFAULT_PORT, PRODUCT, REASONS, allow
+from telephony.line.sdp import with_labels
 from telephony.sip.address import Uri, parse_name_addr, parse_uri
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
@@ -95,7 +96,7 @@ def answer_caller(asked: Request, response: Response, call: FrontCall, addresses
     if asked.method in _TARGET_REFRESH and response.status < 300:
         fields.append(("contact", _contact(call, addresses)))
     fields += [allow(), ("supported", "timer"), *response.headers.only(_RESPONSE_EXTRAS), ("server", PRODUCT)]
-    return _answer(response, fields)
+    return _answer(response, fields, call.labels)
 
 
 def answer_line(asked: Request, response: Response, content: Part | None, addresses: Addresses) -> Response:
@@ -177,9 +178,13 @@ def _with_content(fields: list[tuple[str, str]], content: Part | None) -> Header
     return Headers((*fields, *((("content-type", content.content_type),) if content else ())))
 
 
-def _answer(response: Response, fields: list[tuple[str, str]]) -> Response:
-    content = Part(response.headers.first("content-type"), response.body) if response.body else None
-    return Response(response.status, response.reason, _with_content(fields, content), response.body)
+def _answer(response: Response, fields: list[tuple[str, str]], names: tuple[str, ...]) -> Response:
+    content, body = None, response.body
+    if body:
+        content = Part(response.headers.first("content-type"), body)
+        # A line cannot label an SDP above 1,024 bytes.
+        body = with_labels(body.decode("utf-8", "replace"), names).encode() if any(names) else body
+    return Response(response.status, response.reason, _with_content(fields, content), body)
 
 
 def _own_to_line(method: str, response: Response, call_id: str, port: int) -> Request:

@@ -129,11 +129,18 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
     # PJSUA2 callbacks
 
     @contained
+    def onCallTxOffer(self, prm: pj.OnCallTxOfferParam) -> None:  # noqa: N802
+        """The caller wants our offer: it has the m-lines that the call has, not all that it might have."""
+        info = self.getInfo()
+        heard = sum(m.type == pj.PJMEDIA_TYPE_AUDIO and m.status != pj.PJSUA_CALL_MEDIA_NONE for m in info.media)
+        prm.opt.audioCount = max(1, heard)
+
+    @contained
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:  # noqa: N802
         offer = prm.remSdp.wholeSdp
         if offer:
             self._labels = labels(offer)
-            prm.sdp.wholeSdp = with_labels(prm.sdp.wholeSdp, self._labels)
+        prm.sdp.wholeSdp = with_labels(prm.sdp.wholeSdp, self._labels)
 
     @contained
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802

@@ -7,6 +7,7 @@ import pytest
 
 from telephony.front import transactions
 from telephony.front.hops import Hop, Transport
+from telephony.lines import LineStatus
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
 from tests.telephony.proxy_bench import MULTIPART_TYPE, SDP, Ask, Bench, line, line_hop, line_request, multipart
@@ -39,6 +40,29 @@ def test_options_tells_what_is_taken() -> None:
     assert answer.headers.all("allow") == ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "PRACK")
     assert "application/rs-metadata+xml" in answer.headers.first("accept")
     assert "siprec" in answer.headers.all("supported")
+
+
+def test_options_within_a_call_keep_it_alive_and_reach_no_line() -> None:
+    bench = Bench()
+    bench.answered()
+    bench.exchange.draining = True
+    bench.ask(Ask("OPTIONS", cseq=2, to_tag="line-tag"))
+    (sent,) = bench.taken()
+    assert isinstance(sent.message, Response)
+    assert (sent.message.status, "INVITE" in sent.message.headers.all("allow")) == (200, True)
+
+
+@pytest.mark.parametrize("lines", [[], [line(0, ready=False)]])
+def test_options_get_503_while_no_line_stands(lines: list[LineStatus]) -> None:
+    bench = Bench(lines=lines)
+    bench.ask(Ask("OPTIONS"))
+    assert [response.status for response in bench.to_caller()] == [503]
+
+
+def test_options_get_200_while_all_lines_are_busy() -> None:
+    bench = Bench(lines=[line(0, calls=4)])
+    bench.ask(Ask("OPTIONS"))
+    assert [response.status for response in bench.to_caller()] == [200]
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "MESSAGE", "REFER", "PUBLISH", "NOTIFY", "FOO"])
@@ -87,7 +111,7 @@ def test_a_refer_within_a_call_gets_405() -> None:
         (Ask(body="hello", content_type="text/plain"), 415, "Unsupported Media Type"),
         (Ask(body="\x1f\x8b", headers=(("Content-Encoding", "gzip"),)), 415, "Unsupported Media Type"),
         (Ask(body="--part--\r\n", content_type=MULTIPART_TYPE), 400, "Multipart body without parts"),
-        (Ask(body=SDP + "a=x:" + "y" * 4000 + "\r\n"), 513, "Message Too Large"),
+        (Ask(body=SDP + "a=crypto:" + "y" * 4000 + "\r\n"), 513, "Message Too Large"),
     ],
 )
 def test_a_request_that_cannot_be_taken_is_told_why(ask: Ask, status: int, reason: str) -> None:

@@ -127,6 +127,38 @@ async def test_a_re_invite_within_a_recording_session(rig: tuple[SipNode, Sink])
     await peer.close()
 
 
+async def test_labels_of_a_long_offer_and_of_four_m_lines_are_kept(rig: tuple[SipNode, Sink]) -> None:
+    node, sink = rig
+    many = "".join(f"a=rtpmap:{number} X-{number}/8000\r\n" for number in range(96, 127))
+    line = f"RTP/AVP 0 {' '.join(map(str, range(96, 127)))}\r\na=sendonly\r\n{many}"
+    head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+    offer = head + "".join(f"m=audio {40000 + at} {line}a=label:{at}\r\n" for at in (1, 3, 5, 7))
+    peer = await Peer("UDP").connect(node.ports.sip)
+    peer.ask("INVITE", 1, offer)
+    answer = await peer.message()
+    assert re.findall(r"a=label:(\S+)", answer) == ["1", "3", "5", "7"]
+    await until(sink, "started")
+    assert [channel.label for channel in sink.calls[0].channels] == ["1", "3", "5", "7"]
+    await peer.close()
+
+
+async def test_a_re_invite_without_offer_is_offered_what_the_call_has(rig: tuple[SipNode, Sink]) -> None:
+    node, sink = rig
+    peer, tag = await call(node, "UDP")
+    peer.ask("INVITE", 2, to_tag=tag)
+    offered = await peer.message()
+    assert offered.startswith("SIP/2.0 200 ")
+    kept = re.findall(r"m=audio|a=recvonly|a=label:\d+", offered)
+    assert kept == ["m=audio", "a=recvonly", "a=label:97", "m=audio", "a=recvonly", "a=label:96"]
+    answer = OFFER.replace("RTP/AVP 8", "RTP/AVP 0").replace("t=0 0\r\n", "c=IN IP4 127.0.0.1\r\nt=0 0\r\n")
+    peer.ask("ACK", 2, answer, to_tag=tag)
+    await until(sink, "updated")
+    assert [(channel.label, channel.codec) for channel in sink.calls[-1].channels] == [("97", "PCMU"), ("96", "PCMU")]
+    peer.ask("BYE", 3, to_tag=tag)
+    assert (await peer.message()).startswith("SIP/2.0 200 ")
+    await peer.close()
+
+
 async def test_hang_up_and_drain_end_calls_with_bye(rig: tuple[SipNode, Sink]) -> None:
     node, sink = rig
     first, _ = await call(node, "UDP")

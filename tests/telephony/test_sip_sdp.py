@@ -2,7 +2,7 @@
 
 import pytest
 
-from telephony.sdp import media_lines, repair
+from telephony.sdp import media_lines, repair, slim
 
 GOOD = (
     "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -68,7 +68,21 @@ def test_garbage_has_no_audio(sdp: bytes) -> None:
     assert not any(line.port for line in media_lines(sdp))
 
 
+def test_a_line_gets_what_it_uses_of_an_offer() -> None:
+    rich = GOOD.replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE 0\r\na=sendonly\r\n").replace(" 0 101", " 96 9 0 101 102")
+    rich += "b=AS:80\r\nc=IN IP4 192.0.2.7\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\na=ptime:20\r\n"
+    rich += "a=candidate:1 1 UDP 1 192.0.2.7 4000 typ host\r\na=fmtp:101 0-16\r\n"
+    rich += "m=audio 4002 RTP/AVP 18 97\r\na=label:2\r\nm=video 5000/2 RTP/AVP 98\r\na=rtpmap:98 H264/90000\r\n"
+    assert slim(rich.encode()).decode() == (
+        GOOD.replace("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n")
+        + "c=IN IP4 192.0.2.7\r\na=ptime:20\r\na=fmtp:101 0-16\r\nm=audio 0 RTP/AVP 18\r\nm=video 0 RTP/AVP 98\r\n"
+    )
+
+
+def test_attributes_without_a_value_are_left_out() -> None:
+    assert slim(GOOD.encode() + b"a=rtpmap:\r\na=fmtp\r\na=\r\nm=\r\nm=audio\r\n").startswith(GOOD.encode())
+
+
 def test_audio_lines_beyond_four_are_declined_before_a_line_opens_sockets_for_them() -> None:
-    offer = GOOD + "m=video 5000 RTP/AVP 31\r\nm=audio 0 RTP/AVP 0\r\n" + "m=audio 4002/2 RTP/AVP 8\r\n" * 5
-    lines = media_lines(repair(offer.encode(), "192.0.2.1").sdp)
-    assert [line.port for line in lines] == [4000, 5000, 0, 4002, 4002, 4002, 0, 0]
+    offer = GOOD + "m=audio 0 RTP/AVP 0\r\n" + "m=audio 4002/2 RTP/AVP 8\r\n" * 5
+    assert [line.port for line in media_lines(slim(offer.encode()))] == [4000, 0, 4002, 4002, 4002, 0, 0]
