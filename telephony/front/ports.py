@@ -32,6 +32,9 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 _LARGEST_DATAGRAM = 65507
 
 
+_Target = tuple[Transport, str, int]
+
+
 class Receiver(Protocol):
     """Takes what the sockets bring. Implemented by the front."""
 
@@ -188,7 +191,9 @@ class StreamPorts:
         self._servers: list[asyncio.Server] = []
         self._connections: dict[int, Connection] = {}
         self._numbers = itertools.count(1)
-        self._opening: dict[tuple[Transport, str, int], deque[bytes]] = {}
+        self._opening: dict[_Target, deque[bytes]] = {}
+        self._opened: dict[_Target, int] = {}
+        """Numbers of connections that were opened from here, by where they go."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, kind: Transport, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
@@ -207,17 +212,17 @@ class StreamPorts:
 
     def send(self, hop: Hop, data: bytes) -> None:
         """Send over the hop's connection, or a new one where that is gone."""
-        connection = self._connections.get(hop.connection)
+        key = (hop.transport, hop.host, hop.port)
+        connection = self._connections.get(hop.connection) or self._connections.get(self._opened.get(key, 0))
         if connection:
             connection.send(data)
             return
-        key = (hop.transport, hop.host, hop.port)
         waiting = self._opening.get(key)
         if waiting is not None:
             if len(waiting) < MAX_WAITING:
                 waiting.append(data)
             return
-        if len(self._connections) + len(self._opening) >= MAX_CONNECTIONS:
+        if len(self._connections) + len(self._opening) >= MAX_CONNECTIONS and not self._make_room():
             # Later, because the sender is still busy sending.
             asyncio.get_running_loop().call_soon(self._undeliverable, (data,))
             return
@@ -241,6 +246,7 @@ class StreamPorts:
 
     def closed(self, connection: Connection) -> None:
         self._connections.pop(connection.number, None)
+        self._opened = {key: number for key, number in self._opened.items() if number != connection.number}
 
     async def close(self) -> None:
         for server in self._servers:
@@ -268,6 +274,8 @@ class StreamPorts:
         except (OSError, TimeoutError, ValueError):
             self._undeliverable(tuple(self._opening.pop(key)))
             return
+        if connection.number in self._connections:
+            self._opened[key] = connection.number
         for data in self._opening.pop(key):
             connection.send(data)
 
@@ -280,8 +288,8 @@ class StreamPorts:
 
     def _make_room(self) -> bool:
         """Close the connection that was silent longest, if it was silent for a while."""
-        idle = min(self._connections.values(), key=lambda connection: connection.used_at)
-        if asyncio.get_running_loop().time() - idle.used_at < 60.0:
+        idle = min(self._connections.values(), key=lambda connection: connection.used_at, default=None)
+        if idle is None or asyncio.get_running_loop().time() - idle.used_at < 60.0:
             return False
         self._connections.pop(idle.number)
         idle.close()

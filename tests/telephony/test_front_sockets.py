@@ -11,6 +11,7 @@ import pytest
 from callscribe.domain.errors import PortUnavailable, SettingsError
 from telephony.front import ports
 from telephony.front.front import Front
+from telephony.front.hops import Hop, Transport
 from telephony.front.offer import CallOffer
 from telephony.lines import LineStatus
 from telephony.settings import SipSettings, TrunkSettings
@@ -176,6 +177,25 @@ async def test_a_caller_whose_connection_is_gone_is_reached_at_its_contact(rig: 
     await asyncio.sleep(0.05)
     rig.line.hang_up()
     assert (await asyncio.wait_for(arrived.get(), 3)).startswith(b"BYE sip:src@127.0.0.1:")
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_connection_that_was_opened_to_a_caller_is_used_again(rig: Rig) -> None:
+    arrived: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _, writer: arrived.put_nowait(writer), "127.0.0.1", 0)
+    gone = Hop(Transport.TCP, "127.0.0.1", server.sockets[0].getsockname()[1], connection=999)
+    rig.front.send(gone, b"first")
+    first = await asyncio.wait_for(arrived.get(), 3)
+    rig.front.send(gone, b"second")
+    await asyncio.sleep(0.05)
+    assert arrived.empty()
+    first.close()
+    await first.wait_closed()
+    await asyncio.sleep(0.05)
+    rig.front.send(gone, b"third")
+    again = await asyncio.wait_for(arrived.get(), 3)
+    again.close()
     server.close()
     await server.wait_closed()
 
