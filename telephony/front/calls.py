@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from telephony.front.hops import Hop
 from telephony.front.timers import Timers
 from telephony.front.transactions import LIFE_S
-from telephony.sip.address import parse_name_addr
+from telephony.sip.address import parse_name_addr, target_uri
 from telephony.sip.message import Request
 
 CallKey = tuple[str, str]
@@ -44,6 +44,8 @@ class FrontCall:
     siprec: bool
     cseq: int
     """Of the INVITE."""
+    branch: str
+    """Of the INVITE's topmost Via."""
     caller: str
     """The caller's From value."""
     callee: str
@@ -69,7 +71,7 @@ class FrontCall:
     def refresh(self, request: Request, source: Hop) -> None:
         """Take over where the caller is now."""
         self.source = source
-        contact = parse_name_addr(request.headers.first("contact")).uri
+        contact = target_uri(request.headers.first("contact"))
         if contact and request.method in ("INVITE", "UPDATE"):
             self.target = contact
 

@@ -4,7 +4,7 @@ import re
 
 from callscribe.domain.call import OutsideIds, Party
 from telephony.front.bodies import Body
-from telephony.sip.address import bare_address, clean, parse_name_addr, parse_uri
+from telephony.sip.address import bare_address, clean, parse_name_addr, target_uri
 from telephony.sip.message import Request
 
 _ID_HEADERS = {
@@ -43,11 +43,8 @@ def party_of(value: str) -> Party:
 
 def contact_uri(request: Request) -> str:
     """The caller's Contact URI; where there is none that can be used, the URI of its From."""
-    for name in ("contact", "from"):
-        uri = parse_name_addr(request.headers.first(name)).uri
-        if parse_uri(uri) and not any(mark in uri for mark in ' <>"'):
-            return uri
-    return "sip:invalid.invalid"
+    contact, sender = request.headers.first("contact"), request.headers.first("from")
+    return target_uri(contact) or target_uri(sender) or "sip:invalid.invalid"
 
 
 def outside_ids(request: Request) -> OutsideIds:

@@ -156,12 +156,13 @@ class Proxy:
     def _invite(self, request: Request, server: ServerTransaction, source: Hop, trunk: TrunkSettings) -> Refusal | None:
         exchange = self._exchange
         known = exchange.calls.of_caller(request)
-        if known and request.cseq == known.cseq:
+        if known and request.cseq == known.cseq and _branch(request) == known.branch:
             # A copy that comes after its transaction was forgotten must open no second call (RFC 6026).
             exchange.tally.count("requests_repeated")
             exchange.servers.absorb(server)
             return None
-        if known and known.phase is not Phase.OVER:
+        if known and (request.cseq == known.cseq or known.phase is not Phase.OVER):
+            # Merged: it came by another way too (section 8.2.2.2), or belongs to a dialog and does not say so.
             return Refusal(482, "invites_looping")
         if exchange.draining:
             return busy("invites_refused_draining")
@@ -220,6 +221,11 @@ def _fault(request: Request) -> Refusal | None:
     return None
 
 
+def _branch(request: Request) -> str:
+    via = parse_via(request.headers.first("via"))
+    return (via.param("branch") if via else "") or ""
+
+
 def _to_tag(request: Request) -> str:
     return parse_name_addr(request.headers.first("to")).param("tag") or ""
 
@@ -239,6 +245,7 @@ def _call(request: Request, source: Hop, trunk: TrunkSettings, *, siprec: bool) 
         trunk=trunk.name,
         siprec=siprec,
         cseq=request.cseq,
+        branch=_branch(request),
         caller=request.headers.first("from"),
         callee=request.headers.first("to"),
         source=source,

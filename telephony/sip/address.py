@@ -110,6 +110,12 @@ def parse_uri(text: str) -> Uri | None:
     return Uri(scheme, user, found[1].strip("[]"), port, parse_params(where.partition(";")[2]))
 
 
+def target_uri(value: str) -> str:
+    """The URI of a Contact or From value as it may stand in a request line, or ""."""
+    uri = parse_name_addr(value).uri
+    return uri if parse_uri(uri) and not any(mark in uri for mark in ' <>"') else ""
+
+
 def parse_via(value: str) -> Via | None:
     """One Via value, None where it is none."""
     sent = _SENT.match(value.strip())

@@ -219,6 +219,28 @@ def test_an_invite_without_to_tag_within_a_call_is_a_loop() -> None:
     assert [response.status for response in bench.to_caller()] == [482]
 
 
+def test_an_invite_that_comes_by_two_ways_is_refused_on_the_second() -> None:
+    bench = Bench()
+    bench.ask(Ask(body=SDP))
+    bench.line_says(bench.to_line()[0], 200, SDP)
+    bench.taken()
+    bench.ask(Ask(body=SDP, branch="z9hG4bK-other-way"))
+    assert [response.status for response in bench.to_caller()] == [482]
+    assert len(bench.offers) == 1
+
+
+@pytest.mark.parametrize("contact", ["<not an address>", "*", "<sip:a b@c>", "<http://x>"])
+def test_a_contact_that_cannot_be_used_does_not_move_the_caller(contact: str) -> None:
+    bench = Bench()
+    invite = bench.answered()
+    bench.ask(Ask(cseq=2, to_tag="line-tag", body=SDP, headers=(("Contact", contact),)))
+    bench.taken()
+    bench.receive(line_request(invite, "BYE", 77), line_hop(invite))
+    (sent,) = bench.taken()
+    assert isinstance(sent.message, Request)
+    assert sent.message.uri == "sip:ann@192.0.2.10:5062"
+
+
 def test_a_lines_repeated_200_is_passed_on_each_time() -> None:
     bench = Bench()
     bench.ask(Ask(body=SDP))
