@@ -1,12 +1,13 @@
 """Hotword lists."""
 
 from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
-from callscribe.domain.errors import StorageError
 from storage.clean import clean_name
 from storage.database import Database
 from storage.models import HotwordListRow, HotwordRow
@@ -35,34 +36,29 @@ class HotwordStore:
             row = session.scalar(query.options(selectinload(HotwordListRow.words)))
             return None if row is None else _list_of(row)
 
-    def create(self, name: str, words: Sequence[Hotword]) -> HotwordList:
-        """Make a list. Raises StorageError for a name that is empty or taken, or a weight that is not above 0."""
-        made = HotwordList(uuid4(), clean_name(name.strip()), _distinct(words))
+    def put(self, name: str, words: Sequence[Hotword]) -> HotwordList:
+        """Make the list, or give the list of that name other words, and return it.
+
+        Raises StorageError for an empty name or a weight that is not above 0.
+        """
+        called, kept = clean_name(name.strip()), _distinct(words)
+        upsert = (
+            insert(HotwordListRow)
+            .values(id=uuid4(), name=called)
+            .on_conflict_do_update(index_elements=[HotwordListRow.name], set_={"updated_at": func.now()})
+            .returning(HotwordListRow.id)
+        )
         with self._database.transaction() as session:
-            if session.scalar(select(HotwordListRow.id).where(HotwordListRow.name == made.name)) is not None:
-                raise StorageError("there is a hotword list of that name already")
-            session.add(HotwordListRow(id=made.id, name=made.name))
-            session.flush()
+            made = HotwordList(session.scalars(upsert).one(), called, kept)
+            session.execute(delete(HotwordRow).where(HotwordRow.list_id == made.id))
             _write_words(session, made)
         return made
 
-    def replace(self, list_id: UUID, words: Sequence[Hotword]) -> HotwordList | None:
-        """Give the list other words; None when there is no such list. Raises StorageError as `create` does."""
+    def delete(self, name: str) -> bool:
+        """Remove the list of that name; False when there is none."""
+        query = delete(HotwordListRow).where(HotwordListRow.name == clean_name(name.strip()))
         with self._database.transaction() as session:
-            row = session.scalar(select(HotwordListRow).where(HotwordListRow.id == list_id).with_for_update())
-            if row is None:
-                return None
-            row.updated_at = func.now()
-            made = HotwordList(list_id, row.name, _distinct(words))
-            session.execute(delete(HotwordRow).where(HotwordRow.list_id == list_id))
-            _write_words(session, made)
-        return made
-
-    def delete(self, list_id: UUID) -> bool:
-        """Remove the list; False when there is no such list."""
-        with self._database.transaction() as session:
-            query = delete(HotwordListRow).where(HotwordListRow.id == list_id).returning(HotwordListRow.id)
-            return session.scalar(query) is not None
+            return session.scalar(query.returning(HotwordListRow.id)) is not None
 
 
 def _distinct(words: Sequence[Hotword]) -> tuple[Hotword, ...]:
@@ -80,4 +76,4 @@ def _write_words(session: Session, made: HotwordList) -> None:
         for number, word in enumerate(made.words)
     ]
     if values:
-        session.execute(insert(HotwordRow), values)
+        session.execute(plain_insert(HotwordRow), values)

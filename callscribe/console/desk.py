@@ -14,7 +14,11 @@ from storage.records import Hotword
 
 router = APIRouter(prefix=API)
 
-ListName = Annotated[str, Path(min_length=1, max_length=100, pattern=r"\S", description="Name of the list.")]
+ListName = Annotated[
+    str,
+    # Something that can be seen, and no control characters: Postgres has no place for NUL.
+    Path(min_length=1, max_length=100, pattern=r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$", description="Name of the list."),
+]
 
 
 @router.get("/hotwords", tags=["Hotwords"], responses=responses(503))
@@ -36,16 +40,13 @@ def get_hotwords(sources: SourcesOf, name: ListName) -> HotwordListAnswer:
 def put_hotwords(sources: SourcesOf, name: ListName, wanted: HotwordListRequest) -> HotwordListAnswer:
     """Make the list, or give it other words."""
     words = [Hotword(word.text, word.weight) for word in wanted.words]
-    found = sources.hotwords.find(name)
-    replaced = sources.hotwords.replace(found.id, words) if found else None
-    return HotwordListAnswer.of(replaced or sources.hotwords.create(name, words))
+    return HotwordListAnswer.of(sources.hotwords.put(name, words))
 
 
 @router.delete("/hotwords/{name}", tags=["Hotwords"], status_code=204, responses=responses(404, 422, 503))
 def delete_hotwords(sources: SourcesOf, name: ListName) -> None:
     """Remove the list."""
-    found = sources.hotwords.find(name)
-    if found is None or not sources.hotwords.delete(found.id):
+    if not sources.hotwords.delete(name):
         raise _no_list()
 
 

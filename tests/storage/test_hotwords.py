@@ -1,6 +1,6 @@
 """Hotword lists."""
 
-from uuid import uuid4
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,34 +18,40 @@ def hotwords(database: Database) -> HotwordStore:
 
 
 def test_lists_keep_their_words_in_order(hotwords: HotwordStore) -> None:
-    sales = hotwords.create("sales", [Hotword("Zyntrix", 2.5), Hotword("Acme router")])
-    billing = hotwords.create("billing", [])
+    sales = hotwords.put("sales", [Hotword("Zyntrix", 2.5), Hotword("Acme router")])
+    billing = hotwords.put("billing", [])
     assert hotwords.lists() == (billing, sales)
     assert hotwords.find("sales") == sales
     assert hotwords.find("nobody") is None
 
 
 def test_words_are_trimmed_and_stand_once(hotwords: HotwordStore) -> None:
-    made = hotwords.create(" support ", [Hotword("  two   words\n"), Hotword(""), Hotword("two words", 3.0)])
+    made = hotwords.put(" support ", [Hotword("  two   words\n"), Hotword(""), Hotword("two words", 3.0)])
     assert (made.name, made.words) == ("support", (Hotword("two words", 3.0),))
 
 
-def test_a_list_is_replaced_and_deleted(hotwords: HotwordStore) -> None:
-    made = hotwords.create("sales", [Hotword("old")])
-    assert hotwords.replace(made.id, [Hotword("new")]) == hotwords.find("sales")
-    assert hotwords.lists()[0].words == (Hotword("new"),)
-    assert hotwords.delete(made.id) is True
+def test_a_list_is_replaced_and_deleted_by_its_name(hotwords: HotwordStore) -> None:
+    made = hotwords.put("sales", [Hotword("old"), Hotword("kept", 2.0)])
+    replaced = hotwords.put(" sales", [Hotword("kept", 2.0), Hotword("new")])
+    assert replaced.id == made.id
+    assert hotwords.lists() == (replaced,)
+    assert replaced.words == (Hotword("kept", 2.0), Hotword("new"))
+    assert hotwords.delete("sales ") is True
     assert hotwords.lists() == ()
-    assert hotwords.delete(made.id) is False
-    assert hotwords.replace(uuid4(), []) is None
+    assert hotwords.delete("sales") is False
 
 
-def test_a_taken_or_empty_name_and_a_bad_weight_are_refused(hotwords: HotwordStore) -> None:
-    hotwords.create("sales", [])
-    with pytest.raises(StorageError, match="already"):
-        hotwords.create("sales", [])
+def test_many_who_put_the_same_list_at_once_all_succeed(hotwords: HotwordStore) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda number: hotwords.put("sales", [Hotword(f"word {number}")]), range(12)))
+    assert len({found.id for found in made}) == 1
+    assert hotwords.find("sales") in made
+
+
+def test_an_empty_name_and_a_bad_weight_are_refused(hotwords: HotwordStore) -> None:
+    hotwords.put("sales", [])
     with pytest.raises(StorageError, match="ck_hotword_lists_name"):
-        hotwords.create(" ", [])
+        hotwords.put(" ", [])
     with pytest.raises(StorageError, match="ck_hotwords_weight"):
-        hotwords.create("other", [Hotword("x", 0.0)])
+        hotwords.put("other", [Hotword("x", 0.0)])
     assert [found.name for found in hotwords.lists()] == ["sales"]
