@@ -2,18 +2,21 @@
 
 import base64
 import binascii
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
+from sqlalchemy.orm import Session, aliased, selectinload
 
 from callscribe.domain.call import CallState
 from callscribe.domain.errors import CallNotFound
+from callscribe.domain.transcript import Final
 from callscribe.domain.utterance import Transcript
+from storage.clean import clean_name
 from storage.database import Database
 from storage.models import CallRow, JobRow, OutsideIdRow, UtteranceRow
-from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState, StoredFinal
+from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState
 from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
 
 PAGE_LIMIT = 500
@@ -79,16 +82,22 @@ class CallReader:
         with self._database.transaction() as session:
             return _jobs(session, call_id)
 
-    def finals_after(
-        self, call_id: UUID, after: datetime | None = None, limit: int = PAGE_LIMIT
-    ) -> tuple[StoredFinal, ...]:
-        """The call's first `limit` finals that were stored after an aware time, in the order they were stored."""
-        query = select(UtteranceRow).where(UtteranceRow.call_id == call_id)
-        if after is not None:
-            query = query.where(UtteranceRow.created_at > after)
-        query = query.order_by(UtteranceRow.created_at, UtteranceRow.start, UtteranceRow.channel).limit(limit)
+    def newest_finals(self, call_ids: Sequence[UUID], limit: int) -> Mapping[UUID, tuple[Final, ...]]:
+        """Of each call the `limit` finals that were stored last, in the order they were stored."""
+        newest = (
+            select(UtteranceRow)
+            .where(UtteranceRow.call_id == CallRow.id)
+            .order_by(UtteranceRow.created_at.desc(), UtteranceRow.start.desc(), UtteranceRow.channel.desc())
+            .limit(limit)
+            .lateral()
+        )
+        row = aliased(UtteranceRow, newest)
+        query = select(row).select_from(CallRow).join(newest, true()).where(CallRow.id.in_(call_ids))
+        found: dict[UUID, list[Final]] = {}
         with self._database.transaction() as session:
-            return tuple(StoredFinal(row.id, final_of(row), row.created_at) for row in session.scalars(query))
+            for utterance in session.scalars(query.order_by(row.created_at, row.start, row.channel)):
+                found.setdefault(utterance.call_id, []).append(final_of(utterance))
+        return {call_id: tuple(finals) for call_id, finals in found.items()}
 
 
 def _matching(conditions: CallFilter) -> Select[CallRow, int, int]:
@@ -98,7 +107,7 @@ def _matching(conditions: CallFilter) -> Select[CallRow, int, int]:
     if conditions.state is not None:
         rules.append(CallRow.state == conditions.state)
     if conditions.trunk is not None:
-        rules.append(CallRow.trunk == conditions.trunk)
+        rules.append(CallRow.trunk == clean_name(conditions.trunk))
     if conditions.since is not None:
         rules.append(CallRow.started_at >= conditions.since)
     if conditions.until is not None:
@@ -109,7 +118,7 @@ def _matching(conditions: CallFilter) -> Select[CallRow, int, int]:
 
 
 def _known_as(value: str) -> ColumnElement[bool]:
-    return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value == value))
+    return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value == clean_name(value)))
 
 
 def _find(session: Session, key: UUID | str) -> CallRow:
@@ -118,7 +127,7 @@ def _find(session: Session, key: UUID | str) -> CallRow:
     query = select(CallRow).options(*call_parts())
     row = None if own is None else session.scalar(query.where(CallRow.id == own))
     if row is None and isinstance(key, str):
-        newest = query.where(_known_as(key.replace("\x00", ""))).order_by(CallRow.started_at.desc(), CallRow.id.desc())
+        newest = query.where(_known_as(key)).order_by(CallRow.started_at.desc(), CallRow.id.desc())
         row = session.scalar(newest.limit(1))
     if row is None:
         raise CallNotFound

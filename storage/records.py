@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 from callscribe.domain.call import Call, CallEnd, CallState, Party
-from callscribe.domain.transcript import Final
 
 
 class JobKind(StrEnum):
@@ -166,16 +165,6 @@ class CallRecord:
     """Its path relative to the recordings folder."""
     jobs: tuple[JobRecord, ...]
     """Oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFinal:
-    """A final with its name and the time at which it was stored."""
-
-    id: UUID
-    final: Final
-    created_at: datetime
-    """Aware UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from callscribe.console.backlog import read_event
@@ -17,12 +17,10 @@ from callscribe.domain.transcript import Final
 from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
 from callscribe.events.subscriber import BEGINNING, NOW, Delivery, Signal, latest_id, subscribe
 from storage.reader import PAGE_LIMIT, CallReader
-from storage.records import CallFilter, CallSummary
+from storage.records import CallFilter
 
 LATEST = 8
 """Finals of a call that are shown on the floor."""
-
-RECENT = timedelta(minutes=10)
 
 Spoken = UtteranceFinal | UtterancePartial
 
@@ -105,15 +103,9 @@ async def floor_messages(
 def _read_active(reader: CallReader) -> Sequence[tuple[Call, Sequence[Final]]]:
     """The calls that go on, oldest first, each with its newest finals."""
     page = reader.list_calls(CallFilter(CallState.ACTIVE), PAGE_LIMIT)
-    return [(summary.call, _newest(reader, summary)) for summary in reversed(page.calls)]
-
-
-def _newest(reader: CallReader, summary: CallSummary) -> Sequence[Final]:
-    """The call's newest finals, without reading the whole of a long call where it has not been silent."""
-    found = [stored.final for stored in reader.finals_after(summary.call.id, datetime.now(UTC) - RECENT)]
-    if not found and summary.utterances:
-        found = [utterance.final for utterance in reader.transcript(summary.call.id).utterances]
-    return found[-LATEST:]
+    calls = [summary.call for summary in reversed(page.calls)]
+    newest = reader.newest_finals([call.id for call in calls], LATEST)
+    return [(call, newest.get(call.id, ())) for call in calls]
 
 
 def _unstored(reader: CallReader, events: Sequence[CallStarted | CallUpdated]) -> Sequence[CallStarted | CallUpdated]:

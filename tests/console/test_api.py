@@ -219,6 +219,18 @@ def test_bad_hotwords_are_refused(console: Console, body: bytes) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("name", ["%00", "%20", "a%00b", "%0A"])
+def test_a_list_needs_a_name_that_can_be_read(console: Console, name: str) -> None:
+    assert console.client.put(f"/api/v1/hotwords/{name}", json={"words": []}).status_code == 422
+
+
+@pytest.mark.parametrize("condition", ["trunk", "outside_id"])
+def test_a_condition_that_no_call_can_meet_gives_no_calls(console: Console, condition: str) -> None:
+    answer = console.client.get(f"{CALLS}?{condition}=nobody%00")
+    assert answer.status_code == 200
+    assert answer.json() == {"calls": [], "cursor": None}
+
+
 def test_an_absent_database_is_a_503_that_names_the_cure(lonely: Console) -> None:
     for path in (CALLS, f"{CALLS}/{uuid4()}", f"{CALLS}/{uuid4()}/events", "/api/v1/live", "/api/v1/hotwords"):
         answer = lonely.client.get(path)

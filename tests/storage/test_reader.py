@@ -133,14 +133,25 @@ def test_utterances_come_in_the_order_they_were_begun(calls: CallStore, reader: 
     assert (transcript.call, transcript.state, transcript.ended_at) == (call, CallState.ACTIVE, None)
 
 
-def test_finals_after_a_time_come_in_the_order_they_were_stored(calls: CallStore, reader: CallReader) -> None:
-    call = make_call()
-    calls.save_call(call, "node-1")
+def test_the_newest_finals_of_several_calls_come_in_the_order_they_were_stored(
+    calls: CallStore, reader: CallReader
+) -> None:
+    busy, short, silent = make_call(), make_call(), make_call()
+    for call in (busy, short, silent):
+        calls.save_call(call, "node-1")
     finals = [make_final(0, 16_000, "said later, stored first"), make_final(1, 0, "said first"), make_final(0, 0, "x")]
     for final in finals:
-        calls.save_final(call.id, final)
-    found = reader.finals_after(call.id)
-    assert [stored.final for stored in found] == finals
-    assert reader.finals_after(call.id, found[0].created_at) == found[1:]
-    assert reader.finals_after(call.id, found[0].created_at, limit=1) == found[1:2]
-    assert reader.finals_after(uuid4()) == ()
+        calls.save_final(busy.id, final)
+    calls.save_final(short.id, finals[1])
+    found = reader.newest_finals([busy.id, short.id, silent.id, uuid4()], 2)
+    assert found == {busy.id: tuple(finals[1:]), short.id: (finals[1],)}
+    assert reader.newest_finals([], 2) == {}
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800"])
+def test_what_postgres_cannot_keep_is_found_as_it_was_stored(calls: CallStore, reader: CallReader, value: str) -> None:
+    call = replace(make_call(), trunk=value, outside_ids=OutsideIds(sip_call_id=value))
+    calls.save_call(call, "node-1")
+    assert [found.call.id for found in reader.list_calls(CallFilter(trunk=value)).calls] == [call.id]
+    assert [found.call.id for found in reader.list_calls(CallFilter(outside_id=value)).calls] == [call.id]
+    assert reader.call(value).call.id == call.id
