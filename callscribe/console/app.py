@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from callscribe.config.settings import Settings
 from callscribe.console import calls, desk, health, live, metrics, pages
+from callscribe.console.head import HeadAsGet
 from callscribe.console.metrics import CountRequests, RequestMetrics
 from callscribe.console.problems import install_problems
 from callscribe.console.reference import API, DescribedApp
@@ -50,6 +51,7 @@ def make_app(settings: Settings) -> FastAPI:
     for room in (live, calls, desk, health, metrics, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.add_middleware(HeadAsGet)
     app.add_middleware(OwnSite, web=settings.web)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, metrics=requests)

@@ -83,12 +83,19 @@ class OwnSite:
     def _complaint(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        name = urlsplit(f"//{host}").hostname if host else None
-        if self._names is not None and name not in self._names:
+        if self._names is not None and _name_of(f"//{host}") not in self._names:
             return "This server is for this machine only and knows no such host name; set web.public_url to allow it."
         origin = headers.get("origin")
         if origin is None or (scope["type"] == "http" and scope["method"] in HARMLESS):
             return None
-        if urlsplit(origin).netloc.lower() in {host, self._public} - {""}:
+        if origin.lower().partition("://")[2] in {host, self._public} - {""}:
             return None
         return "A page of another site may not do this; set web.public_url to the address that people use."
+
+
+def _name_of(address: str) -> str | None:
+    """The host name of an address, without its port; None where there is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

@@ -105,6 +105,36 @@ def test_a_host_name_that_is_not_this_machine_is_refused(console: Console) -> No
     assert "web.public_url" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize("header", ["host", "origin"])
+def test_a_host_or_origin_that_is_no_address_is_refused_and_not_an_error(console: Console, header: str) -> None:
+    refused = console.client.put("/api/v1/hotwords/x", json={"words": []}, headers={header: "http://["})
+    assert refused.status_code == 403
+
+
+def test_head_answers_as_get_without_a_body(console: Console, switchboard: Switchboard) -> None:
+    call = switchboard.start()
+    audio = f"/api/v1/calls/{call.id}/audio"
+    route = labelled("callscribe_http_requests_total", method="HEAD", route="/healthz", status="200")
+    before = scraped(console).get(route, 0)
+    call.end(recording=call.record(2))
+    for path, status in (("/healthz", 200), ("/", 200), (audio, 200), ("/api/v1/calls/nobody", 404)):
+        head, whole = console.client.head(path), console.client.get(path)
+        assert head.status_code == whole.status_code == status
+        assert head.content == b""
+        for name in ("content-type", "content-length", "etag", "accept-ranges", "content-security-policy"):
+            assert head.headers.get(name) == whole.headers.get(name)
+    assert scraped(console)[route] == before + 1
+
+
+def test_head_of_an_endless_answer_ends(console: Console, switchboard: Switchboard) -> None:
+    call = switchboard.start()
+    for path in (f"/api/v1/calls/{call.id}/events", "/api/v1/live/events"):
+        head = console.client.head(path)
+        assert head.headers["content-type"].startswith("text/event-stream")
+        assert head.content == b""
+    assert console.client.get("/healthz").status_code == 200
+
+
 def test_the_public_address_is_known(settings: Settings) -> None:
     with serving(replace(settings, web=WebSettings(port=0, public_url="https://calls.example.com"))) as console:
         assert console.client.get("/healthz", headers={"host": "calls.example.com"}).status_code == 200
