@@ -264,11 +264,15 @@ class RecognizerPool:
         self._advances[channel.key] = known, since
         # A channel that one recogniser after the other drops or dies of must end too: being moved earns no new time.
         limit = since + self._timings.flush_s
-        if channel.finished:
+        if channel.finished or self._unwanted(channel):
             limit = now
         elif channel.key not in self._placed:
             limit = min(limit, now + self._timings.unreachable_s)
         self._patience[channel.key] = loop.call_at(limit, self._give_up, channel)
+
+    def _unwanted(self, channel: PoolChannel) -> bool:
+        """No recogniser will ever take the channel."""
+        return all(self._refusals.get((channel.key, link.url)) == inf for link in self._links)
 
     def _stop_waiting(self, channel: PoolChannel) -> None:
         timer = self._patience.pop(channel.key, None)

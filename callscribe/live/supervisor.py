@@ -61,7 +61,7 @@ class Supervisor:
         self._recorder.start()
         await self._publisher.start()
         await self._pool.start()
-        self._spawn(self._board.keep_posting(f"sip-{self.node}", self._counters))
+        self._spawn(self._board.keep_posting(f"sip-{self.node}", self.counters))
         await self._hotwords.refresh()
         self._spawn(self._hotwords.keep_fresh(self._spread_hotwords))
         await self._sip.start()
@@ -207,7 +207,8 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task_failed", error=type(error).__name__, exc_info=error)
 
-    def _counters(self) -> dict[str, float]:
+    def counters(self) -> dict[str, float]:
+        """Everything that is counted on this node, for /metrics."""
         return {
             **self._sip.counters(),
             **self._pool.counters(),

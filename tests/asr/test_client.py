@@ -506,3 +506,15 @@ async def test_a_listener_that_raises_is_told_of_and_keeps_no_other_channel_from
                 await until(lambda: any(line["event"] == "recognizer_link_broke" for line in logged))
                 pool.close(1)
         assert heard.closings.keys() == {1}
+
+
+async def test_a_channel_that_no_recogniser_will_ever_take_waits_for_none_at_its_end() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard)) as pool:
+        recognizer.refusal = "unsupported-language"
+        pool.open(1, options())
+        send(pool, 1, speech(1))
+        await until(lambda: pool.counters().get("channels_refused") == 1)
+        pool.close(1)
+        await until(lambda: heard.closings == {1: 0}, 1.0)
+    assert len(recognizer.openings) == 1

@@ -29,9 +29,9 @@ def words(*texts: str) -> Sequence[Hotword]:
 
 
 async def test_a_trunk_has_its_own_words_then_those_of_its_lists_each_once(store: HotwordStore) -> None:
-    store.create("products", words("router", "Nimbus 5"))
-    store.create("people", words("Bennett"))
-    store.create("unused", words("elsewhere"))
+    store.put("products", words("router", "Nimbus 5"))
+    store.put("people", words("Bennett"))
+    store.put("unused", words("elsewhere"))
     book = HotwordBook(store, (SALES, PLAIN))
     assert book.of("sales") == ("Summit", "router")
     assert await book.refresh()
@@ -42,19 +42,19 @@ async def test_a_trunk_has_its_own_words_then_those_of_its_lists_each_once(store
 async def test_only_a_change_counts_as_one(store: HotwordStore) -> None:
     book = HotwordBook(store, (SALES,))
     assert not await book.refresh()
-    products = store.create("products", words("router"))
+    store.put("products", words("router"))
     assert await book.refresh()
     assert not await book.refresh()
-    store.replace(products.id, words("switch"))
+    store.put("products", words("switch"))
     assert await book.refresh()
     assert book.of("sales") == ("Summit", "router", "switch")
-    store.delete(products.id)
+    store.delete("products")
     assert await book.refresh()
     assert book.of("sales") == ("Summit", "router")
 
 
 async def test_while_the_database_is_away_what_was_known_stands(store: HotwordStore) -> None:
-    store.create("products", words("Nimbus 5"))
+    store.put("products", words("Nimbus 5"))
     book = HotwordBook(store, (SALES,))
     await book.refresh()
     away = Database(NOWHERE)
@@ -76,7 +76,7 @@ async def test_who_keeps_it_fresh_is_told_of_each_change(store: HotwordStore, mo
     seen: list[tuple[str, ...]] = []
     keeping = asyncio.create_task(book.keep_fresh(lambda: seen.append(book.of("sales"))))
     for number, name in enumerate(("products", "people"), start=1):
-        await asyncio.to_thread(store.create, name, words(f"word {number}"))
+        await asyncio.to_thread(store.put, name, words(f"word {number}"))
         async with asyncio.timeout(5):
             while len(seen) < number:
                 await asyncio.sleep(0.005)

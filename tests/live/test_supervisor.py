@@ -1,0 +1,179 @@
+"""A whole node but for its callers: real lines, Postgres, Valkey and disk, and a recogniser that counts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from asr.settings import RecognizerSettings
+from callscribe.config.settings import NodeSettings, Settings
+from callscribe.domain.audio import AudioChunk
+from callscribe.domain.call import Call, CallEnd, CallState, Channel
+from callscribe.events.schema import CallEnded, CallStarted, Event, UtteranceFinal, UtterancePartial, from_json
+from callscribe.events.settings import EventSettings
+from callscribe.events.subscriber import BEGINNING, Delivery, subscribe
+from callscribe.live.supervisor import Supervisor
+from storage.database import Database
+from storage.reader import CallReader
+from storage.recordings import read_channel, recording_path
+from storage.records import JobKind
+from storage.settings import DatabaseSettings
+from telephony.settings import SipSettings, TrunkSettings
+from tests.asr.fake_recognizer import FakeRecognizer
+from tests.asr.test_client import speech
+from tests.live.calls import make_call
+from tests.telephony.test_lines import free_range
+
+pytestmark = pytest.mark.integration
+
+RATE = 8000
+CHUNK = 800
+
+
+@pytest.fixture
+async def recognizer() -> AsyncIterator[FakeRecognizer]:
+    async with FakeRecognizer() as running:
+        yield running
+
+
+@pytest.fixture
+def settings(database_url: str, valkey_url: str, tmp_path: Path, recognizer: FakeRecognizer) -> Settings:
+    first = free_range(32)
+    return Settings(
+        node=NodeSettings(name="node-1", data_folder=str(tmp_path)),
+        sip=SipSettings(host="127.0.0.1", port=0, lines=1, rtp_port_min=first, rtp_port_max=first + 31),
+        trunks=(TrunkSettings("default"),),
+        recognizer=RecognizerSettings(urls=(recognizer.url,)),
+        database=DatabaseSettings(database_url),
+        events=EventSettings(valkey_url),
+    )
+
+
+@pytest.fixture
+def reader(database_url: str) -> Iterator[CallReader]:
+    database = Database(database_url)
+    yield CallReader(database)
+    database.close()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Supervisor]:
+    """A node that is stopped in the end, as a service is: what it was told is written by then."""
+    node = Supervisor(settings)
+    await node.start()
+    try:
+        yield node
+    finally:
+        async with asyncio.timeout(20):
+            await node.stop()
+
+
+def speak(node: Supervisor, call: Call, channel: int, *words: int, start: int = 0) -> int:
+    """Say words on a channel from a sample on; the sample after them."""
+    pcm = speech(*words)
+    for place in range(0, len(pcm), CHUNK):
+        node.audio(call.id, AudioChunk(channel, start + place, pcm[place : place + CHUNK].tobytes()))
+    return start + len(pcm)
+
+
+def end(node: Supervisor, call: Call, samples: int) -> None:
+    node.call_ended(call.id, CallEnd(datetime.now(UTC), samples, "bye"))
+
+
+async def events_of(settings: Settings, call_id: UUID) -> list[Event]:
+    """The call's stream from its beginning to the call's end."""
+    found: list[Event] = []
+    async with asyncio.timeout(5):
+        async for arrival in subscribe(settings.events.url, call_id, BEGINNING):
+            if isinstance(arrival, Delivery):
+                found.append(from_json(arrival.json))
+                if isinstance(found[-1], CallEnded):
+                    break
+    return found
+
+
+async def test_a_call_is_understood_published_recorded_and_stored_in_order(
+    settings: Settings, reader: CallReader
+) -> None:
+    call = make_call()
+    async with running(settings) as node:
+        node.call_started(call)
+        for channel in (0, 1):
+            samples = speak(node, call, channel, 10 * channel + 1, 10 * channel + 2, 10 * channel + 3)
+        end(node, call, samples)
+        events = await events_of(settings, call.id)
+
+    assert isinstance(events[0], CallStarted)
+    finals = [event for event in events if isinstance(event, UtteranceFinal)]
+    for channel in (0, 1):
+        said = [event.text for event in finals if event.channel == channel]
+        assert said == [f"w{10 * channel + number}" for number in (1, 2, 3)]
+    stored = reader.transcript(call.id)
+    assert stored.state is CallState.ENDED
+    assert sorted(found.id for found in stored.utterances) == sorted(event.utterance_id for event in finals)
+    assert [job.kind for job in reader.jobs(call.id)] == [JobKind.SECOND_PASS]
+    heard = read_channel(settings.recordings_folder / recording_path(call), 1, 0, samples)
+    assert np.array_equal(heard, speech(11, 12, 13))
+
+
+async def test_a_channel_that_joins_in_mid_call_is_understood_from_there(
+    settings: Settings, reader: CallReader
+) -> None:
+    call = make_call(channels=1)
+    async with running(settings) as node:
+        node.call_started(call)
+        place = speak(node, call, 0, 1)
+        node.call_updated(replace(call, channels=(*call.channels, Channel(1, "2"))))
+        end(node, call, speak(node, call, 1, 2, start=place))
+    stored = reader.transcript(call.id)
+    assert [(found.final.channel, found.text) for found in stored.utterances] == [(0, "w1"), (1, "w2")]
+    assert stored.utterances[1].final.start == pytest.approx(place, abs=256)
+    assert [job.kind for job in reader.jobs(call.id)] == [JobKind.SECOND_PASS]
+
+
+async def test_a_channel_in_a_language_that_nobody_knows_ends_with_its_call(
+    settings: Settings, reader: CallReader, recognizer: FakeRecognizer
+) -> None:
+    recognizer.refusal = "unsupported-language"
+    call = make_call(channels=1)
+    async with running(settings) as node:
+        node.call_started(call)
+        samples = speak(node, call, 0, 1, 2)
+        async with asyncio.timeout(5):
+            while not node.counters().get("channels_refused"):
+                await asyncio.sleep(0.01)
+        end(node, call, samples)
+    assert len(recognizer.openings) == 1
+    stored = reader.call(call.id)
+    assert (stored.state, [job.kind for job in stored.jobs]) == (CallState.ENDED, [JobKind.RECOVER])
+
+
+async def test_a_stopping_node_writes_all_that_was_said_before_it_goes(settings: Settings, reader: CallReader) -> None:
+    calls = [make_call(channels=1) for _ in range(5)]
+    async with running(settings) as node:
+        for number, call in enumerate(calls, start=1):
+            node.call_started(call)
+            end(node, call, speak(node, call, 0, number))
+    for number, call in enumerate(calls, start=1):
+        stored = reader.transcript(call.id)
+        assert ([found.text for found in stored.utterances], stored.state) == ([f"w{number}"], CallState.ENDED)
+
+
+async def test_partials_are_published_and_not_stored(settings: Settings, reader: CallReader) -> None:
+    call = make_call(channels=1)
+    async with running(settings) as node:
+        node.call_started(call)
+        node.audio(call.id, AudioChunk(0, 0, speech(1)[:3200].tobytes()))
+        async with asyncio.timeout(5):
+            async for arrival in subscribe(settings.events.url, call.id, BEGINNING):
+                if isinstance(arrival, Delivery) and isinstance(from_json(arrival.json), UtterancePartial):
+                    break
+        assert node.counters()["journal_written"] == 1
+        end(node, call, 3200)
+    assert [found.text for found in reader.transcript(call.id).utterances] == ["w1"]
