@@ -54,7 +54,7 @@ class LineDesk:
 
     def has_room(self) -> bool:
         """True where a line could carry one more call, now or in a moment."""
-        return any(line.ready and self._load(line) < line.capacity for line in self._lines())
+        return bool(self._with_room())
 
     def pick(self, streams: int, skip: frozenset[int] = frozenset()) -> LineStatus | None:
         """The least loaded line that may get a call of so many m-lines now, outside `skip`; it is counted as given it.
@@ -63,11 +63,9 @@ class LineDesk:
         """
         now = self._clock()
         candidates = [
-            (self._resting.get(line.index, now) > now, self._load(line), self._given(line.index, now), line.index, line)
-            for line in self._lines()
-            if line.ready
-            and line.index not in skip
-            and self._load(line) < line.capacity
+            (self._resting.get(line.index, now) > now, load, self._given(line.index, now), line.index, line)
+            for load, line in self._with_room()
+            if line.index not in skip
             and self._given(line.index, now) < INVITES_PER_LINE
             and self._has_sockets(line.index, streams, now)
         ]
@@ -96,8 +94,11 @@ class LineDesk:
         self._recent.pop(line, None)
         self._streams.pop(line, None)
 
-    def _load(self, line: LineStatus) -> int:
-        return max(line.calls, self._calls.load(line.index))
+    def _with_room(self) -> list[tuple[int, LineStatus]]:
+        """Lines that could carry one more call, each behind its number of calls."""
+        known = self._calls.loads()
+        loads = [(max(line.calls, known[line.index]), line) for line in self._lines() if line.ready]
+        return [(load, line) for load, line in loads if load < line.capacity]
 
     def _given(self, line: int, now: float) -> int:
         return _within_a_second(self._recent.get(line), now)

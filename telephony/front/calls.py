@@ -1,5 +1,6 @@
 """The calls that the front knows."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -105,9 +106,9 @@ class Calls:
     def by_id(self, call_id: UUID) -> FrontCall | None:
         return self._by_id.get(call_id)
 
-    def load(self, line: int) -> int:
-        """Calls that a line has or is offered."""
-        return sum(call.line == line for call in self)
+    def loads(self) -> Counter[int]:
+        """Calls that each line has or is offered."""
+        return Counter(call.line for call in self)
 
     def add(self, call: FrontCall) -> None:
         """Know a call; one that is over and had the same key is forgotten."""
