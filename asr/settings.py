@@ -2,6 +2,22 @@
 
 from dataclasses import dataclass
 
+ENDPOINT_BOUNDS = {
+    "onset_ms": (32, 2_000),
+    "hang_ms": (96, 5_000),
+    "preroll_ms": (0, 2_000),
+    "max_utterance_s": (2, 20),
+}
+"""Lowest and highest value of each endpoint setting."""
+UPDATE_MS_BOUNDS = (100, 60_000)
+
+
+def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
+    """What a recogniser would refuse is refused where it is set. Raises ValueError."""
+    lowest, highest = bounds
+    if not lowest <= value <= highest:
+        raise ValueError(f"{name} must be {lowest} to {highest}")
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
@@ -15,6 +31,10 @@ class EndpointSettings:
     """Audio before the onset that is decoded with the utterance."""
     max_utterance_s: int = 12
     """Length beyond which an utterance is cut at its next short pause."""
+
+    def __post_init__(self) -> None:
+        for name, bounds in ENDPOINT_BOUNDS.items():
+            _check(name, getattr(self, name), bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,9 @@ class RecognizerSettings:
     update_ms: int = 500
     """Time between two partials of an utterance."""
     endpoint: EndpointSettings = EndpointSettings()
+
+    def __post_init__(self) -> None:
+        _check("update_ms", self.update_ms, UPDATE_MS_BOUNDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from asr.engine import Capabilities
-from asr.settings import EndpointSettings
+from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings
 from asr.wire.fields import Fields
 from callscribe.domain.audio import SAMPLE_BYTES
 from callscribe.domain.errors import WireViolation
@@ -273,19 +273,14 @@ def _parse_options(fields: Fields) -> ChannelOptions:
     rate = fields.integer("rate", RATES[0], RATES[-1])
     if rate not in RATES:
         raise WireViolation(f"rate is one of {', '.join(map(str, RATES))}")
-    endpoint = EndpointSettings(
-        onset_ms=fields.integer("onset_ms", 32, 2_000),
-        hang_ms=fields.integer("hang_ms", 96, 5_000),
-        preroll_ms=fields.integer("preroll_ms", 0, 2_000),
-        max_utterance_s=fields.integer("max_utterance_s", 2, 20),
-    )
+    endpoint = EndpointSettings(**{name: fields.integer(name, *bounds) for name, bounds in ENDPOINT_BOUNDS.items()})
     return ChannelOptions(
         channel=fields.integer("channel", 0, 255),
         rate=rate,
         language=fields.text("language", 32),
         hotwords=_parse_hotwords(fields),
         endpoint=endpoint,
-        update_ms=fields.integer("update_ms", 100, 60_000),
+        update_ms=fields.integer("update_ms", *UPDATE_MS_BOUNDS),
     )
 
 

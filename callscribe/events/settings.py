@@ -11,3 +11,7 @@ class EventSettings:
     """redis://host:port/db of a Valkey or Redis; "": `serve` runs an embedded Valkey in the data folder."""
     stream_length: int = 2000
     """Events kept for each call, and for the floor."""
+
+    def __post_init__(self) -> None:
+        if self.stream_length < 1:
+            raise ValueError("stream_length must be at least 1")

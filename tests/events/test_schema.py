@@ -19,6 +19,7 @@ from callscribe.events.schema import (
     from_json,
     to_json,
 )
+from callscribe.events.settings import EventSettings
 from tests.events.calls import AT, a_call, a_final, a_partial
 
 CALL = a_call(UUID("11111111-2222-4333-8444-555555555555"))
@@ -144,3 +145,8 @@ def test_times_of_other_zones_are_written_in_utc() -> None:
     assert elsewhere.utcoffset() == timedelta(hours=1)
     event = CallProcessed(call_id=CALL.id, at=elsewhere, done=(), failed=())
     assert json.loads(to_json(event))["at"] == "2026-11-21T09:30:15Z"
+
+
+def test_a_stream_keeps_at_least_one_event() -> None:
+    with pytest.raises(ValueError, match="stream_length must be at least 1"):
+        EventSettings(stream_length=0)

@@ -1,0 +1,28 @@
+"""What a recogniser would refuse is refused where it is set."""
+
+import pytest
+
+from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings, RecognizerSettings
+from callscribe.config.settings import load_settings
+from callscribe.domain.errors import SettingsError
+
+
+@pytest.mark.parametrize(("name", "bounds"), ENDPOINT_BOUNDS.items())
+def test_an_endpoint_setting_has_bounds(name: str, bounds: tuple[int, int]) -> None:
+    for value in bounds:
+        EndpointSettings(**{name: value})
+    for value in (bounds[0] - 1, bounds[1] + 1):
+        with pytest.raises(ValueError, match=f"{name} must be {bounds[0]} to {bounds[1]}"):
+            EndpointSettings(**{name: value})
+
+
+def test_the_update_interval_has_bounds() -> None:
+    for value in UPDATE_MS_BOUNDS:
+        RecognizerSettings(update_ms=value)
+    with pytest.raises(ValueError, match="update_ms must be 100 to 60000"):
+        RecognizerSettings(update_ms=50)
+
+
+def test_the_error_names_the_setting_and_the_cure() -> None:
+    with pytest.raises(SettingsError, match=r"recognizer\.endpoint.*hang_ms must be 96 to 5000"):
+        load_settings(None, {"CALLSCRIBE_RECOGNIZER__ENDPOINT__HANG_MS": "20"})
