@@ -114,6 +114,8 @@ class Dialogs:
         if len(forwarded.to_bytes()) + _VIA_ROOM > MAX_TO_LINE:
             self._refuse(server, Refusal(513, "requests_too_large"))
             return
+        if request.method == "INVITE":
+            exchange.servers.respond(server, respond(server.request, 100))
         relay = _ToLine(exchange, server, call)
         exchange.clients.send(forwarded, _line_hop(call), Outcome(relay.on_response, relay.on_timeout))
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from telephony.front.hops import Hop
+from telephony.front.hops import Hop, Transport
 from telephony.sip.address import parse_name_addr, parse_via
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
@@ -12,7 +12,6 @@ from telephony.sip.message import Request, Response
 ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "PRACK")
 ACCEPT = ("application/sdp", "application/rs-metadata+xml", "application/rs-metadata", "multipart/mixed")
 PRODUCT = "Callscribe"
-DEFAULT_PORT = 5060
 RETRY_AFTER_S = 2
 
 REASONS = {
@@ -94,7 +93,12 @@ def response_hop(request: Request, source: Hop) -> Hop:
     via = parse_via(request.headers.first("via"))
     if via is None or (not source.reliable and via.param("rport") is not None):
         return source
-    return Hop(source.transport, source.host, via.port or DEFAULT_PORT, source.connection)
+    return Hop(source.transport, source.host, via.port or default_port(source.transport), source.connection)
+
+
+def default_port(transport: Transport) -> int:
+    """Where nothing is said (RFC 3261 section 19.1.2)."""
+    return 5061 if transport is Transport.TLS else 5060
 
 
 def _tag(request: Request) -> str:

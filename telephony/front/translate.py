@@ -11,7 +11,7 @@ import re
 from callscribe.domain.call import Dialect
 from telephony.front.calls import FrontCall
 from telephony.front.hops import Addresses, Hop, Transport
-from telephony.front.replies import ALLOW, DEFAULT_PORT, PRODUCT, REASONS, allow
+from telephony.front.replies import ALLOW, PRODUCT, REASONS, allow, default_port
 from telephony.line.sdp import with_labels
 from telephony.sip.address import Uri, parse_name_addr, parse_uri
 from telephony.sip.headers import Headers
@@ -138,8 +138,7 @@ def caller_hop(call: FrontCall) -> Hop:
     transport = source.transport if source.reliable else _transport(uri)
     if transport is Transport.UDP and not _reachable(uri.host, source.host):
         return source
-    default = 5061 if transport is Transport.TLS else DEFAULT_PORT
-    return Hop(transport, uri.host, uri.port or default, source.connection)
+    return Hop(transport, uri.host, uri.port or default_port(transport), source.connection)
 
 
 def _transport(uri: Uri) -> Transport:
@@ -154,7 +153,7 @@ def _reachable(host: str, source: str) -> bool:
         here, there = ipaddress.ip_address(host), ipaddress.ip_address(source)
     except ValueError:
         return False
-    if here.is_unspecified or here.is_loopback != there.is_loopback:
+    if here.version != there.version or here.is_unspecified or here.is_loopback != there.is_loopback:
         return False
     return not (here.is_private and there.is_global)
 

@@ -241,6 +241,31 @@ def test_a_contact_that_cannot_be_used_does_not_move_the_caller(contact: str) ->
     assert sent.message.uri == "sip:ann@192.0.2.10:5062"
 
 
+def test_a_re_invite_is_told_at_once_that_it_came() -> None:
+    bench = Bench()
+    bench.answered()
+    again = Ask(cseq=2, to_tag="line-tag", body=SDP)
+    bench.ask(again)
+    assert [sent.message.status for sent in bench.taken() if isinstance(sent.message, Response)] == [100]
+    bench.ask(again)
+    assert [sent.message.status for sent in bench.taken() if isinstance(sent.message, Response)] == [100]
+
+
+def test_a_contact_of_the_other_ip_version_is_passed_over_for_where_the_caller_is() -> None:
+    bench = Bench()
+    invite = bench.answered(Ask(body=SDP, headers=(("Contact", "<sip:ann@[2001:db8::7]:5062>"),)))
+    bench.receive(line_request(invite, "BYE", 77), line_hop(invite))
+    (sent,) = bench.taken()
+    assert sent.hop == CALLER
+
+
+def test_a_response_over_tls_falls_back_on_its_own_port() -> None:
+    bench = Bench()
+    source = Hop(Transport.TLS, "192.0.2.10", 40123, 7)
+    bench.ask(Ask("OPTIONS", headers=(("Via", "SIP/2.0/TLS 192.0.2.10;branch=z9hG4bKx"),)), source)
+    assert bench.taken()[0].hop == Hop(Transport.TLS, "192.0.2.10", 5061, 7)
+
+
 def test_a_lines_repeated_200_is_passed_on_each_time() -> None:
     bench = Bench()
     bench.ask(Ask(body=SDP))
