@@ -14,6 +14,8 @@ class Split:
 
 NOTHING = Split("", "")
 
+_GUESSED_MARKS = " .,;:?!…"
+
 
 def split_at_agreement(before: str, now: str) -> Split:
     """Cut `now` after the words it shares with `before` from the beginning on; case and marks do not count."""
@@ -24,6 +26,11 @@ def split_at_agreement(before: str, now: str) -> Split:
             break
         shared += 1
     return Split(" ".join(words[:shared]), " ".join(words[shared:]))
+
+
+def open_ended(text: str) -> str:
+    """The text of an utterance that goes on: a mark at its end is a guess that it ends there."""
+    return text.rstrip(_GUESSED_MARKS)
 
 
 def _bare(word: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asr.agreement import NOTHING, Split, split_at_agreement
+from asr.agreement import NOTHING, Split, open_ended, split_at_agreement
 from asr.engine import EMPTY, Decoding, Waveform
 
 
@@ -35,7 +35,7 @@ class Utterance:
         """Take a newer decoding over. True when there is something new to show."""
         before = self.latest.text
         self.latest, self.decoded = decoding, decoded
-        return self._show(split_at_agreement(before, decoding.text))
+        return self._show(split_at_agreement(before, open_ended(decoding.text)))
 
     def take_back(self) -> bool:
         """It was no speech after all. True when something was shown that has to go."""

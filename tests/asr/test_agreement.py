@@ -1,6 +1,6 @@
 import pytest
 
-from asr.agreement import Split, split_at_agreement
+from asr.agreement import Split, open_ended, split_at_agreement
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,19 @@ from asr.agreement import Split, split_at_agreement
 )
 def test_words_that_two_partials_share_from_the_beginning_are_committed(before: str, now: str, expected: Split) -> None:
     assert split_at_agreement(before, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Thank you for.", "Thank you for"),
+        ("Really?!", "Really"),
+        ("One, two,", "One, two"),
+        ("Hello. How are", "Hello. How are"),
+        ("So...", "So"),
+        ("It's", "It's"),
+        ("...", ""),
+    ],
+)
+def test_a_mark_at_the_end_of_what_goes_on_is_not_shown(text: str, shown: str) -> None:
+    assert open_ended(text) == shown

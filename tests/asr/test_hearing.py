@@ -7,7 +7,7 @@ from asr.engine import DecodingJob
 from asr.hearing import DecodingTask, Hearing
 from asr.wire.messages import ChannelOptions
 from callscribe.domain.transcript import Final, Partial
-from tests.asr.fake_engine import FakeEngine
+from tests.asr.fake_engine import FakeEngine, count_aloud
 from tests.asr.speech import RATE, first_line, silence, two_cities
 
 OPTIONS = ChannelOptions(channel=1, rate=RATE, update_ms=500)
@@ -187,3 +187,13 @@ def test_loud_and_soft_lines_sound_alike_to_the_engine(model: ActivityModel) -> 
     soft.hear(first_line(), 0)
     loudness = [float(np.std(listening.engine.batches[-1][0].audio)) for listening in (loud, soft)]
     assert loudness[1] == pytest.approx(loudness[0], rel=0.1)
+
+
+def test_a_mark_at_the_end_is_shown_only_when_the_utterance_has_ended(model: ActivityModel) -> None:
+    listening = Listening(model, FakeEngine(lambda job: count_aloud(job).capitalize() + "."))
+    listening.hear(first_line(), 0)
+    shown = [" ".join((partial.committed, partial.tentative)).strip() for partial in listening.partials]
+    assert shown[0].startswith("One")
+    assert not any(text.endswith(".") for text in shown)
+    (final,) = listening.finals
+    assert final.text == shown[-1] + "."
