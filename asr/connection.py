@@ -139,10 +139,10 @@ class Connection:
         raise WireViolation("there is no open channel of that number")
 
     def _opened(self, message: Open) -> bool:
-        number, language = message.number, message.options.language
+        number = message.number
         if number in self._open or number in self._closing:
             raise WireViolation("a channel of that number is open")
-        if language.partition("-")[0].lower() not in self._able.languages:
+        if not self._able.knows(message.options.language):
             return self._refuse(Failure("unsupported-language", "the engine does not know the language", number))
         if self.channels >= _MOST_CHANNELS:
             return self._refuse(Failure("too-many-channels", f"at most {_MOST_CHANNELS} channels", number))

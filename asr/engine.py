@@ -24,6 +24,10 @@ class Capabilities:
     word_times: bool = False
     partials: bool = True
 
+    def knows(self, language: str) -> bool:
+        """True for a BCP 47 tag whose first part is one of the languages."""
+        return language.partition("-")[0].lower() in self.languages
+
 
 @dataclass(frozen=True, slots=True)
 class Decoding:

@@ -13,6 +13,7 @@ from asr.hearing import Hearing
 from asr.resampling import Samples
 from asr.settings import EndpointSettings
 from asr.wire.messages import RATES, ChannelOptions
+from callscribe.domain.errors import RecognitionError
 from callscribe.domain.transcript import Final
 
 _STEP_S = 10
@@ -50,12 +51,15 @@ def transcribe(
     """Finals of one channel, in the order they were said.
 
     `pcm` is int16 of shape (samples,) at `rate` Hz; the finals' places are samples at `rate`. `progress` is told the
-    share done, 0 to 1. Raises EngineUnavailable. Models are loaded once a process; call from one thread at a time.
+    share done, 0 to 1. Raises EngineUnavailable, and RecognitionError for a language that the engine does not know: it
+    would make up words of its own. Models are loaded once a process; call from one thread at a time.
     """
     options = options or OfflineOptions()
     if rate not in RATES:
         return _transcribe_resampled(pcm, rate, options, progress)
     engine = _engine(options.engine)
+    if not engine.capabilities.knows(options.language):
+        raise RecognitionError(f"the engine {engine.name} does not know the language {options.language}")
     hearing = Hearing(_channel_options(options, rate), options.offset, _activity_model(), engine)
     step = _STEP_S * rate
     for start in range(0, len(pcm), step):

@@ -6,7 +6,7 @@ import soxr
 
 from asr.offline import OfflineOptions, transcribe
 from asr.settings import EndpointSettings
-from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from tests.asr.speech import FIRST_LINE, RATE, TWO_CITIES, first_line, silence, through_mu_law, two_cities
 from tests.prompts import prompts_or_skip
 from tests.wer import normalise, word_error_rate
@@ -18,6 +18,11 @@ def test_a_reading_over_the_telephone_is_understood() -> None:
     assert all(0 <= final.start < final.end <= len(two_cities()) for final in finals)
     assert all(earlier.end <= later.start for earlier, later in pairwise(finals))
     assert all(0.0 < final.confidence <= 1.0 for final in finals)
+
+
+def test_nothing_is_made_up_in_a_language_that_the_engine_does_not_know() -> None:
+    with pytest.raises(RecognitionError, match="moonshine-tiny-en does not know the language de-CH"):
+        transcribe(first_line(), RATE, OfflineOptions(language="de-CH"))
 
 
 def test_telephone_prompts_have_at_most_eight_percent_word_errors() -> None:
