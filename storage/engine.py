@@ -17,6 +17,11 @@ SILENT_PEER_MS = 15_000
 
 LIMIT_EXCEEDED = "54"
 """SQLSTATE class of a value too large for Postgres: no use in trying again, though the driver calls it operational."""
+UNWRITABLE = ("25006", "42501")
+"""SQLSTATE of a server that only reads, as after a failover or on a full disk, and of a missing grant.
+
+An operator mends these: what is to be written has to wait, not to be dropped.
+"""
 OUTDATED = ("42P01", "42703")
 """SQLSTATE of an undefined table and of an undefined column."""
 
@@ -59,6 +64,8 @@ def storage_errors() -> Iterator[None]:
     except DBAPIError as error:
         if _may_pass(error):
             raise DatabaseUnavailable from error
+        if _sqlstate(error) in UNWRITABLE:
+            raise DatabaseUnavailable(f"the database may not be written: {type(error.orig).__name__}") from None
         raise _refusal(error) from None
     except PoolTimeout as error:
         raise DatabaseUnavailable from error

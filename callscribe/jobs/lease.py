@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from callscribe.domain.errors import DatabaseUnavailable
+from callscribe.domain.errors import StorageError
 
 log = structlog.get_logger()
 
@@ -49,5 +49,5 @@ class KeptLease:
                 if not self._jobs.renew(self._job_id, self._lease_s):
                     log.warning("job_lease_lost", job_id=str(self._job_id))
                     return
-            except DatabaseUnavailable:
-                log.warning("job_lease_not_renewed", job_id=str(self._job_id))
+            except StorageError as error:
+                log.warning("job_lease_not_renewed", job_id=str(self._job_id), reason=str(error))

@@ -11,7 +11,13 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from callscribe.config.settings import Settings
-from callscribe.domain.errors import CallscribeError, DatabaseUnavailable, EventsUnavailable, RecordingNotFound
+from callscribe.domain.errors import (
+    CallscribeError,
+    DatabaseUnavailable,
+    EventsUnavailable,
+    RecordingNotFound,
+    StorageError,
+)
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
 from callscribe.events.publisher import publish_now
@@ -120,7 +126,7 @@ class JobBench:
             events += self._processed(work.call.id, now)
             if events:
                 publish_now(self._settings.events.url, events, self._settings.events.stream_length)
-        except (EventsUnavailable, DatabaseUnavailable) as error:
+        except (EventsUnavailable, StorageError) as error:
             log.warning("job_not_announced", reason=str(error))
 
     def _processed(self, call_id: UUID, now: datetime) -> Sequence[CallProcessed]:

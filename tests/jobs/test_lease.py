@@ -3,14 +3,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from callscribe.domain.errors import DatabaseUnavailable
+from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
 from callscribe.jobs.lease import KeptLease
 
 
 class Jobs:
-    """Notes renewals; the first `outages` of them find the database away."""
+    """Notes renewals; the first `outages` of them fail as told."""
 
-    def __init__(self, *, outages: int = 0, running: bool = True) -> None:
+    def __init__(
+        self, *, outages: int = 0, running: bool = True, failure: type[StorageError] = DatabaseUnavailable
+    ) -> None:
+        self.failure = failure
         self.renewed: list[tuple[UUID, float]] = []
         self.outages = outages
         self.running = running
@@ -18,7 +21,7 @@ class Jobs:
     def renew(self, job_id: UUID, lease_s: float) -> bool:
         self.renewed.append((job_id, lease_s))
         if len(self.renewed) <= self.outages:
-            raise DatabaseUnavailable
+            raise self.failure
         return self.running
 
 
@@ -33,8 +36,9 @@ def test_a_lease_is_renewed_three_times_in_its_length_until_the_work_is_over() -
     assert len(jobs.renewed) == known
 
 
-def test_renewing_goes_on_after_an_outage_of_the_database() -> None:
-    jobs = Jobs(outages=2)
+@pytest.mark.parametrize("failure", [DatabaseUnavailable, DatabaseOutdated])
+def test_renewing_goes_on_after_an_outage_of_the_database(failure: type[StorageError]) -> None:
+    jobs = Jobs(outages=2, failure=failure)
     with KeptLease(jobs, uuid4(), lease_s=0.06):
         time.sleep(0.2)
     assert len(jobs.renewed) > 2

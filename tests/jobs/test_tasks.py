@@ -12,6 +12,7 @@ from sqlalchemy import text
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call
+from callscribe.domain.errors import DatabaseOutdated
 from callscribe.domain.transcript import utterance_id
 from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised, from_json
 from callscribe.events.streams import FIELD, call_stream
@@ -122,7 +123,8 @@ def test_lost_speech_is_recovered_and_the_second_pass_becomes_due_then(
     do(settings, job_id, decoder)
 
     recovered = CallReader(database).transcript(call.id).utterances[2:]
-    assert word_error_rate([EPOCHS], [" ".join(found.text for found in recovered)]) <= 0.1
+    # Twelve words, cut out of running speech: two may be wrong.
+    assert word_error_rate([EPOCHS], [" ".join(found.text for found in recovered)]) <= 2 / 12
     assert all(LOST.start <= found.final.start < found.final.end <= SAMPLES for found in recovered)
     events = events_of(settings, call)
     assert [event.utterance_id for event in events if isinstance(event, UtteranceFinal)] == [
@@ -183,6 +185,19 @@ def test_a_result_is_written_though_the_event_store_is_away(
     call, job_id = ended_call(away, JobKind.RECOVER)
     do(away, job_id, decoder)
     assert CallReader(database).jobs(call.id)[0].state is JobState.DONE
+
+
+def test_a_result_stands_though_it_cannot_be_announced(
+    settings: Settings, database: Database, decoder: CallDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def migrated(*_: object) -> tuple[()]:
+        raise DatabaseOutdated
+
+    call, job_id = ended_call(settings, JobKind.SECOND_PASS)
+    with monkeypatch.context() as patched:
+        patched.setattr(CallReader, "jobs", migrated)
+        do(settings, job_id, decoder)
+    assert the_job(database, call).state is JobState.DONE
 
 
 def test_a_database_that_is_away_leaves_the_job_to_its_dispatcher(settings: Settings, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 
 from callscribe.domain.errors import DatabaseUnavailable, SettingsError, StorageError
@@ -100,3 +101,14 @@ def test_the_recordings_folder_is_joined_and_cut_off() -> None:
     assert placed.relative_to(Path("/srv/audio")) == stored
     with pytest.raises(ValueError, match="subpath"):
         placed.relative_to(Path("/elsewhere"))
+
+
+@pytest.mark.integration
+def test_a_server_that_only_reads_is_waited_for(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    database = Database(database_url)
+    with pytest.raises(DatabaseUnavailable, match="may not be written: ReadOnlySqlTransaction"):
+        CallStore(database).save_call(make_call(), "node-1")
+    database.close()
