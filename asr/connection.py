@@ -32,8 +32,8 @@ _MOST_UNHEARD = 4 * 1024 * 1024
 """Bytes of a client's messages that may wait; beyond, it is not read until they are heard."""
 _MOST_CHANNELS = 512
 """Channels of one connection, more than a core can hear."""
-_MOST_REFUSALS = 1000
-"""Channels refused on one connection before it is closed."""
+_REFUSALS_KNOWN = 1000
+"""Channels refused lately on one connection, whose messages may still be on their way."""
 _CROWDED = 256
 """Messages that wait for a client which reads slowly, from which partials are left out."""
 _CLOGGED = 20_000
@@ -59,7 +59,7 @@ class Connection:
         self._submit = submit
         self._able = able
         self._counts = counts
-        self._refused: set[int] = set()
+        self._refused: dict[int, None] = {}
         self._outbox: deque[ServerMessage] = deque()
         self._filled = asyncio.Event()
         self._unheard = 0
@@ -146,7 +146,7 @@ class Connection:
             return self._refuse(Failure("unsupported-language", "the engine does not know the language", number))
         if self.channels >= _MOST_CHANNELS:
             return self._refuse(Failure("too-many-channels", f"at most {_MOST_CHANNELS} channels", number))
-        self._refused.discard(number)
+        self._refused.pop(number, None)
         self._open.add(number)
         return True
 
@@ -154,9 +154,9 @@ class Connection:
         self._counts["channels_refused"] += 1
         log.warning("channel_refused", code=failure.code)
         if failure.number is not None:
-            self._refused.add(failure.number)
-        if len(self._refused) > _MOST_REFUSALS:
-            raise WireViolation("too many channels were refused")
+            self._refused[failure.number] = None
+        if len(self._refused) > _REFUSALS_KNOWN:
+            del self._refused[next(iter(self._refused))]
         self.post(failure)
         return False
 

@@ -185,6 +185,17 @@ async def test_a_language_that_the_engine_does_not_know_is_refused_and_its_audio
     assert finals(messages) == [normalise(FIRST_LINE)]
 
 
+async def test_channels_that_are_refused_day_after_day_cost_no_connection(server: RecognizerServer) -> None:
+    async with connected(server) as client:
+        for number in range(1, 1200):
+            await client.send(encode_client(Open(number, 0, ChannelOptions(channel=0, rate=RATE, language="de"))))
+            await client.send(encode_client(Audio(number, 0, bytes(160))))
+        await speak(client, 0)
+        messages = await until_closed(client)
+    assert sum(isinstance(message, Failure) for message in messages) == 1199
+    assert finals(messages) == [normalise(FIRST_LINE)]
+
+
 async def test_a_channel_that_is_open_cannot_be_opened_again(server: RecognizerServer) -> None:
     async with connected(server) as client:
         for _ in range(2):
