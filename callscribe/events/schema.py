@@ -3,17 +3,21 @@
 Times within a call are milliseconds from its start; wall-clock times are ISO 8601 in UTC with a Z.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, with_config
+from pydantic_core import PydanticSerializationError
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, Party, Role
 from callscribe.domain.transcript import Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
+
+T = TypeVar("T")
 
 _strict = with_config(ConfigDict(extra="forbid", strict=True))
 
@@ -286,7 +290,16 @@ _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="typ
 
 def to_json(event: Event) -> str:
     """The event as one line of JSON, without `id` where it has none."""
-    return _ANY.dump_json(event, exclude=None if event.id else {"id"}).decode()
+    return json_bytes(_ANY, event, exclude=None if event.id else {"id"}).decode()
+
+
+def json_bytes(adapter: TypeAdapter[T], value: T, exclude: set[str] | None = None) -> bytes:
+    """The value as JSON in UTF-8; half characters, which UTF-8 has no place for, become question marks."""
+    try:
+        return adapter.dump_json(value, exclude=exclude)
+    except PydanticSerializationError:
+        tree = adapter.dump_python(value, mode="json", exclude=exclude)
+        return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def from_json(text: str) -> Event:

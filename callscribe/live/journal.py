@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from callscribe.domain.call import Call, CallEnd
 from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
 from callscribe.domain.transcript import Final
+from callscribe.events.schema import json_bytes
 from storage.calls import CallStore
 from storage.records import JobIntent, RecordingFile
 
@@ -110,7 +111,6 @@ class Journal:
         self._threads: list[threading.Thread] = []
         self._counts = {
             "journal_written": 0,
-            "journal_unwritable": 0,
             "journal_write_errors": 0,
             "journal_forwarded": 0,
             "journal_rejected": 0,
@@ -195,23 +195,13 @@ class Journal:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Entry, Future[None]]]) -> None:
         """Commit the batch; a full disk is waited out, because what was said must not be lost while we run."""
-        rows = [row for entry, _ in batch if (row := self._row(entry)) is not None]
+        rows = [(kind := type(entry).__name__, json_bytes(_ADAPTERS[kind], entry)) for entry, _ in batch]
         while not self._inserted(connection, rows):
             time.sleep(WRITE_PAUSE_S)
         self._counts["journal_written"] += len(rows)
         for _, durable in batch:
             durable.set_result(None)
         self._written.set()
-
-    def _row(self, entry: Entry) -> tuple[str, bytes] | None:
-        """The entry as it is kept; None where its text is none, as half a character is not."""
-        kind = type(entry).__name__
-        try:
-            return kind, _ADAPTERS[kind].dump_json(entry)
-        except ValueError as error:
-            self._counts["journal_unwritable"] += 1
-            log.error("journal_entry_unwritable", kind=kind, reason=type(error).__name__)
-            return None
 
     def _inserted(self, connection: sqlite3.Connection, rows: list[tuple[str, bytes]]) -> bool:
         try:

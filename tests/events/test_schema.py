@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 import pytest
 
-from callscribe.domain.call import CallEnd
+from callscribe.domain.call import CallEnd, Party
 from callscribe.domain.transcript import Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
 from callscribe.events.schema import (
@@ -13,6 +14,7 @@ from callscribe.events.schema import (
     CallStarted,
     CallUpdated,
     Event,
+    EventParty,
     UtteranceFinal,
     UtterancePartial,
     UtteranceRevised,
@@ -150,3 +152,11 @@ def test_times_of_other_zones_are_written_in_utc() -> None:
 def test_a_stream_keeps_at_least_one_event() -> None:
     with pytest.raises(ValueError, match="stream_length must be at least 1"):
         EventSettings(stream_length=0)
+
+
+def test_half_a_character_is_replaced_and_the_event_is_still_one() -> None:
+    call = replace(a_call(), caller=Party("sip:jos\udce9@example.com"))
+    event = from_json(to_json(CallStarted.of(call, AT)))
+    assert isinstance(event, CallStarted)
+    assert event.caller.address == "sip:jos?@example.com"
+    assert event.callee == EventParty.of(call.callee)
