@@ -2,6 +2,7 @@
 
 import time
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,15 @@ def test_both_channels_follow_the_wall_clock_for_ten_minutes(
     call = service.wait_call(ten_minutes.sip_call_id)
     sound = tmp_path / "call.wav"
     sound.write_bytes(urllib.request.urlopen(f"{service.web}/api/v1/calls/{call['id']}/audio").read())
-    found = [positions(channel) for channel in read_audio(sound).channels]
+    recorded = read_audio(sound).channels
+    # Sample count against wall clock: as long as the call was, by the clocks of answer and BYE.
+    began, ended = (datetime.fromisoformat(call[field]) for field in ("started_at", "ended_at"))
+    assert abs(len(recorded[0]) - (ended - began).total_seconds() * RATE) <= TOLERANCE
+    found = [positions(channel) for channel in recorded]
     assert [len(places) for places in found] == [MINUTES * 60 // EVERY_S] * 2
     for places in found:
+        # Where a busy machine sends late, a jitter buffer holds back more for a while; the clock itself does not move.
         drift = [place - places[0] - number * EVERY_S * RATE for number, place in enumerate(places)]
-        assert max(map(abs, drift)) <= TOLERANCE
-    # Each m-line has a jitter buffer of its own, so the same sound may stand a frame or two apart.
-    assert max(abs(one - other) for one, other in zip(*found, strict=True)) <= RATE * 60 // 1000
+        assert abs(np.median(drift)) <= TOLERANCE
+    apart = [one - other for one, other in zip(*found, strict=True)]
+    assert abs(np.median(apart)) <= RATE * 60 // 1000

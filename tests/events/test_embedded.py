@@ -74,10 +74,10 @@ def test_it_starts_again_after_its_server_was_killed(tmp_path: Path) -> None:
 
 
 OWNER = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from callscribe.events.embedded import EmbeddedValkey
-signal.signal(signal.SIGINT, lambda number, frame: print("interrupted", flush=True))
+signal.signal(signal.SIGINT, lambda number, frame: os.write(1, b"interrupted\n"))
 print(EmbeddedValkey(Path(sys.argv[1])).start(), flush=True)
 time.sleep(60)
 """
