@@ -17,11 +17,11 @@ from rich.console import Console
 from asr.files import read_audio
 from callscribe.cli.api import fetch
 from callscribe.cli.follow import CallFollower, FollowedCall
-from callscribe.cli.ports import free_port
+from callscribe.cli.ports import PublicPort, free_port
 from callscribe.cli.processes import Child, ProcessTree
 from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.call import Party
-from callscribe.domain.errors import CallscribeError
+from callscribe.domain.errors import CallscribeError, PortUnavailable
 from callscribe.text.word_errors import word_error_rate
 from telephony.caller import CallPlan, place_call
 
@@ -213,9 +213,8 @@ def _split_channels(folder: Path) -> tuple[str, ...]:
 
 def _port_or_free(port: int) -> int:
     """The port that is set, when nothing else listens on it."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return free_port()
+    try:
+        PublicPort("web.port", "127.0.0.1", port, (socket.SOCK_STREAM,)).check()
+    except PortUnavailable:
+        return free_port()
     return port

@@ -1,5 +1,6 @@
 """The demo's parts: its own installation, its audio, its measure."""
 
+import socket
 import wave
 from pathlib import Path
 
@@ -59,3 +60,17 @@ def test_the_measure_is_over_all_channels_and_counts_what_is_missing() -> None:
     assert demo._rate(said, said) == 0
     assert demo._rate(said, {0: "one two three four"}) == pytest.approx(2 / 6)
     assert demo._joined([(1, "a"), (0, "b"), (1, "c")]) == {1: "a c", 0: "b"}
+
+
+def test_the_pages_keep_their_port_also_right_after_an_earlier_demo() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address = listener.getsockname()
+        client = socket.create_connection(address)
+        accepted, _ = listener.accept()
+        assert demo._port_or_free(address[1]) != address[1]
+        accepted.close()
+        client.close()
+    assert demo._port_or_free(address[1]) == address[1]
