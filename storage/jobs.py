@@ -19,8 +19,8 @@ from storage.records import JobIntent, JobKind, JobState, JobWork
 from storage.rows import call_of, call_parts, recording_of, stored_confidence
 
 MAX_ATTEMPTS = 5
-RUN_LEASE_S = 1800.0
-"""How long a begun job is left alone before its worker counts as lost."""
+RUN_LEASE_S = 60.0
+"""How long a begun job is left alone, since its begin or last renewal, before its worker counts as lost."""
 ERROR_LIMIT = 500
 WORKER_LOST = "The worker was lost each time it ran this job."
 

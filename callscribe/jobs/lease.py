@@ -8,11 +8,10 @@ from uuid import UUID
 import structlog
 
 from callscribe.domain.errors import StorageError
+from storage.jobs import RUN_LEASE_S
 
 log = structlog.get_logger()
 
-LEASE_S = 60.0
-"""A job whose worker was killed is done again after so long at most."""
 RENEWALS = 3
 """Renewals within a lease: one may fail."""
 
@@ -26,7 +25,7 @@ class RenewableJobs(Protocol):
 class KeptLease:
     """Renews a running job's lease in a thread of its own, from `with` to the end of its block."""
 
-    def __init__(self, jobs: RenewableJobs, job_id: UUID, lease_s: float = LEASE_S) -> None:
+    def __init__(self, jobs: RenewableJobs, job_id: UUID, lease_s: float = RUN_LEASE_S) -> None:
         self._jobs = jobs
         self._job_id = job_id
         self._lease_s = lease_s

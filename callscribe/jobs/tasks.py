@@ -23,7 +23,7 @@ from callscribe.domain.utterance import Utterance
 from callscribe.events.publisher import publish_now
 from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised
 from callscribe.jobs.decoding import CallDecoder
-from callscribe.jobs.lease import LEASE_S, KeptLease
+from callscribe.jobs.lease import KeptLease
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.reader import CallReader
@@ -62,7 +62,7 @@ class JobBench:
         """Do the job where it is still to be done, and note how it went. Never raises."""
         with bound_contextvars(job_id=str(job_id)):
             try:
-                work = self._jobs.begin(job_id, LEASE_S)
+                work = self._jobs.begin(job_id)
             except CallscribeError as error:
                 # A dispatcher sends it again when the claim's lease is over.
                 log.warning("job_not_begun", reason=str(error))
