@@ -78,9 +78,9 @@ def to_txt(transcript: Transcript) -> str:
 
 
 def to_srt(transcript: Transcript) -> str:
-    """SubRip. It has no escapes: an arrow in the text becomes another, blank lines cannot come."""
+    """SubRip. It has no escapes: an arrow in text or name becomes another, blank lines cannot come."""
     cues = [
-        f"{number}\n{_span(transcript, utterance, ',')}\n{who}: {text.replace('-->', '→')}\n"
+        f"{number}\n{_span(transcript, utterance, ',')}\n{f'{who}: {text}'.replace('-->', '→')}\n"
         for number, (utterance, who, text) in enumerate(_spoken(transcript), start=1)
     ]
     return "\n".join(cues)

@@ -224,3 +224,11 @@ def test_formats_are_named_as_in_the_command_line_and_another_is_refused() -> No
     }
     with pytest.raises(ValueError, match="json, txt, srt, vtt, vcon"):
         render(EMPTY, "pdf")
+
+
+def test_an_arrow_in_a_name_does_not_end_a_subtitle_either() -> None:
+    channels = (replace(CALL.channels[0], party=Party("sip:a@b", "Ann --> Lee")), *CALL.channels[1:])
+    call = replace(CALL, channels=channels)
+    document = render(Transcript(call, CallState.ENDED, None, (FIRST,)), "srt")
+    assert document.count("-->") == 1
+    assert "Ann → Lee" in document
