@@ -73,7 +73,7 @@ def test_it_starts_again_after_its_server_was_killed(tmp_path: Path) -> None:
     valkey.stop()
 
 
-OWNER = """
+OWNER = r"""
 import os, signal, sys, time
 from pathlib import Path
 from callscribe.events.embedded import EmbeddedValkey
