@@ -23,7 +23,7 @@ from storage.reader import CallReader
 from storage.recordings import RecordingWriter, recording_path
 from storage.records import ChannelRange, JobKind, JobWork
 from tests.live.calls import make_call, make_final
-from tests.live.test_journal import NOWHERE, wait_until
+from tests.live.test_journal import NOWHERE, running, wait_until
 
 RATE = 8000
 CRASHED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -84,11 +84,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def node(database: Database, tmp_path: Path) -> Iterator[Node]:
-    store = CallStore(database)
-    journal = Journal(tmp_path / "journal.sqlite", store)
-    journal.start()
-    yield Node(journal, store, CallReader(database))
-    journal.stop()
+    with running(tmp_path / "journal.sqlite", database) as journal:
+        yield Node(journal, CallStore(database), CallReader(database))
 
 
 def left_open(store: CallStore, started_at: datetime = CRASHED, node: str = "node-1") -> Call:
@@ -175,20 +172,14 @@ async def test_finals_that_only_the_journal_had_count_before_anything_is_decoded
 ) -> None:
     path, call = tmp_path / "journal.sqlite", make_call(started_at=CRASHED)
     away = Database(NOWHERE)
-    crashed = Journal(path, CallStore(away))
-    crashed.start()
-    crashed.append(CallSaved(call, "node-1"))
-    crashed.append(FinalSaved(call.id, make_final(40000, "only in the journal"))).result(timeout=10)
-    crashed.stop()
+    with running(path, away) as crashed:
+        crashed.append(CallSaved(call, "node-1"))
+        crashed.append(FinalSaved(call.id, make_final(40000, "only in the journal"))).result(timeout=10)
     away.close()
     record(tmp_path, call, seconds=9)
 
-    store = CallStore(database)
-    journal = Journal(path, store)
-    journal.start()
-    node = Node(journal, store, CallReader(database))
-    await node.recover(tmp_path)
-    journal.stop()
+    with running(path, database) as journal:
+        await Node(journal, CallStore(database), CallReader(database)).recover(tmp_path)
     assert job_of(database, call).ranges == (ChannelRange(0, 48000, 72000), ChannelRange(1, 0, 72000))
 
 
