@@ -93,11 +93,6 @@ class Endpointer:
                 return start
         return self.position
 
-    @property
-    def speaking(self) -> bool:
-        """True from an utterance's `Began` to its `Ended`."""
-        return self._begun is not None
-
     def push(self, probability: float) -> tuple[EndpointEvent, ...]:
         """What is certain after one more window."""
         window = self.position

@@ -1,6 +1,6 @@
 """Hotwords as a trie of tokens, so that a decoder can be drawn towards them (shallow fusion by a logit bonus). Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -41,10 +41,6 @@ class HotwordTrie:
         """The node reached from `node` by `token`: further along its path, at a new path's beginning, or the root."""
         further = self._children[node].get(token)
         return further if further is not None else self._children[ROOT].get(token, ROOT)
-
-    def nexts(self, node: int) -> Mapping[int, int]:
-        """The tokens that go on from `node`."""
-        return self._children[node]
 
     def preferred(self, node: int) -> Preference:
         """What to prefer at `node`: the tokens that go on from it, and those that begin any hotword."""

@@ -71,7 +71,6 @@ def test_the_end_of_audio_ends_the_utterance() -> None:
     endpointer = Endpointer(SETTINGS, position=1000)
     for _ in range(8):
         endpointer.push(0.9)
-    assert endpointer.speaking
     assert endpointer.finish() == (Ended(1008, 1008),)
     assert endpointer.finish() == ()
 
