@@ -38,7 +38,7 @@ def run_sip(settings: Settings, drain_s: float) -> None:
 
 
 def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
-    """A node without its journal or recorder must not go on: started again, it recovers its calls."""
+    """A node without its journal, or a worker without its dispatcher, must not go on; started again, it is whole."""
     log.critical("thread_died", thread=failure.thread.name if failure.thread else "", exc_info=failure.exc_value)
     os._exit(1)
 
@@ -69,6 +69,7 @@ def run_worker(settings: Settings) -> None:
     from callscribe.jobs.worker import run_worker as work
 
     require_urls(settings, "database", "events")
+    threading.excepthook = _end_with_thread
     if status := work(settings):
         raise SystemExit(status)
 
