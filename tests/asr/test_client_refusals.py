@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
