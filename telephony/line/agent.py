@@ -29,6 +29,7 @@ DIALECT_HEADER = "X-Callscribe-Dialect"
 _POLL_MS, _IDLE_POLL_MS = 20, 50
 """How long audio and the parent may wait; SIP messages and timers wake the poll at once."""
 _PULSE_S = 1.0
+_GUARD_S = 0.1
 _GOODBYE_S = 1.0
 
 
@@ -52,12 +53,16 @@ class LineAgent:
     def run(self) -> None:
         """Serve until the parent says Stop. Raises ParentGone."""
         self.post(Hello(self._sip_port, call_capacity()))
-        due = time.monotonic()
+        guard_due = pulse_due = time.monotonic()
         while not self._stopping:
             self._turn()
-            if time.monotonic() >= due:
-                due = time.monotonic() + _PULSE_S
-                self._pulse()
+            now = time.monotonic()
+            if now >= guard_due:
+                guard_due = now + _GUARD_S
+                self._guard(now)
+            if now >= pulse_due:
+                pulse_due = now + _PULSE_S
+                self._pulse(now)
         for call in list(self._calls.values()):
             call.end()
         limit = time.monotonic() + _GOODBYE_S
@@ -122,8 +127,11 @@ class LineAgent:
             case _:
                 self.post(Note("message-unexpected", type(message).__name__))
 
-    def _pulse(self) -> None:
-        now = time.monotonic()
+    def _guard(self, now: float) -> None:
+        for call in list(self._calls.values()):
+            call.guard(now)
+
+    def _pulse(self, now: float) -> None:
         for call in list(self._calls.values()):
             call.poll(now)
         self._counts["ticks_filled"] = self.taps.clock.filled
