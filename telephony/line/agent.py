@@ -29,7 +29,6 @@ DIALECT_HEADER = "X-Callscribe-Dialect"
 _POLL_MS, _IDLE_POLL_MS = 20, 50
 """How long audio and the parent may wait; SIP messages and timers wake the poll at once."""
 _PULSE_S = 1.0
-_GUARD_S = 0.1
 _GOODBYE_S = 1.0
 
 
@@ -53,16 +52,12 @@ class LineAgent:
     def run(self) -> None:
         """Serve until the parent says Stop. Raises ParentGone."""
         self.post(Hello(self._sip_port, call_capacity()))
-        guard_due = pulse_due = time.monotonic()
+        due = time.monotonic()
         while not self._stopping:
             self._turn()
-            now = time.monotonic()
-            if now >= guard_due:
-                guard_due = now + _GUARD_S
-                self._guard(now)
-            if now >= pulse_due:
-                pulse_due = now + _PULSE_S
-                self._pulse(now)
+            if time.monotonic() >= due:
+                due = time.monotonic() + _PULSE_S
+                self._pulse()
         for call in list(self._calls.values()):
             call.end()
         limit = time.monotonic() + _GOODBYE_S
@@ -127,11 +122,8 @@ class LineAgent:
             case _:
                 self.post(Note("message-unexpected", type(message).__name__))
 
-    def _guard(self, now: float) -> None:
-        for call in list(self._calls.values()):
-            call.guard(now)
-
-    def _pulse(self, now: float) -> None:
+    def _pulse(self) -> None:
+        now = time.monotonic()
         for call in list(self._calls.values()):
             call.poll(now)
         self._counts["ticks_filled"] = self.taps.clock.filled

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import pjsua2 as pj
 
-from telephony.line.door import RtpDoor
-from telephony.line.meter import MediaWatch, RtpMeter
+from telephony.line.meter import MediaWatch, RtpMeter, SourceWatch
 from telephony.line.sdp import labels, with_labels
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
@@ -44,8 +43,7 @@ class _Ear:
     codec: str = ""
     receiving: bool = False
     meter: RtpMeter = field(default_factory=RtpMeter)
-    door: RtpDoor | None = None
-    """None while nothing is received, and where its socket cannot be filtered."""
+    source: SourceWatch = field(default_factory=SourceWatch)
 
 
 class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
@@ -114,20 +112,15 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
                 self._board.post(Audio(self.call_id, stretch))
 
     def poll(self, now: float) -> None:
-        """Read the RTP counters, and end the call when it has been silent for too long."""
+        """Read what RTP came and from where, and end the call when it has been silent for too long."""
         for index, ear in self._ears.items():
             if ear.receiving:
                 self._read_meter(index, ear)
+                self._watch_source(index, ear)
         packets = sum(ear.meter.total.packets for ear in self._ears.values())
         receiving = any(ear.receiving for ear in self._ears.values())
         if self._watch.expired(packets, receiving, now):
             self.end("no-media")
-
-    def guard(self, now: float) -> None:
-        """Keep strangers' RTP out."""
-        for index, ear in self._ears.items():
-            if ear.door and ear.door.due(now):
-                self._look(index, ear, ear.door, now)
 
     def report_fault(self, callback: str, error: Exception) -> None:
         self._board.count("callback_errors")
@@ -191,15 +184,10 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel)))
             self._ears[media.index] = ear
         ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
-        if ear.door:
-            self._unhinge(ear, ear.door)
         if not ear.receiving:
             return
         try:
-            stream = self.getStreamInfo(media.index)
-            ear.codec = stream.codecName
-            local = self.getMedTransportInfo(media.index).localRtpName
-            ear.door = RtpDoor(stream.remoteRtpAddress, int(local.rpartition(":")[2]))
+            ear.codec = self.getStreamInfo(media.index).codecName
             self.getAudioMedia(place).startTransmit(ear.tap)
         except pj.Error as error:
             ear.receiving = False
@@ -226,29 +214,13 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             )
         )
 
-    def _look(self, index: int, ear: _Ear, door: RtpDoor, now: float) -> None:
+    def _watch_source(self, index: int, ear: _Ear) -> None:
         try:
             source = self.getMedTransportInfo(index).srcRtpName
-            if door.look(source, ear.meter.total.packets, now):
-                self._board.count("rtp_source_changes")
-            self._board.count("rtp_shut_out", door.shut_out())
         except pj.Error:
             return
-        except (OSError, ValueError) as error:
-            self._fail(ear, error)
-
-    def _unhinge(self, ear: _Ear, door: RtpDoor) -> None:
-        """The session changes: what was known of the party's address holds no more."""
-        ear.door = None
-        try:
-            door.remove()
-        except OSError as error:
-            self._fail(ear, error)
-
-    def _fail(self, ear: _Ear, error: Exception) -> None:
-        ear.door = None
-        self._board.count("rtp_doors_failed")
-        self._board.post(Note("rtp-door-failed", type(error).__name__))
+        if ear.source.changed(source):
+            self._board.count("rtp_source_changes")
 
     def _close(self) -> None:
         if self._refused:

@@ -30,6 +30,18 @@ class RtpMeter:
         )
 
 
+class SourceWatch:
+    """Notices that an m-line's packets come from a new address: the party moved, or a stranger sends too."""
+
+    def __init__(self) -> None:
+        self._source = ""
+
+    def changed(self, source: str) -> bool:
+        """True where the newest packet's `source` is another than when it was last looked at; "" is none yet."""
+        before, self._source = self._source, source or self._source
+        return bool(before) and before != self._source
+
+
 class MediaWatch:
     """Notices that a call receives nothing any more."""
 

@@ -50,8 +50,6 @@ class Media:
     rejected: bool = False
     """Offered with port 0."""
     payloads: str = "0 8"
-    port: int = 0
-    """RTP port offered; 0: one that nobody sends from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +117,10 @@ class Phone(asyncio.DatagramProtocol):
         self._send("BYE", self._cseq, "")
         return await asyncio.wait_for(self._replies.get(), 5)
 
-    def play(self, reply: Reply, line: int, frequency: float, local_port: int = 0) -> "RtpSource":
-        """Send a tone to an m-line of the answer until the phone closes, from any port or one of its own."""
+    def play(self, reply: Reply, line: int, frequency: float) -> "RtpSource":
+        """Send a tone to an m-line of the answer until the phone closes."""
         port = int(reply.media[line][0].split()[1])
-        source = RtpSource(port, frequency, local_port)
+        source = RtpSource(port, frequency)
         self._sources.append(source)
         return source
 
@@ -130,7 +128,7 @@ class Phone(asyncio.DatagramProtocol):
         self._version += 1
         lines = ["v=0", f"o=- 1 {self._version} IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
         for number, entry in enumerate(media):
-            port = 0 if entry.rejected else entry.port or 40000 + 2 * number
+            port = 0 if entry.rejected else 40000 + 2 * number
             lines += [f"m={entry.kind} {port} RTP/AVP {entry.payloads}", f"a={entry.direction}"]
             lines += ["a=rtpmap:96 H264/90000"] if entry.payloads == "96" else []
             lines += [f"a=label:{entry.label}"] if entry.label else []
@@ -179,19 +177,11 @@ class Phone(asyncio.DatagramProtocol):
 class RtpSource:
     """Sends a tone in real time."""
 
-    def __init__(self, port: int, frequency: float, local_port: int = 0) -> None:
+    def __init__(self, port: int, frequency: float) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", local_port))
         self._socket.connect(("127.0.0.1", port))
         self._payload = mulaw(tone(frequency, 1.0))
-        self._paused = False
         self._task = asyncio.create_task(self._run())
-
-    async def pause(self, seconds: float) -> None:
-        """Send nothing for a while."""
-        self._paused = True
-        await asyncio.sleep(seconds)
-        self._paused = False
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -200,8 +190,7 @@ class RtpSource:
             place = number * PACKET % RATE
             head = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * PACKET, 0x5C0BE)
             try:
-                if not self._paused:
-                    self._socket.send(head + self._payload[place : place + PACKET])
+                self._socket.send(head + self._payload[place : place + PACKET])
             except ConnectionRefusedError:
                 return
             number += 1

@@ -33,13 +33,6 @@ def free_range(count: int) -> int:
     raise AssertionError("no free ports")
 
 
-def free_port() -> int:
-    """A UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def pool_of(ledger: Ledger, count: int = 1, media_timeout_s: int = 300) -> LinePool:
     first = free_range(32 * count)
     config = LinePoolSettings(
@@ -255,70 +248,36 @@ async def test_a_call_without_rtp_ends_and_one_on_hold_does_not(ledger: Ledger) 
     assert ledger.calls[held].reason == "bye"
 
 
-async def test_noise_on_an_rtp_port_is_counted_and_not_heard(pool: LinePool, ledger: Ledger) -> None:
+async def test_rtp_of_a_stranger_and_noise_on_the_port_are_not_heard(pool: LinePool, ledger: Ledger) -> None:
     call = uuid4()
     async with Phone(pool.lines()[0].sip_port, call) as phone:
-        party = phone.play(await phone.invite(Media()), 0, 440)
+        reply = await phone.invite(Media())
+        phone.play(reply, 0, 440)
         await asyncio.sleep(0.5)
+        stranger = phone.play(reply, 0, 1200)
         for _ in range(50):
-            party.say(b"no RTP at all")
-            await asyncio.sleep(0.02)
+            stranger.say(b"no RTP at all")
+            await asyncio.sleep(0.05)
         await phone.bye()
     heard = await ledger.ended(call)
-    assert loudest(heard.seconds(0, 0.8, 1.2)) == pytest.approx(440, abs=5)
+    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (1.0, 2.0)] == pytest.approx([440, 440], abs=5)
     await asyncio.sleep(1.2)
     assert pool.counters()["rtp_discarded"] == 50
 
 
-async def test_a_stranger_who_was_there_first_is_shut_out_by_the_party_at_its_declared_port(
-    pool: LinePool, ledger: Ledger
-) -> None:
-    call, declared = uuid4(), free_port()
-    async with Phone(pool.lines()[0].sip_port, call) as phone:
-        reply = await phone.invite(Media(port=declared))
-        strangers = [phone.play(reply, 0, 1200) for _ in range(2)]
-        await asyncio.sleep(0.5)
-        party = phone.play(reply, 0, 440, declared)
-        await asyncio.sleep(2.0)
-        # Nor does a short pause let them in again.
-        await party.pause(0.5)
-        await asyncio.sleep(1.5)
-        await phone.bye()
-    assert len(strangers) == 2
-    heard = await ledger.ended(call)
-    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (2.0, 3.7)] == pytest.approx([440, 440], abs=5)
-    await asyncio.sleep(1.2)
-    assert pool.counters()["rtp_source_changes"] >= 1
-    assert pool.counters()["rtp_shut_out"] >= 100
-
-
-async def test_a_party_behind_a_nat_is_heard_although_it_is_not_where_it_declared(
-    pool: LinePool, ledger: Ledger
-) -> None:
+async def test_a_party_whose_rtp_comes_from_elsewhere_is_followed_and_counted(pool: LinePool, ledger: Ledger) -> None:
     call = uuid4()
     async with Phone(pool.lines()[0].sip_port, call) as phone:
-        phone.play(await phone.invite(Media()), 0, 440)
-        await asyncio.sleep(2.5)
-        await phone.bye()
-    heard = await ledger.ended(call)
-    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (0.6, 2.0)] == pytest.approx([440, 440], abs=5)
-
-
-async def test_a_party_whose_rtp_comes_from_elsewhere_after_a_while_is_followed(pool: LinePool, ledger: Ledger) -> None:
-    call, declared = uuid4(), free_port()
-    async with Phone(pool.lines()[0].sip_port, call) as phone:
-        reply = await phone.invite(Media(port=declared))
-        first = phone.play(reply, 0, 440, declared)
+        reply = await phone.invite(Media())
+        first = phone.play(reply, 0, 440)
         await asyncio.sleep(1.5)
         await first.stop()
         phone.play(reply, 0, 1200)
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(2.5)
         await phone.bye()
     heard = await ledger.ended(call)
-    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (0.8, 6.0)] == pytest.approx([440, 1200], abs=5)
-    await asyncio.sleep(1.2)
+    assert [loudest(heard.seconds(0, at, at + 0.4)) for at in (0.8, 3.0)] == pytest.approx([440, 1200], abs=5)
     assert pool.counters()["rtp_source_changes"] == 1
-    assert pool.counters().get("rtp_doors_failed", 0) == 0
 
 
 async def test_a_killed_line_is_reported_with_its_calls_and_a_new_one_takes_calls(ledger: Ledger) -> None:
