@@ -1,18 +1,12 @@
 """Word error rate for tests: how far a transcript is from what was said."""
 
-import re
 from collections.abc import Sequence
 
 import jiwer
 
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+from callscribe.text.word_errors import normalise
 
-
-def normalise(text: str) -> str:
-    """Lower case, digits as words, apostrophes dropped, other marks as spaces: "It's 5" becomes "its five"."""
-    text = text.lower().replace("'", "").replace("’", "")
-    text = re.sub(r"[0-9]", lambda digit: f" {_DIGITS[int(digit.group())]} ", text)
-    return " ".join(re.sub(r"[^a-z ]", " ", text).split())
+__all__ = ["normalise", "word_error_rate"]
 
 
 def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:

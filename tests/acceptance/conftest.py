@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from callscribe.cli.ports import free_port
 from tests.acceptance.recording import RecordingSession, start_session
-from tests.acceptance.service import RunningService, free_port, running
+from tests.acceptance.service import RunningService, running
 from tests.acceptance.speech import clicks
 from tests.acceptance.tls import make_certificate
 

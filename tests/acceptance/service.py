@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from callscribe.cli.ports import free_port
 from callscribe.cli.processes import die_with_parent
 
 Json = dict[str, Any]
 """A JSON object of the API; what is in it, each test asserts."""
 Found = TypeVar("Found")
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A loopback port that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Found:

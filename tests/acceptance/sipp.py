@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.acceptance.service import free_port
+from callscribe.cli.ports import free_port
 from tests.peers import require
 
 _numbers = itertools.count(1)

@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from callscribe.cli.ports import free_port
 from storage import schema
 from storage.embedded import EmbeddedPostgres
 from tests.acceptance import siprec
@@ -23,7 +24,7 @@ from tests.acceptance.fuzz import Fuzz
 from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, RawPeer
 from tests.acceptance.recording import pause, start_session, start_speaking, undisturbed
 from tests.acceptance.role import running_role
-from tests.acceptance.service import RunningService, free_port, wait_for
+from tests.acceptance.service import RunningService, wait_for
 from tests.acceptance.sipp import Scenario
 from tests.acceptance.speech import excerpt
 from tests.acceptance.transcripts import assert_spoken

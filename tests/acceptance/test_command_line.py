@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service import RunningService, free_port
+from callscribe.cli.ports import free_port
+from tests.acceptance.service import RunningService
 from tests.acceptance.speech import excerpt, write_wav
 from tests.acceptance.transcripts import assert_spoken, spoken
 from tests.wer import word_error_rate

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from asr.files import AudioFile, read_audio
 from asr.wire.client import ChannelOptions, PoolTimings, RecognizerPool
+from callscribe.cli.ports import free_port
 from callscribe.domain.audio import AudioChunk
 from tests.asr.test_client import Transcripts, running, until
 from tests.wer import word_error_rate
@@ -29,12 +29,6 @@ KILLED_AT_S = 8.5
 """In the middle of the customer's first turn."""
 PROGRAM = "import sys; from asr.server import run_recognizer; from asr.settings import RecognizerSettings; \
 run_recognizer(RecognizerSettings(port=int(sys.argv[1])))"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from callscribe.cli.ports import free_port
 from callscribe.domain.errors import PortUnavailable, SettingsError
 from telephony.front import ports
 from telephony.front.front import Front
@@ -107,12 +108,6 @@ class Rig:
             await peer.close()
         await self.front.stop()
         self.line.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
