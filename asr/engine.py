@@ -30,6 +30,19 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodedWord:
+    """A word of a decoding."""
+
+    text: str
+    start: int
+    """Sample of the job's audio."""
+    end: int
+    """Sample of the job's audio, exclusive."""
+    confidence: float
+    """0 to 1: chance that the word is right."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decoding:
     """What an engine understood of one utterance, or of its beginning."""
 
@@ -38,6 +51,8 @@ class Decoding:
     text: str
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
+    words: tuple[DecodedWord, ...] = ()
+    """Empty where the engine gives no word times."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)

@@ -35,6 +35,18 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """Words of a text that were replaced, because they sound like a hotword."""
+
+    heard: str
+    """What the engine wrote."""
+    phrase: str
+    """The hotword that stands there now."""
+    score: float
+    """0 to 1: how alike the two sound."""
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """A whole utterance as the live engine understood it."""
 
@@ -49,7 +61,11 @@ class Final:
     engine: str
     language: str = "en"
     words: tuple[Word, ...] = ()
-    """Empty where the engine gives no word times."""
+    """As they were spoken; empty where the engine gives no word times."""
+    spoken: str = ""
+    """The text as it was spoken, where `text` writes it otherwise (numbers as figures); empty: the same."""
+    corrections: tuple[Correction, ...] = ()
+    """What was replaced in the text after decoding, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
