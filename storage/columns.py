@@ -8,7 +8,7 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-from callscribe.domain.transcript import Word
+from callscribe.domain.transcript import Correction, Word
 from storage.clean import clean
 from storage.records import ChannelRange
 
@@ -45,6 +45,27 @@ class Words(TypeDecorator[tuple[Word, ...]]):
         if value is None:
             return None
         return tuple(Word(str(w["text"]), int(w["start"]), int(w["end"]), float(w["confidence"])) for w in value)
+
+
+class Corrections(TypeDecorator[tuple[Correction, ...]]):
+    """A JSON array of {"heard", "phrase", "score"}."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[Correction, ...] | None, dialect: Dialect
+    ) -> list[Mapping[str, str | float]] | None:
+        if value is None:
+            return None
+        return [{"heard": clean(c.heard), "phrase": clean(c.phrase), "score": c.score} for c in value]
+
+    def process_result_value(
+        self, value: list[Mapping[str, Any]] | None, dialect: Dialect
+    ) -> tuple[Correction, ...] | None:
+        if value is None:
+            return None
+        return tuple(Correction(str(c["heard"]), str(c["phrase"]), float(c["score"])) for c in value)
 
 
 class Ranges(TypeDecorator[tuple[ChannelRange, ...]]):

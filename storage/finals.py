@@ -41,6 +41,8 @@ def write_final(session: Session, call_id: UUID, final: Final) -> bool:
             engine=clean(final.engine),
             language=clean(final.language),
             words=final.words,
+            spoken=clean(final.spoken),
+            corrections=final.corrections,
         )
         .on_conflict_do_nothing()
         .returning(UtteranceRow.id)

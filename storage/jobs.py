@@ -198,6 +198,8 @@ def _write_revisions(session: Session, job: JobRow, revisions: Sequence[Revision
                 "engine": clean_name(revision.engine),
                 "reason": clean_name(revision.reason),
                 "words": revision.words,
+                "spoken": clean(revision.spoken),
+                "corrections": revision.corrections,
             }
             for revision in revisions
         ],

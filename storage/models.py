@@ -23,8 +23,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from callscribe.domain.call import CallState, Dialect, Role
-from callscribe.domain.transcript import Word
-from storage.columns import Ranges, UtcTime, Words
+from callscribe.domain.transcript import Correction, Word
+from storage.columns import Corrections, Ranges, UtcTime, Words
 from storage.records import ChannelRange, JobKind, JobState
 
 NAMING = {
@@ -36,6 +36,7 @@ NAMING = {
 }
 
 NOW = func.now()
+EMPTY_LIST = text("'[]'")
 
 
 def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -185,6 +186,9 @@ class UtteranceRow(Base):
     engine: Mapped[str]
     language: Mapped[str]
     words: Mapped[tuple[Word, ...]] = mapped_column(Words)
+    spoken: Mapped[str] = mapped_column(server_default="")
+    """Empty where it is the text."""
+    corrections: Mapped[tuple[Correction, ...]] = mapped_column(Corrections, server_default=EMPTY_LIST)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     revisions: Mapped[list["RevisionRow"]] = relationship(order_by="RevisionRow.number", viewonly=True)
@@ -238,6 +242,8 @@ class RevisionRow(Base):
     engine: Mapped[str]
     reason: Mapped[str]
     words: Mapped[tuple[Word, ...]] = mapped_column(Words)
+    spoken: Mapped[str] = mapped_column(server_default="")
+    corrections: Mapped[tuple[Correction, ...]] = mapped_column(Corrections, server_default=EMPTY_LIST)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 

@@ -87,11 +87,31 @@ def recording_of(row: RecordingRow | None) -> RecordingFile | None:
 
 
 def final_of(row: UtteranceRow) -> Final:
-    return Final(row.channel, row.start, row.end, row.text, row.confidence, row.engine, row.language, row.words)
+    return Final(
+        channel=row.channel,
+        start=row.start,
+        end=row.end,
+        text=row.text,
+        confidence=row.confidence,
+        engine=row.engine,
+        language=row.language,
+        words=row.words,
+        spoken=row.spoken,
+        corrections=row.corrections,
+    )
 
 
 def revision_of(row: RevisionRow) -> Revision:
-    return Revision(row.utterance_id, row.text, row.confidence, row.engine, row.reason, row.words)
+    return Revision(
+        utterance_id=row.utterance_id,
+        text=row.text,
+        confidence=row.confidence,
+        engine=row.engine,
+        reason=row.reason,
+        words=row.words,
+        spoken=row.spoken,
+        corrections=row.corrections,
+    )
 
 
 def utterance_of(row: UtteranceRow) -> Utterance:

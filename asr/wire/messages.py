@@ -18,7 +18,7 @@ from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings
 from asr.wire.fields import Fields
 from callscribe.domain.audio import SAMPLE_BYTES
 from callscribe.domain.errors import WireViolation
-from callscribe.domain.transcript import Final, Partial, Word
+from callscribe.domain.transcript import Correction, Final, Partial, Word
 
 VERSION = 1
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -29,6 +29,8 @@ MAX_HOTWORDS = 500
 MAX_HOTWORD_CHARACTERS = 100
 RATES = (8_000, 16_000)
 """Sample rates in Hz that a channel may have."""
+_MAX_WORDS = 2_000
+"""Words of a final, and so its corrections; what they hold is bounded by the message."""
 
 _AUDIO_HEADER = struct.Struct("<IQ")
 _MAX_NUMBER = 2**32 - 1
@@ -332,6 +334,10 @@ def _final_fields(final: Final) -> dict[str, object]:
             {"text": word.text, "start": word.start, "end": word.end, "confidence": round(word.confidence, 4)}
             for word in final.words
         ],
+        "spoken": final.spoken,
+        "corrections": [
+            {"heard": made.heard, "phrase": made.phrase, "score": round(made.score, 4)} for made in final.corrections
+        ],
     }
 
 
@@ -344,14 +350,24 @@ def _parse_final(fields: Fields) -> Final:
         confidence=fields.real("confidence", 0.0, 1.0),
         engine=fields.text("engine", 100),
         language=fields.text("language", 32),
-        words=tuple(_parse_word(word) for word in fields.objects("words", 2_000)),
+        words=tuple(_parse_word(word) for word in fields.objects("words", _MAX_WORDS)),
+        spoken=fields.text("spoken", MAX_MESSAGE_BYTES),
+        corrections=tuple(_parse_correction(made) for made in fields.objects("corrections", _MAX_WORDS)),
     )
 
 
 def _parse_word(fields: Fields) -> Word:
     return Word(
-        text=fields.text("text", 200),
+        text=fields.text("text", MAX_MESSAGE_BYTES),
         start=fields.integer("start", 0, _MAX_OFFSET),
         end=fields.integer("end", 0, _MAX_OFFSET),
         confidence=fields.real("confidence", 0.0, 1.0),
+    )
+
+
+def _parse_correction(fields: Fields) -> Correction:
+    return Correction(
+        heard=fields.text("heard", MAX_MESSAGE_BYTES),
+        phrase=fields.text("phrase", MAX_MESSAGE_BYTES),
+        score=fields.real("score", 0.0, 1.0),
     )

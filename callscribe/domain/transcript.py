@@ -80,6 +80,10 @@ class Revision:
     reason: str
     """Why it was made, for example "second-pass"."""
     words: tuple[Word, ...] = ()
+    spoken: str = ""
+    """As a final's."""
+    corrections: tuple[Correction, ...] = ()
+    """As a final's."""
 
 
 def utterance_id(call_id: UUID, channel: int, start: int) -> UUID:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticSerializationError
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, Party, Role
-from callscribe.domain.transcript import Final, Partial, Revision, Word, utterance_id
+from callscribe.domain.transcript import Correction, Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
 
 T = TypeVar("T")
@@ -76,6 +76,23 @@ class EventWord:
     @classmethod
     def of(cls, word: Word, rate: int) -> Self:
         return cls(word.text, samples_to_ms(word.start, rate), samples_to_ms(word.end, rate), word.confidence)
+
+
+@_strict
+@dataclass(frozen=True, slots=True)
+class EventCorrection:
+    """Words of a text that were replaced, because they sound like a hotword."""
+
+    heard: str
+    """What the engine wrote."""
+    phrase: str
+    """The hotword that stands there now."""
+    score: float
+    """0 to 1: how alike the two sound."""
+
+    @classmethod
+    def of(cls, correction: Correction) -> Self:
+        return cls(correction.heard, correction.phrase, correction.score)
 
 
 @_strict
@@ -188,9 +205,13 @@ class UtteranceFinal(_Spoken):
     confidence: float
     """0 to 1."""
     words: tuple[EventWord, ...]
-    """Empty where the engine gives no word times."""
+    """As they were spoken; empty where the engine gives no word times."""
     language: str
     engine: str
+    spoken: str = ""
+    """The text as it was spoken, where `text` writes it otherwise; "": the same."""
+    corrections: tuple[EventCorrection, ...] = ()
+    """What was replaced in the text after decoding, in its order."""
 
     @classmethod
     def of(cls, call: Call, final: Final, at: datetime) -> Self:
@@ -209,6 +230,8 @@ class UtteranceFinal(_Spoken):
             words=tuple(EventWord.of(word, call.sample_rate) for word in final.words),
             language=final.language,
             engine=final.engine,
+            spoken=final.spoken,
+            corrections=tuple(EventCorrection.of(made) for made in final.corrections),
         )
 
 
@@ -225,6 +248,10 @@ class UtteranceRevised(_Spoken):
     """Why it was made, for example "second-pass"."""
     replaces: Literal["final"] | int
     """What was the newest text before: the final, or the revision of that number (1 for the first)."""
+    spoken: str = ""
+    """As a final's."""
+    corrections: tuple[EventCorrection, ...] = ()
+    """As a final's."""
 
     @classmethod
     def of(cls, call: Call, utterance: Utterance, revision: Revision, at: datetime) -> Self:
@@ -246,6 +273,8 @@ class UtteranceRevised(_Spoken):
             engine=revision.engine,
             reason=revision.reason,
             replaces=len(utterance.revisions) or "final",
+            spoken=revision.spoken,
+            corrections=tuple(EventCorrection.of(made) for made in revision.corrections),
         )
 
 

@@ -223,6 +223,10 @@ def _reading_json(transcript: Transcript, reading: Final | Revision) -> dict[str
         "confidence": reading.confidence,
         "engine": reading.engine,
         "words": [_word_json(transcript, word) for word in reading.words],
+        "spoken": reading.spoken,
+        "corrections": [
+            {"heard": made.heard, "phrase": made.phrase, "score": made.score} for made in reading.corrections
+        ],
     }
 
 

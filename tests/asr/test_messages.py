@@ -1,11 +1,13 @@
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 
 from asr.engine import Capabilities
 from asr.settings import EndpointSettings
 from asr.wire.messages import (
+    MAX_MESSAGE_BYTES,
     MAX_PCM_BYTES,
     VERSION,
     Acknowledged,
@@ -28,7 +30,7 @@ from asr.wire.messages import (
     parse_server,
 )
 from callscribe.domain.errors import WireViolation
-from callscribe.domain.transcript import Final, Partial, Word
+from callscribe.domain.transcript import Correction, Final, Partial, Word
 
 OPTIONS = ChannelOptions(
     channel=1,
@@ -37,6 +39,16 @@ OPTIONS = ChannelOptions(
     hotwords=("Callscribe", "Zürich"),
     endpoint=EndpointSettings(onset_ms=96, hang_ms=300, preroll_ms=200, max_utterance_s=10),
     update_ms=320,
+)
+FINAL = Final(
+    channel=0,
+    start=1,
+    end=2,
+    text="4 you, Acme",
+    confidence=0.5,
+    engine="e",
+    spoken="for you, acne",
+    corrections=(Correction("acne", "Acme", 0.875),),
 )
 OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
 
@@ -61,6 +73,7 @@ def test_what_a_supervisor_says_arrives_as_it_was(message: ClientMessage) -> Non
         Ready("moonshine-tiny-en", Capabilities(languages=("en",), hotwords=True)),
         PartialReport(5, Partial(channel=1, start=8, end=9, committed="Grüezi", tentative='"mit', revision=2)),
         FinalReport(5, Final(0, 1, 2, "yes", 0.5, "e", "en", (Word("yes", 1, 2, 0.25),))),
+        FinalReport(5, FINAL),
         Acknowledged(1, 5),
         Closed(1, 9),
         Failure("bad-message", "no"),
@@ -132,6 +145,11 @@ def test_nonsense_from_a_supervisor_is_a_wire_violation(message: str | bytes) ->
         json.dumps({"type": "acknowledged", "number": 1, "offset": -5}),
         json.dumps({"type": "load", "channels": 1, "queued": 0, "real_time_factor": "much", "refused": 0}),
         encode_server(Closed(1, 2)).replace("closed", "shut"),
+        encode_server(FinalReport(5, FINAL)).replace('"score":0.875', '"score":1.5'),
+        encode_server(FinalReport(5, FINAL)).replace('"spoken":"for you', '"spoken":["for you'),
+        encode_server(FinalReport(5, replace(FINAL, corrections=FINAL.corrections * 2001))),
+        encode_server(FinalReport(5, replace(FINAL, words=(Word("yes", 1, 2, 0.25),) * 2001))),
+        encode_server(FinalReport(5, replace(FINAL, spoken="yes " * MAX_MESSAGE_BYTES))),
     ],
 )
 def test_nonsense_from_a_recogniser_is_a_wire_violation(message: str | bytes) -> None:

@@ -70,7 +70,11 @@ class FakeCall:
     def final(self, channel: int, start: int, text: str, *, published: bool = True, stored: bool = True) -> UUID:
         """`stored` False: the journal has not brought it to the database yet."""
         final = Final(channel, samples(start), samples(start + 55 * len(text)), text, 0.9, "moonshine")
-        name = utterance_id(self.id, channel, final.start)
+        return self.say(final, published=published, stored=stored)
+
+    def say(self, final: Final, *, published: bool = True, stored: bool = True) -> UUID:
+        """As `final`, with all that a final may have."""
+        name = utterance_id(self.id, final.channel, final.start)
         self.said[name] = Utterance(name, final)
         if published:
             self._board.publish(UtteranceFinal.of(self.call, final, datetime.now(UTC)))

@@ -12,11 +12,12 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from callscribe.config.settings import Settings
+from callscribe.domain.transcript import Correction, Final, Word
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.schema import Event
 from tests.console.browser import Browser, chromium, require_chromium
 from tests.console.conftest import Console, serving
-from tests.console.switchboard import FakeCall, Switchboard
+from tests.console.switchboard import FakeCall, Switchboard, samples
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
@@ -186,6 +187,29 @@ def test_one_call_is_followed_while_it_goes_on(browser: Browser, console: Consol
     assert browser.texts(".said")[0] == "Good morning, Weber's Heating, this is Anna."
     browser.one(".original summary").click()
     assert browser.one(".original p").text == CONVERSATION[0][2]
+
+
+def test_a_word_written_otherwise_than_heard_says_what_was_heard(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    heard = "Hello acne, that is twenty five dollars."
+    words = tuple(
+        Word(word, samples(at * 800), samples(at * 800 + 700), 0.4 if at == 1 else 0.9)
+        for at, word in enumerate(heard.split())
+    )
+    call = switchboard.start()
+    final = Final(0, 0, samples(6000), "Hello Acme, that is $25.", 0.9, "moonshine", words=words, spoken=heard)
+    call.say(replace(final, corrections=(Correction("acne", "Acme", 0.9),)))
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until_texts(".said", ["Hello Acme, that is $25."])
+    said = {word.text: word for word in browser.all(".word")}
+    assert list(said) == ["Hello", "Acme,", "that", "is", "$25."]
+    assert said["Acme,"].get_attribute("title") == "Heard as “acne”"
+    assert said["$25."].get_attribute("title") == "Said: “twenty five dollars.”"
+    assert said["$25."].get_attribute("data-ms") == "3200"
+    assert [word.text for word in browser.all(".corrected")] == ["Acme,"]
+    assert [word.text for word in browser.all(".unsure")] == ["Acme,"]
+    browser.shoot("call-corrected")
 
 
 def test_nothing_is_lost_or_doubled_when_the_server_is_restarted(

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from callscribe.domain.call import CallEnd, Party
-from callscribe.domain.transcript import Final, Partial, Revision, Word, utterance_id
+from callscribe.domain.transcript import Correction, Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
 from callscribe.events.schema import (
     CallEnded,
@@ -78,6 +78,21 @@ def test_a_final_tells_confidence_word_times_language_and_engine() -> None:
     assert (written["start_ms"], written["end_ms"], written["text"]) == (1000, 2000, "your order")
     assert (written["confidence"], written["language"], written["engine"]) == (0.75, "en", "moonshine")
     assert written["words"] == [{"text": "your", "start_ms": 1000, "end_ms": 1250, "confidence": 0.5}]
+
+
+def test_a_final_and_a_revision_tell_how_they_were_spoken_and_what_was_replaced() -> None:
+    corrections = (Correction("acne", "Acme", 0.75),)
+    final = replace(SPOKEN, text="5 for Acme", spoken="five for acne", corrections=corrections)
+    revision = replace(REVISION, text="5 for Acme.", spoken="Five for acne.", corrections=corrections)
+    events: tuple[Event, Event] = (
+        UtteranceFinal.of(CALL, final, AT),
+        UtteranceRevised.of(CALL, Utterance(REVISION.utterance_id, final), revision, AT),
+    )
+    for event, spoken in zip(events, ("five for acne", "Five for acne."), strict=True):
+        assert from_json(to_json(event)) == event
+        written = json.loads(to_json(event))
+        assert written["spoken"] == spoken
+        assert written["corrections"] == [{"heard": "acne", "phrase": "Acme", "score": 0.75}]
 
 
 @pytest.mark.parametrize(("earlier", "replaces"), [((), "final"), ((REVISION,), 1), ((REVISION, REVISION), 2)])

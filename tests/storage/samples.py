@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
-from callscribe.domain.transcript import Final, Word
+from callscribe.domain.transcript import Correction, Final, Word
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.records import RecordingFile
@@ -38,8 +38,17 @@ def make_call(
 
 def make_final(channel: int, start: int, text: str, *, confidence: float = 0.9) -> Final:
     """A final of one second at 8 kHz."""
-    words = (Word(text.split()[0], start, start + 4000, 0.8),)
-    return Final(channel, start, start + 8000, text, confidence, "moonshine-tiny", "en", words)
+    return Final(
+        channel=channel,
+        start=start,
+        end=start + 8000,
+        text=text,
+        confidence=confidence,
+        engine="moonshine-tiny",
+        words=(Word(text.split()[0], start, start + 4000, 0.8),),
+        spoken=f"{text} as spoken",
+        corrections=(Correction("acne", "Acme", 0.75),),
+    )
 
 
 def make_recording(call: Call) -> RecordingFile:

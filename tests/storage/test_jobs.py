@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from callscribe.domain.errors import StorageError
-from callscribe.domain.transcript import Revision, Word, utterance_id
+from callscribe.domain.transcript import Correction, Revision, Word, utterance_id
 from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore, back_off
@@ -49,7 +49,16 @@ def record(database: Database, job: JobIntent) -> JobRecord:
 
 def better(call_id: UUID, start: int, said: str) -> Revision:
     words = (Word(said.split()[0], start, start + 100, 0.99),)
-    return Revision(utterance_id(call_id, 0, start), said, 0.95, "whisper-tiny.en", "second-pass", words)
+    return Revision(
+        utterance_id=utterance_id(call_id, 0, start),
+        text=said,
+        confidence=0.95,
+        engine="whisper-tiny.en",
+        reason="second-pass",
+        words=words,
+        spoken=f"{said} as spoken",
+        corrections=(Correction("acne", "Acme", 0.75),),
+    )
 
 
 def test_a_begun_job_brings_what_it_needs(jobs: JobStore, reader: CallReader, calls: CallStore) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from callscribe.domain.call import Call, CallState, Channel, Dialect, OutsideIds, Party, Role
-from callscribe.domain.transcript import Final, Revision, Word, utterance_id
+from callscribe.domain.transcript import Correction, Final, Revision, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.text.formats import FORMATS, render, speaker
 
@@ -40,7 +40,16 @@ def spoken(channel: int, start_ms: int, end_ms: int, text: str) -> Utterance:
 FIRST = spoken(0, 1280, 3005, "I want a --> b")
 SECOND = spoken(1, 2500, 4000, "is 1 < 2 & 3 > 2?\n\nyes")
 THIRD = spoken(0, 3_723_004, 3_723_004, "late")
-REVISION = Revision(THIRD.id, "Late.", 0.9, "whisper", "second-pass", (Word("Late.", 8, 16, 0.9),))
+REVISION = Revision(
+    utterance_id=THIRD.id,
+    text="Late.",
+    confidence=0.9,
+    engine="whisper",
+    reason="second-pass",
+    words=(Word("Late.", 8, 16, 0.9),),
+    spoken="late",
+    corrections=(Correction("lade", "Late", 0.75),),
+)
 TRANSCRIPT = Transcript(
     CALL,
     CallState.ENDED,
@@ -126,6 +135,8 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
             "confidence": 0.75,
             "engine": "moonshine",
             "words": [{"text": "w", "start_ms": 3_723_004, "end_ms": 10_000, "confidence": 0.5}],
+            "spoken": "",
+            "corrections": [],
         },
         "revisions": [
             {
@@ -134,6 +145,8 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
                 "confidence": 0.9,
                 "engine": "whisper",
                 "words": [{"text": "Late.", "start_ms": 1, "end_ms": 2, "confidence": 0.9}],
+                "spoken": "late",
+                "corrections": [{"heard": "lade", "phrase": "Late", "score": 0.75}],
             }
         ],
     }

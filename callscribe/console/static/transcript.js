@@ -2,6 +2,7 @@
 // revision, so a final settles where its partial stood.
 
 import { element } from "./dom.js";
+import { pieces } from "./pieces.js";
 import { clock, side } from "./words.js";
 
 const NEAR_END_PX = 48;
@@ -37,7 +38,7 @@ export class TranscriptView {
   show(stored) {
     const row = this.#settle(stored);
     row.original = stored.final.text;
-    this.#write(row, { ...stored, words: (stored.revisions.at(-1) ?? stored.final).words });
+    this.#write(row, { ...(stored.revisions.at(-1) ?? stored.final), end_ms: stored.end_ms });
     this.#showOriginal(row, stored.text);
   }
 
@@ -161,15 +162,21 @@ export class TranscriptView {
   #write(row, event) {
     row.item.dataset.end = event.end_ms;
     row.tentative.textContent = "";
-    if (!this.full || !event.words?.length) {
+    if (!this.full || !(event.words?.length || event.corrections?.length)) {
       row.committed.textContent = event.text || NOTHING;
       return;
     }
-    const words = event.words.flatMap((word, index) => [
-      index ? " " : null,
-      element("span", { className: "word", textContent: word.text, data: { ms: word.start_ms, until: word.end_ms } }),
-    ]);
+    const words = pieces(event).flatMap((piece, index) => [index ? " " : null, this.#makeWord(piece)]);
     row.committed.replaceChildren(...words.filter(Boolean));
+  }
+
+  #makeWord({ text, start_ms, end_ms, unsure, heard, correction }) {
+    const marks = [unsure && "unsure", correction && "corrected"].filter(Boolean);
+    const replaced = correction ? `Heard as \u201c${correction.heard}\u201d` : "";
+    return element("span", {
+      className: ["word", ...marks].join(" "), textContent: text, data: { ms: start_ms, until: end_ms },
+      title: replaced || (heard ? `Said: \u201c${heard}\u201d` : ""),
+    });
   }
 
   #showOriginal(row, newest) {
