@@ -93,6 +93,11 @@ class Endpointer:
                 return start
         return self.position
 
+    @property
+    def spoken_until(self) -> int:
+        """The window after the newest one that may be speech of the utterance that goes on."""
+        return self._last_speech + 1
+
     def push(self, probability: float) -> tuple[EndpointEvent, ...]:
         """What is certain after one more window."""
         window = self.position

@@ -21,10 +21,10 @@ from callscribe.domain.transcript import Final, Partial
 
 _WARM_UP = ENGINE_RATE
 """Audio before an utterance that another recogniser must hear to find the same start."""
+_FIRST = ENGINE_RATE * 128 // 1000
+"""Audio from the start of speech that is worth the first decoding."""
 _LONGEST_GAP = 10 * ENGINE_RATE
 """Silence beyond this is skipped: every utterance has ended by then."""
-_GROWTH = 0.1
-"""Share of an utterance's length that is the least time between its partials: long ones cost more to decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,15 @@ class Hearing:
 
     @property
     def overdue(self) -> float:
-        """How late the next partial is, in update intervals; below 1 it is not due."""
+        """How late the next partial is, in update intervals; below 1, or where nothing new was said, it is not due."""
         utterance = self._current
         if utterance is None or utterance.pause or self._waiting:
             return 0.0
-        interval = max(self._update, _GROWTH * (self._buffer.end - utterance.start))
+        if self._endpointer.spoken_until * WINDOW <= utterance.decoded:
+            return 0.0
+        begun = utterance.decoded > utterance.start
         # Audio that came in time is up to a window short of it in the buffer.
-        return (self._buffer.end + WINDOW - utterance.decoded) / interval
+        return (self._buffer.end + WINDOW - utterance.decoded) / (self._update if begun else min(self._update, _FIRST))
 
     @property
     def final_due(self) -> bool:

@@ -1,7 +1,8 @@
 """What the computing thread does next: hear what came, then finals, then partials, fairly over all channels. No thread.
 
-Nothing stale is ever queued: a partial's audio is taken at the moment it is decoded, so that under load partials become
-rarer and finals do not. What a client sends beyond real time waits in its channels' inboxes; the caller bounds those.
+Nothing stale is ever queued: a partial's audio is taken at the moment it is decoded, and only while the allowance
+lasts, so that under load partials become rarer and finals do not. What a client sends beyond real time waits in its
+channels' inboxes; the caller bounds those.
 """
 
 from collections import deque
@@ -13,6 +14,7 @@ import numpy as np
 import structlog
 
 from asr.activity import ActivityModel
+from asr.allowance import Allowance
 from asr.engine import EMPTY, ENGINE_RATE, Decoding, Engine
 from asr.hearing import DecodingTask, Hearing
 from asr.wire.messages import (
@@ -79,6 +81,8 @@ class _Channel:
     closing: bool = False
     served: int = 0
     """Number of the round in which it was decoded last."""
+    partials: int = 0
+    """How often it was decoded for a partial: channels that were decoded together are overdue together ever after."""
 
 
 def cost(message: ClientMessage) -> int:
@@ -89,9 +93,11 @@ def cost(message: ClientMessage) -> int:
 class Scheduler:
     """All channels of a recogniser process. Used by one thread."""
 
-    def __init__(self, engine: Engine, model: ActivityModel) -> None:
+    def __init__(self, engine: Engine, model: ActivityModel, allowance: Allowance | None = None) -> None:
+        """Without an allowance partials come as often as asked, whatever it costs."""
         self._engine = engine
         self._model = model
+        self._allowance = allowance
         self._channels: dict[ChannelKey, _Channel] = {}
         self._rounds = 0
         self._heard: dict[int, int] = {}
@@ -116,6 +122,15 @@ class Scheduler:
 
     def work(self) -> Round | None:
         """One turn: hear some audio of every channel, then decode one batch. None when there is nothing to do."""
+        if self._allowance is None:
+            return self._turn()
+        self._allowance.begin()
+        try:
+            return self._turn()
+        finally:
+            self._allowance.end()
+
+    def _turn(self) -> Round | None:
         self._rounds += 1
         busy = [channel for channel in self._channels.values() if channel.inbox]
         for channel in busy:
@@ -160,12 +175,17 @@ class Scheduler:
 
     def _partial_tasks(self) -> list[DecodingTask]:
         """The most overdue first. A channel whose inbox is not empty would show what is no longer new."""
+        if self._allowance is not None and not self._allowance.left:
+            return []
         due = [c for c in self._channels.values() if not c.inbox and c.hearing.overdue >= 1]
-        due.sort(key=lambda channel: channel.hearing.overdue, reverse=True)
+        due.sort(key=lambda channel: (-channel.hearing.overdue, channel.partials))
         tasks = [
             (channel, task) for channel in due[: self._engine.max_batch] if (task := channel.hearing.partial_task())
         ]
-        return self._batch(tasks, _PARTIAL_AUDIO)
+        batch = self._batch(tasks, _PARTIAL_AUDIO)
+        for channel, _ in tasks[: len(batch)]:
+            channel.partials += 1
+        return batch
 
     def _batch(self, candidates: list[tuple[_Channel, DecodingTask]], most: int) -> list[DecodingTask]:
         batch: list[DecodingTask] = []

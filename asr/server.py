@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from asr.activity import ActivityModel
+from asr.allowance import Allowance
 from asr.compute import Compute
 from asr.connection import Connection
 from asr.engine import Engine
@@ -154,7 +156,7 @@ class RecognizerServer:
 def _load(name: str) -> tuple[Engine, Scheduler]:
     engine = load_engine(name)
     warm_up(engine)
-    return engine, Scheduler(engine, ActivityModel())
+    return engine, Scheduler(engine, ActivityModel(), Allowance(time.monotonic))
 
 
 async def serve_recognizer(

@@ -49,8 +49,8 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every two cores, at least one."""
     engine: str = "moonshine"
-    update_ms: int = 500
-    """Time between two partials of an utterance."""
+    update_ms: int = 200
+    """Least time between two partials of an utterance; a recogniser that is busy makes it longer."""
     endpoint: EndpointSettings = EndpointSettings()
 
     def __post_init__(self) -> None:
