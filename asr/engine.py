@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from callscribe.domain.hotword import Hotword
+
 ENGINE_RATE = 16_000
 """Sample rate in Hz of the audio every engine hears."""
 
@@ -65,7 +67,7 @@ class DecodingJob:
     audio: Waveform
     draft: tuple[int, ...] = ()
     """Tokens of an earlier decoding of the same utterance."""
-    hotwords: tuple[str, ...] = ()
+    hotwords: tuple[Hotword, ...] = ()
     """Words and phrases to prefer."""
 
 

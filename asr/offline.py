@@ -14,6 +14,7 @@ from asr.resampling import Samples
 from asr.settings import EndpointSettings
 from asr.wire.messages import RATES, ChannelOptions
 from callscribe.domain.errors import RecognitionError
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final
 
 _STEP_S = 10
@@ -29,7 +30,7 @@ class OfflineOptions:
     offset: int = 0
     """Sample of the call, at the recording's rate, that is the recording's first."""
     language: str = "en"
-    hotwords: tuple[str, ...] = ()
+    hotwords: tuple[Hotword, ...] = ()
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     engine: str = "moonshine"
 

@@ -14,6 +14,7 @@ from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import plausible
 from asr.settings import SecondPassSettings
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Word
 
 
@@ -34,7 +35,7 @@ class _Channel:
 
     pcm: NDArray[np.int16]
     rate: int
-    hotwords: tuple[str, ...]
+    hotwords: tuple[Hotword, ...]
     language: str
 
 
@@ -56,7 +57,7 @@ class SecondPass:
         pcm: NDArray[np.int16],
         rate: int,
         spans: Sequence[Span],
-        hotwords: tuple[str, ...] = (),
+        hotwords: tuple[Hotword, ...] = (),
         language: str = "en",
     ) -> tuple[SecondPassText | None, ...]:
         """A second text for each of a channel's utterances; None: the first text is to be kept.
@@ -84,7 +85,9 @@ class SecondPass:
 def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
     """The plausible texts of a window, by the indexes of their spans."""
     rate = channel.rate
-    heard = engine.decode(_sound(channel.pcm, rate, window), channel.hotwords, channel.language)
+    heard = engine.decode(
+        _sound(channel.pcm, rate, window), tuple(hotword.text for hotword in channel.hotwords), channel.language
+    )
     return {
         piece.index: _text(piece, words, rate)
         for piece, words in _words_by_piece(window, heard, rate)

@@ -8,10 +8,11 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
+from callscribe.domain.errors import StorageError
+from callscribe.domain.hotword import MAX_HOTWORDS, MAX_WEIGHT, Hotword, HotwordList
 from storage.clean import clean_name
 from storage.database import Database
 from storage.models import HotwordListRow, HotwordRow
-from storage.records import Hotword, HotwordList
 
 
 class HotwordStore:
@@ -36,20 +37,27 @@ class HotwordStore:
             row = session.scalar(query.options(selectinload(HotwordListRow.words)))
             return None if row is None else _list_of(row)
 
-    def put(self, name: str, words: Sequence[Hotword]) -> HotwordList:
-        """Make the list, or give the list of that name other words, and return it.
+    def put(
+        self, name: str, words: Sequence[Hotword], languages: Sequence[str] = (), agents: Sequence[str] = ()
+    ) -> HotwordList:
+        """Make the list, or give the list of that name other words and other calls to be for, and return it.
 
-        Raises StorageError for an empty name or a weight that is not above 0.
+        Raises StorageError for an empty name, more than MAX_HOTWORDS words, or a weight that is not above 0.
         """
         called, kept = clean_name(name.strip()), _distinct(words)
+        if len(kept) > MAX_HOTWORDS:
+            raise StorageError(f"a hotword list has at most {MAX_HOTWORDS} words, this one {len(kept)}")
+        whom = {"languages": _cleaned(languages), "agents": _cleaned(agents)}
         upsert = (
             insert(HotwordListRow)
-            .values(id=uuid4(), name=called)
-            .on_conflict_do_update(index_elements=[HotwordListRow.name], set_={"updated_at": func.now()})
+            .values(id=uuid4(), name=called, **whom)
+            .on_conflict_do_update(index_elements=[HotwordListRow.name], set_={"updated_at": func.now(), **whom})
             .returning(HotwordListRow.id)
         )
         with self._database.transaction() as session:
-            made = HotwordList(session.scalars(upsert).one(), called, kept)
+            made = HotwordList(
+                session.scalars(upsert).one(), called, kept, tuple(whom["languages"]), tuple(whom["agents"])
+            )
             session.execute(delete(HotwordRow).where(HotwordRow.list_id == made.id))
             _write_words(session, made)
         return made
@@ -66,8 +74,16 @@ def _distinct(words: Sequence[Hotword]) -> tuple[Hotword, ...]:
     return tuple(Hotword(text, weight) for text, weight in cleaned.items() if text)
 
 
+def _cleaned(names: Sequence[str]) -> list[str]:
+    """Each once, without surrounding blanks and empty ones."""
+    cleaned = dict.fromkeys(clean_name(name.strip()) for name in names)
+    return [name for name in cleaned if name]
+
+
 def _list_of(row: HotwordListRow) -> HotwordList:
-    return HotwordList(row.id, row.name, tuple(Hotword(word.text, word.weight) for word in row.words))
+    # An earlier release allowed no weight, and any.
+    words = tuple(Hotword(word.text, min(word.weight or 1.0, MAX_WEIGHT)) for word in row.words)
+    return HotwordList(row.id, row.name, words, tuple(row.languages), tuple(row.agents))
 
 
 def _write_words(session: Session, made: HotwordList) -> None:

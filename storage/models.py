@@ -37,6 +37,7 @@ NAMING = {
 
 NOW = func.now()
 EMPTY_LIST = text("'[]'")
+EMPTY_ARRAY = text("'{}'")
 
 
 def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -83,7 +84,7 @@ class CallRow(Base):
     interrupted: Mapped[bool] = mapped_column(server_default=text("false"))
     sample_rate: Mapped[int]
     samples: Mapped[int | None] = mapped_column(BigInteger)
-    quirks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    quirks: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=EMPTY_ARRAY)
 
     parties: Mapped[list["PartyRow"]] = relationship(order_by="PartyRow.number", viewonly=True)
     channels: Mapped[list["ChannelRow"]] = relationship(order_by="ChannelRow.index", viewonly=True)
@@ -255,6 +256,10 @@ class HotwordListRow(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=EMPTY_ARRAY)
+    """ISO 639-1 codes of the calls it is for; empty: all."""
+    agents: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=EMPTY_ARRAY)
+    """Patterns of the agents it is for; empty: all."""
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
 

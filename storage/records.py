@@ -1,4 +1,4 @@
-"""What storage takes and gives beyond the domain's values: call records, jobs, recordings and hotword lists."""
+"""What storage takes and gives beyond the domain's values: call records, jobs and recordings."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -165,21 +165,3 @@ class CallRecord:
     """Its path relative to the recordings folder."""
     jobs: tuple[JobRecord, ...]
     """Oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hotword:
-    """A word or phrase that a recogniser should prefer."""
-
-    text: str
-    weight: float | None = None
-    """How strongly, above 0; None takes the engine's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class HotwordList:
-    """A named list of hotwords."""
-
-    id: UUID
-    name: str
-    words: tuple[Hotword, ...]

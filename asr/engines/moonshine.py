@@ -21,6 +21,7 @@ from asr.repetition import loop_length
 from asr.runtime import Arrays, Model, package_folder
 from asr.tokenizer import BEGIN, END, Tokenizer
 from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.hotword import Hotword
 
 _HEADS, _HEAD_SIZE = 8, 36
 _HIDDEN_SIZE = 288
@@ -236,7 +237,7 @@ class MoonshineEngine:
             text = ""
         return Decoding(tuple(row.tokens), text, _confidence(row.log_probabilities) if text else 0.0)
 
-    def _build_trie(self, hotwords: tuple[str, ...]) -> HotwordTrie:
+    def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
         return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)
 
 

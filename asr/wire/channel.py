@@ -6,6 +6,7 @@ from asr.wire.messages import MAX_PCM_BYTES, Audio, ChannelOptions, ClientMessag
 from asr.wire.progress import Progress
 from asr.wire.replay import ReplayBuffer
 from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk
+from callscribe.domain.hotword import Hotword
 
 
 class PoolChannel:
@@ -23,7 +24,7 @@ class PoolChannel:
         self._released = 0
         self._number: int | None = None
         self._cursor: int | None = None
-        self._hotwords_told: tuple[str, ...] = ()
+        self._hotwords_told: tuple[Hotword, ...] = ()
         self._close_told = False
 
     @property
@@ -50,7 +51,7 @@ class PoolChannel:
         if not self.closing:
             self._audio.append(chunk)
 
-    def set_hotwords(self, hotwords: tuple[str, ...]) -> None:
+    def set_hotwords(self, hotwords: tuple[Hotword, ...]) -> None:
         self._options = replace(self._options, hotwords=hotwords)
 
     def release(self, offset: int) -> None:

@@ -10,11 +10,13 @@ from typing import Protocol
 import structlog
 
 from asr.wire.channel import PoolChannel
+from asr.wire.hotwords import carried
 from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
-from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport, carried
+from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport
 from asr.wire.progress import LostAudio
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.errors import WireViolation
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Partial
 
 __all__ = ["ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
@@ -106,7 +108,7 @@ class RecognizerPool:
             channel.append(chunk)
             self._wake(channel)
 
-    def set_hotwords(self, key: int, hotwords: tuple[str, ...]) -> None:
+    def set_hotwords(self, key: int, hotwords: tuple[Hotword, ...]) -> None:
         """From now on these words are preferred on the channel."""
         channel = self._channels.get(key)
         if channel is not None:
@@ -179,7 +181,7 @@ class RecognizerPool:
         if channel.closing:
             self._await_end(channel)
 
-    def _fitting(self, key: int, hotwords: tuple[str, ...]) -> tuple[str, ...]:
+    def _fitting(self, key: int, hotwords: tuple[Hotword, ...]) -> tuple[Hotword, ...]:
         """A word that a recogniser would refuse must not cost the connection, and so every call on it."""
         fitting = carried(hotwords)
         if left_out := len(hotwords) - len(fitting):

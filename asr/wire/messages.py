@@ -9,24 +9,22 @@ the start of the call.
 
 import json
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 from asr.engine import Capabilities
 from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings
 from asr.wire.fields import Fields
+from asr.wire.hotwords import hotword_fields, parse_hotwords
 from callscribe.domain.audio import SAMPLE_BYTES
 from callscribe.domain.errors import WireViolation
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Correction, Final, Partial, Word
 
 VERSION = 1
-MAX_MESSAGE_BYTES = 256 * 1024
+MAX_MESSAGE_BYTES = 512 * 1024
 """No message of either side is longer."""
 MAX_PCM_BYTES = 64_000
 """PCM in one audio message: 2 s at 16 kHz."""
-MAX_HOTWORDS = 500
-MAX_HOTWORD_CHARACTERS = 100
 RATES = (8_000, 16_000)
 """Sample rates in Hz that a channel may have."""
 _MAX_WORDS = 2_000
@@ -47,7 +45,7 @@ class ChannelOptions:
     rate: int
     """Hz, one of RATES."""
     language: str = "en"
-    hotwords: tuple[str, ...] = ()
+    hotwords: tuple[Hotword, ...] = ()
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     update_ms: int = 500
     """Time between two partials of an utterance."""
@@ -81,7 +79,7 @@ class SetHotwords:
     """Supervisor: from now on these words and phrases are preferred on the channel."""
 
     number: int
-    hotwords: tuple[str, ...]
+    hotwords: tuple[Hotword, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def encode_client(message: ClientMessage) -> str | bytes:
         case Open(number, offset, options):
             return _text("open", number=number, offset=offset, **_option_fields(options))
         case SetHotwords(number, hotwords):
-            return _text("hotwords", number=number, hotwords=hotwords)
+            return _text("hotwords", number=number, hotwords=hotword_fields(hotwords))
         case Close(number):
             return _text("close", number=number)
 
@@ -184,7 +182,7 @@ def parse_client(message: str | bytes) -> ClientMessage:
         case "open":
             return Open(number, fields.integer("offset", 0, _MAX_OFFSET), _parse_options(fields))
         case "hotwords":
-            return SetHotwords(number, _parse_hotwords(fields))
+            return SetHotwords(number, parse_hotwords(fields))
         case "close":
             return Close(number)
     raise WireViolation("a supervisor sends open, hotwords, close or audio")
@@ -262,7 +260,7 @@ def _option_fields(options: ChannelOptions) -> dict[str, object]:
         "channel": options.channel,
         "rate": options.rate,
         "language": options.language,
-        "hotwords": options.hotwords,
+        "hotwords": hotword_fields(options.hotwords),
         "update_ms": options.update_ms,
         "onset_ms": endpoint.onset_ms,
         "hang_ms": endpoint.hang_ms,
@@ -280,21 +278,10 @@ def _parse_options(fields: Fields) -> ChannelOptions:
         channel=fields.integer("channel", 0, 255),
         rate=rate,
         language=fields.text("language", 32),
-        hotwords=_parse_hotwords(fields),
+        hotwords=parse_hotwords(fields),
         endpoint=endpoint,
         update_ms=fields.integer("update_ms", *UPDATE_MS_BOUNDS),
     )
-
-
-def carried(hotwords: Iterable[str]) -> tuple[str, ...]:
-    """Those hotwords that a message takes: the first MAX_HOTWORDS that are printable, not blank and not too long."""
-    plain = (" ".join(hotword.split()) for hotword in hotwords)
-    fit = (word for word in plain if word and word.isprintable() and len(word) <= MAX_HOTWORD_CHARACTERS)
-    return tuple(islice(fit, MAX_HOTWORDS))
-
-
-def _parse_hotwords(fields: Fields) -> tuple[str, ...]:
-    return fields.texts("hotwords", MAX_HOTWORDS, MAX_HOTWORD_CHARACTERS)
 
 
 def _parse_ready(fields: Fields) -> Ready:

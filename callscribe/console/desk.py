@@ -10,7 +10,7 @@ from callscribe.console.models import HotwordListAnswer, HotwordListRequest
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
-from storage.records import Hotword
+from callscribe.domain.hotword import Hotword
 
 router = APIRouter(prefix=API)
 
@@ -38,9 +38,9 @@ def get_hotwords(sources: SourcesOf, name: ListName) -> HotwordListAnswer:
 
 @router.put("/hotwords/{name}", tags=["Hotwords"], responses=responses(422, 503))
 def put_hotwords(sources: SourcesOf, name: ListName, wanted: HotwordListRequest) -> HotwordListAnswer:
-    """Make the list, or give it other words."""
+    """Make the list, or give it other words and other calls to be for. A trunk names the lists of its calls."""
     words = [Hotword(word.text, word.weight) for word in wanted.words]
-    return HotwordListAnswer.of(sources.hotwords.put(name, words))
+    return HotwordListAnswer.of(sources.hotwords.put(name, words, wanted.languages, wanted.agents))
 
 
 @router.delete("/hotwords/{name}", tags=["Hotwords"], status_code=204, responses=responses(404, 422, 503))

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from callscribe.console.history import has_open_jobs
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, CallState, Channel, Dialect, Party, Role
+from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, MAX_WEIGHT, Hotword, HotwordList
 from callscribe.events.schema import CallStarted, CallUpdated, EventChannel, UtteranceFinal, UtterancePartial
-from storage.records import CallPage, CallRecord, CallSummary, Hotword, HotwordList, JobRecord, RecordingFile
+from storage.records import CallPage, CallRecord, CallSummary, JobRecord, RecordingFile
 
 
 class Answer(BaseModel):
@@ -232,9 +233,11 @@ class FloorAnswer(Answer):
 class HotwordAnswer(Answer):
     """A word or phrase that a recogniser should prefer."""
 
-    text: str = Field(min_length=1, max_length=200, description="As it is spoken and should be written.")
-    weight: float | None = Field(
-        None, gt=0, le=100, description="How strongly it is preferred, above 0; null takes the engine's own."
+    text: str = Field(
+        min_length=1, max_length=MAX_HOTWORD_CHARACTERS, description="As it is spoken and should be written."
+    )
+    weight: float = Field(
+        1.0, gt=0, le=MAX_WEIGHT, description="How strongly it is preferred; 1 is the engine's own strength."
     )
 
     @classmethod
@@ -248,15 +251,27 @@ class HotwordListAnswer(Answer):
     id: UUID
     name: str
     words: list[HotwordAnswer]
+    languages: list[str] = Field(description="Languages of the calls it is for; empty: all.")
+    agents: list[str] = Field(description="Patterns of the agents whose calls it is for; empty: all.")
 
     @classmethod
     def of(cls, found: HotwordList) -> "HotwordListAnswer":
-        return cls(id=found.id, name=found.name, words=[HotwordAnswer.of(word) for word in found.words])
+        words = [HotwordAnswer.of(word) for word in found.words]
+        whom = {"languages": list(found.languages), "agents": list(found.agents)}
+        return cls(id=found.id, name=found.name, words=words, **whom)
 
 
 class HotwordListRequest(BaseModel):
-    """The words that a list shall have, in place of those it has."""
+    """The words that a list shall have, and the calls it shall be for, in place of those it has."""
 
     model_config = ConfigDict(extra="forbid")
 
-    words: list[HotwordAnswer] = Field(max_length=10_000)
+    words: list[HotwordAnswer] = Field(max_length=MAX_HOTWORDS)
+    languages: list[Annotated[str, Field(min_length=2, max_length=3, pattern="^[A-Za-z]+$")]] = Field(
+        [], max_length=50, description="ISO 639-1 codes of the calls it is for; empty: all."
+    )
+    agents: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        [],
+        max_length=200,
+        description='Shell patterns over the agent\'s address or its user part, such as "1???"; empty: all.',
+    )

@@ -1,5 +1,6 @@
 """An ended call decoded again: its utterances by the second pass, its lost stretches by the live engine."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from asr.offline import OfflineOptions, transcribe
 from asr.second_pass import SecondPass, SecondPassText
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call
+from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
 from callscribe.domain.transcript import Final, Revision, Word
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.stretches import Stretch, stretches
@@ -20,8 +22,10 @@ REASON = "second-pass"
 class CallDecoder:
     """Decodes recordings. Models are loaded by the first call that needs them; one thread at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lists: Callable[[], Iterable[HotwordList]]) -> None:
+        """`lists` reads the hotword lists; it may raise StorageError."""
         self._settings = settings
+        self._lists = lists
         self._second_pass = SecondPass(settings.second_pass)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
@@ -30,10 +34,11 @@ class CallDecoder:
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
         call = transcript.call
+        hotwords = self._hotwords(call)
         return tuple(
             revised
             for stretch in stretches(transcript.utterances, call.sample_rate)
-            for revised in self._revise_stretch(call, stretch, recording)
+            for revised in self._revise_stretch(call, stretch, recording, hotwords)
         )
 
     def recover(self, call: Call, ranges: tuple[ChannelRange, ...], recording: Path) -> tuple[Final, ...]:
@@ -41,30 +46,44 @@ class CallDecoder:
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
-        return tuple(final for lost in ranges for final in self._recover_range(call, lost, recording))
+        hotwords = self._hotwords(call)
+        return tuple(final for lost in ranges for final in self._recover_range(call, lost, recording, hotwords))
 
-    def _revise_stretch(self, call: Call, stretch: Stretch, recording: Path) -> list[tuple[Utterance, Revision]]:
+    def _revise_stretch(
+        self, call: Call, stretch: Stretch, recording: Path, hotwords: tuple[Hotword, ...]
+    ) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
-        trunk, engine = self._trunk(call), self._second_pass.engine
-        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.hotwords, trunk.language)
+        language, engine = self._trunk(call).language, self._second_pass.engine
+        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, hotwords, language)
         return [
             (utterance, _revision(utterance, text, engine, stretch.start))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
         ]
 
-    def _recover_range(self, call: Call, lost: ChannelRange, recording: Path) -> tuple[Final, ...]:
+    def _recover_range(
+        self, call: Call, lost: ChannelRange, recording: Path, hotwords: tuple[Hotword, ...]
+    ) -> tuple[Final, ...]:
         trunk = self._trunk(call)
         options = OfflineOptions(
             channel=lost.channel,
             offset=lost.start,
             language=trunk.language,
-            hotwords=trunk.hotwords,
+            hotwords=hotwords,
             endpoint=self._settings.recognizer.endpoint,
             engine=self._settings.recognizer.engine,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
         return transcribe(pcm, call.sample_rate, options)
+
+    def _hotwords(self, call: Call) -> tuple[Hotword, ...]:
+        """As the lists stand now: what was missed live may have been put on one since."""
+        trunk = self._trunk(call)
+        if not trunk.hotword_lists:
+            return hotwords_for(call, trunk.language, trunk.hotwords, ())
+        known = {found.name: found for found in self._lists()}
+        lists = [known[name] for name in trunk.hotword_lists if name in known]
+        return hotwords_for(call, trunk.language, trunk.hotwords, lists)
 
     def _trunk(self, call: Call) -> TrunkSettings:
         named = (trunk for trunk in self._settings.trunks if trunk.name == call.trunk)

@@ -25,6 +25,7 @@ from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, Utter
 from callscribe.jobs.decoding import CallDecoder
 from callscribe.jobs.lease import KeptLease
 from storage.database import Database
+from storage.hotwords import HotwordStore
 from storage.jobs import JobStore
 from storage.reader import CallReader
 from storage.records import JobIntent, JobKind, JobState, JobWork
@@ -53,8 +54,8 @@ class JobBench:
 
     def __init__(self, settings: Settings, decoder: CallDecoder | None = None) -> None:
         self._settings = settings
-        self._decoder = decoder or CallDecoder(settings)
         self._database = Database(settings.database.url)
+        self._decoder = decoder or CallDecoder(settings, HotwordStore(self._database).lists)
         self._jobs = JobStore(self._database)
         self._reader = CallReader(self._database)
 

@@ -1,11 +1,13 @@
-"""Each trunk's hotwords: those of its settings, and those of the lists it names, as they stand in the database now."""
+"""Each call's hotwords: its trunk's own, and those of the lists that the trunk names, as they stand now."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from callscribe.domain.call import Call
 from callscribe.domain.errors import StorageError
+from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
 from storage.hotwords import HotwordStore
 from telephony.settings import TrunkSettings
 
@@ -15,18 +17,18 @@ REFRESH_S = 5.0
 
 
 class HotwordBook:
-    """The hotwords of all trunks. A list that is changed takes effect on running calls within seconds."""
+    """The hotwords of all calls. A list that is changed takes effect on running calls within seconds."""
 
     def __init__(self, store: HotwordStore, trunks: Sequence[TrunkSettings]) -> None:
         self._store = store
         self._trunks = {trunk.name: trunk for trunk in trunks}
-        self._lists: Mapping[str, tuple[str, ...]] = {}
+        self._lists: Mapping[str, HotwordList] = {}
 
-    def of(self, trunk: str) -> tuple[str, ...]:
-        """The trunk's hotwords, each once."""
-        settings = self._trunks[trunk]
-        listed = (word for name in settings.hotword_lists for word in self._lists.get(name, ()))
-        return tuple(dict.fromkeys((*settings.hotwords, *listed)))
+    def of(self, call: Call) -> tuple[Hotword, ...]:
+        """What is preferred on the call: its trunk's own words, then those of each list that is for it."""
+        trunk = self._trunks[call.trunk]
+        lists = [found for name in trunk.hotword_lists if (found := self._lists.get(name))]
+        return hotwords_for(call, trunk.language, trunk.hotwords, lists)
 
     async def refresh(self) -> bool:
         """Read the lists again; True when one has changed. While the database is away, what was known stands."""
@@ -37,7 +39,7 @@ class HotwordBook:
         except StorageError as error:
             log.warning("hotword_lists_not_read", reason=str(error))
             return False
-        lists = {known.name: tuple(word.text for word in known.words) for known in found}
+        lists = {known.name: known for known in found}
         changed, self._lists = lists != self._lists, lists
         return changed
 

@@ -93,6 +93,7 @@ class Supervisor:
     def call_updated(self, call: Call) -> None:
         if session := self._sessions.get(call.id):
             session.update(call)
+            self._spread_hotwords(session)
 
     def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
         if session := self._sessions.get(call_id):
@@ -188,14 +189,16 @@ class Supervisor:
             channel=channel,
             rate=call.sample_rate,
             language=self._languages[call.trunk],
-            hotwords=self._hotwords.of(call.trunk),
+            hotwords=self._hotwords.of(call),
             endpoint=self._settings.recognizer.endpoint,
             update_ms=self._settings.recognizer.update_ms,
         )
 
-    def _spread_hotwords(self) -> None:
+    def _spread_hotwords(self, of: CallSession | None = None) -> None:
+        """Tell the recognisers what is preferred now, on one call's channels or on all."""
         for key, (session, _) in self._channels.items():
-            self._pool.set_hotwords(key, self._hotwords.of(session.call.trunk))
+            if of is None or session is of:
+                self._pool.set_hotwords(key, self._hotwords.of(session.call))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

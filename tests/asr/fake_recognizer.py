@@ -86,7 +86,7 @@ class HeardChannel:
     def flush(self) -> list[ServerMessage]:
         if self.start is None:
             return []
-        hotwords = "".join(f" +{word}" for word in self.opening.options.hotwords)
+        hotwords = "".join(f" +{word.text}" for word in self.opening.options.hotwords)
         text = " ".join(self.words) + hotwords
         final = Final(self.opening.options.channel, self.start, self.last_speech, text, 0.9, "fake")
         self.start = None

@@ -11,6 +11,7 @@ import pytest
 from asr.wire.client import ChannelOptions, LostAudio, PoolTimings, RecognizerPool
 from asr.wire.messages import RATES
 from callscribe.domain.audio import AudioChunk
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Partial
 from tests.asr.fake_recognizer import FRAME, RATE, FakeRecognizer
 
@@ -74,7 +75,7 @@ async def running(pool: RecognizerPool) -> AsyncIterator[RecognizerPool]:
         await pool.stop()
 
 
-def options(hotwords: tuple[str, ...] = ()) -> ChannelOptions:
+def options(hotwords: tuple[Hotword, ...] = ()) -> ChannelOptions:
     return ChannelOptions(channel=0, rate=RATE, hotwords=hotwords)
 
 
@@ -313,10 +314,10 @@ async def test_a_recogniser_that_falls_silent_is_left_for_another() -> None:
 async def test_hotwords_reach_the_recogniser_during_the_call_and_again_after_a_loss() -> None:
     heard = Transcripts()
     async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
-        pool.open(1, options(hotwords=("Bennett",)))
+        pool.open(1, options(hotwords=(Hotword("Bennett"),)))
         end = send(pool, 1, speech(1))
         await until(lambda: len(heard.finals) == 1)
-        pool.set_hotwords(1, ("router",))
+        pool.set_hotwords(1, (Hotword("router"),))
         end = send(pool, 1, speech(2), end)
         await until(lambda: len(heard.finals) == 2)
         await recognizer.kill()

@@ -7,7 +7,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
 from asr.wire.client import RecognizerPool
-from asr.wire.messages import MAX_HOTWORDS
+from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
 from callscribe.domain.transcript import Final
 from tests.asr.fake_recognizer import FakeRecognizer
 from tests.asr.test_client import QUICK, Transcripts, options, running, send, speech, until
@@ -111,12 +111,12 @@ async def test_a_recogniser_that_mixes_up_channels_is_left_and_the_next_is_heard
 
 async def test_hotwords_that_the_wire_does_not_carry_are_left_out_and_cost_no_connection() -> None:
     heard = Transcripts()
-    odd = ("Bennett", " ", "x" * 101, "half \ud800", "tab\there", "  router ")
+    odd = tuple(map(Hotword, ("Bennett", " ", "x" * 101, "half \ud800", "tab\there", "  router ")))
     async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard, timings=QUICK)) as pool:
         pool.open(1, options(hotwords=odd))
         end = send(pool, 1, speech(1))
         await until(lambda: len(heard.finals) == 1)
-        pool.set_hotwords(1, tuple(f"word{number}" for number in range(MAX_HOTWORDS + 1)))
+        pool.set_hotwords(1, tuple(Hotword(f"word{number}") for number in range(MAX_HOTWORDS + 1)))
         send(pool, 1, speech(2), end)
         await until(lambda: len(heard.finals) == 2)
         assert pool.counters()["hotwords_left_out"] == 4

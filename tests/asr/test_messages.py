@@ -30,13 +30,14 @@ from asr.wire.messages import (
     parse_server,
 )
 from callscribe.domain.errors import WireViolation
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Correction, Final, Partial, Word
 
 OPTIONS = ChannelOptions(
     channel=1,
     rate=16_000,
     language="en-GB",
-    hotwords=("Callscribe", "Zürich"),
+    hotwords=(Hotword("Callscribe", 2.5), Hotword("Zürich")),
     endpoint=EndpointSettings(onset_ms=96, hang_ms=300, preroll_ms=200, max_utterance_s=10),
     update_ms=320,
 )
@@ -58,7 +59,7 @@ OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
     [
         Open(4_000_000_000, 1 << 40, OPTIONS),
         Audio(7, 123_456_789_012, b"\x01\x02\xff\xfe"),
-        SetHotwords(0, ("pound key",)),
+        SetHotwords(0, (Hotword("pound key", 0.5),)),
         SetHotwords(0, ()),
         Close(3),
     ],
@@ -120,9 +121,11 @@ def test_unknown_fields_are_ignored() -> None:
         json.dumps(OPEN | {"update_ms": 0}),
         json.dumps(OPEN | {"hotwords": "one"}),
         json.dumps(OPEN | {"hotwords": [1]}),
-        json.dumps(OPEN | {"hotwords": ["x" * 101]}),
-        json.dumps(OPEN | {"hotwords": ["x"] * 501}),
-        json.dumps(OPEN | {"hotwords": ["\ud800"]}),
+        json.dumps(OPEN | {"hotwords": [{"text": "x"}]}),
+        json.dumps(OPEN | {"hotwords": [{"text": "x", "weight": 6}]}),
+        json.dumps(OPEN | {"hotwords": [{"text": "x" * 101, "weight": 1}]}),
+        json.dumps(OPEN | {"hotwords": [{"text": "x", "weight": 1}] * 1001}),
+        json.dumps(OPEN | {"hotwords": [{"text": "\ud800", "weight": 1}]}),
         json.dumps(OPEN | {"language": "e" * 40}),
         b"",
         b"\0" * 12,

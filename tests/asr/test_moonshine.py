@@ -6,6 +6,7 @@ from asr.engines.moonshine import MoonshineEngine
 from asr.level import leveled
 from asr.resampling import Upsampler
 from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.hotword import Hotword
 from tests.asr.speech import FIRST_LINE, RATE, two_cities
 from tests.wer import normalise, word_error_rate
 
@@ -73,13 +74,13 @@ def test_speech_of_more_than_nine_seconds_is_understood(engine: MoonshineEngine)
 
 def test_a_hotword_is_preferred_where_it_may_have_been_said(engine: MoonshineEngine) -> None:
     heard = text_of(engine, DecodingJob(cut(24.3, 26.3)))
-    drawn = text_of(engine, DecodingJob(cut(24.3, 26.3), hotwords=("all going direct",)))
+    drawn = text_of(engine, DecodingJob(cut(24.3, 26.3), hotwords=(Hotword("all going direct"),)))
     assert "all going direct" not in normalise(heard)
     assert "all going direct" in normalise(drawn)
 
 
 def test_hotwords_that_were_not_said_change_nothing(engine: MoonshineEngine) -> None:
-    hotwords = ("voicemail", "Kamailio", "escalation", "invoice number")
+    hotwords = tuple(map(Hotword, ("voicemail", "Kamailio", "escalation", "invoice number")))
     for start, end, line in LINES:
         assert normalise(text_of(engine, DecodingJob(cut(start, end), hotwords=hotwords))) == normalise(line)
 
@@ -115,5 +116,5 @@ def test_a_folder_without_model_is_an_engine_that_is_unavailable(tmp_path_factor
 
 
 def test_hotwords_without_a_letter_are_as_none(engine: MoonshineEngine) -> None:
-    job = DecodingJob(cut(1.0, 4.8), hotwords=(" ", ""))
+    job = DecodingJob(cut(1.0, 4.8), hotwords=(Hotword(" "), Hotword("")))
     assert normalise(text_of(engine, job)) == normalise(FIRST_LINE)

@@ -18,6 +18,7 @@ from tests.console.switchboard import Switchboard
 pytestmark = pytest.mark.integration
 
 CALLS = "/api/v1/calls"
+TOO_MANY = json.dumps({"words": [{"text": f"word {number}"} for number in range(1001)]}).encode()
 
 
 def a_trunk() -> str:
@@ -196,13 +197,17 @@ def test_a_failed_job_tells_why_and_is_tried_again(console: Console, switchboard
 
 def test_hotword_lists_are_made_changed_and_removed(console: Console) -> None:
     path = f"/api/v1/hotwords/{uuid4()}"
-    words = [{"text": "Callscribe", "weight": 2.5}, {"text": "SIPREC", "weight": None}]
+    words = [{"text": "Callscribe", "weight": 2.5}, {"text": "SIPREC", "weight": 1.0}]
     made = console.client.put(path, json={"words": words})
     assert made.status_code == 200
     assert made.json()["words"] == words
+    assert made.json()["agents"] == []
+    whom = {"languages": ["en"], "agents": ["10??"]}
+    told = console.client.put(path, json={"words": words, **whom}).json()
+    assert {name: told[name] for name in whom} == whom
     changed = console.client.put(path, json={"words": [{"text": "Kamailio"}]})
     assert changed.json()["id"] == made.json()["id"]
-    assert console.client.get(path).json()["words"] == [{"text": "Kamailio", "weight": None}]
+    assert console.client.get(path).json()["words"] == [{"text": "Kamailio", "weight": 1.0}]
     assert made.json()["id"] in [found["id"] for found in console.client.get("/api/v1/hotwords").json()]
     assert console.client.delete(path).status_code == 204
     assert console.client.delete(path).status_code == 404
@@ -211,7 +216,15 @@ def test_hotword_lists_are_made_changed_and_removed(console: Console) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b'{"words":[{"text":""}]}', b'{"words":[{"text":"a","weight":0}]}', b'{"words":[],"x":1}', b"\xff"],
+    [
+        b"{",
+        b"[]",
+        b'{"words":[{"text":""}]}',
+        b'{"words":[{"text":"a","weight":0}]}',
+        b'{"words":[],"x":1}',
+        b"\xff",
+        TOO_MANY,
+    ],
 )
 def test_bad_hotwords_are_refused(console: Console, body: bytes) -> None:
     answer = console.client.put("/api/v1/hotwords/names", content=body, headers={"content-type": "application/json"})

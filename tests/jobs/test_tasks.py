@@ -42,7 +42,7 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def decoder() -> CallDecoder:
     """Models are loaded once for these tests."""
-    return CallDecoder(Settings())
+    return CallDecoder(Settings(), tuple)
 
 
 def do(settings: Settings, job_id: UUID, decoder: CallDecoder | None = None) -> None:
@@ -168,7 +168,7 @@ def test_a_job_that_breaks_each_time_is_given_up_with_a_sentence_that_tells_noth
 ) -> None:
     call, job_id = ended_call(settings, JobKind.SECOND_PASS)
     for _ in range(MAX_ATTEMPTS):
-        do(settings, job_id, BrokenDecoder(settings))
+        do(settings, job_id, BrokenDecoder(settings, tuple))
         pass_time(settings.database.url)
     job = the_job(database, call)
     assert (job.state, job.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
@@ -216,6 +216,6 @@ def test_a_call_that_is_deleted_meanwhile_leaves_no_trace(settings: Settings, da
                 session.execute(text("DELETE FROM calls WHERE id = :id"), {"id": call.id})
             return ()
 
-    do(settings, job_id, DeletingDecoder(settings))
+    do(settings, job_id, DeletingDecoder(settings, tuple))
     assert CallReader(database).jobs(call.id) == ()
     assert events_of(settings, call) == []

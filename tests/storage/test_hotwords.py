@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from callscribe.domain.errors import StorageError
+from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
 from storage.database import Database
 from storage.hotwords import HotwordStore
-from storage.records import Hotword
 
 pytestmark = pytest.mark.integration
 
@@ -23,6 +23,20 @@ def test_lists_keep_their_words_in_order(hotwords: HotwordStore) -> None:
     assert hotwords.lists() == (billing, sales)
     assert hotwords.find("sales") == sales
     assert hotwords.find("nobody") is None
+
+
+def test_a_list_keeps_whom_it_is_for_until_it_is_put_again(hotwords: HotwordStore) -> None:
+    made = hotwords.put("sales", [Hotword("Zyntrix")], [" en", "de", "en"], ["1???", ""])
+    assert (made.languages, made.agents) == (("en", "de"), ("1???",))
+    assert hotwords.find("sales") == made
+    assert hotwords.put("sales", made.words).agents == ()
+
+
+def test_more_words_than_a_call_may_have_are_refused(hotwords: HotwordStore) -> None:
+    words = [Hotword(f"word {number}") for number in range(MAX_HOTWORDS + 1)]
+    with pytest.raises(StorageError, match="at most 1000 words, this one 1001"):
+        hotwords.put("sales", words)
+    assert len(hotwords.put("sales", words[1:]).words) == MAX_HOTWORDS
 
 
 def test_words_are_trimmed_and_stand_once(hotwords: HotwordStore) -> None:
