@@ -25,6 +25,7 @@ class Case:
     condition: str
     pcm: Pcm
     text: str
+    second_pass: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Texts:
 
     case: Case
     live: str
-    second: str
-    """The second pass's text of each utterance, the first's where it keeps that."""
+    second: str | None
+    """The second pass's text of each utterance, the first's where it keeps that; None where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Rates:
 
     condition: str
     live: float
-    second_pass: float
+    second_pass: float | None
 
 
 def run(cases: Sequence[Case], jobs: int, on_done: Callable[[], None]) -> list[Texts]:
@@ -59,9 +60,12 @@ def run(cases: Sequence[Case], jobs: int, on_done: Callable[[], None]) -> list[T
 def hear(case: Case) -> Texts:
     """Both passes over a case."""
     finals = transcribe(case.pcm, RATE)
+    live = " ".join(final.text for final in finals)
+    if not case.second_pass:
+        return Texts(case, live, None)
     revised = _second_pass().revise(case.pcm, RATE, [(final.start, final.end) for final in finals])
     second = [new.text if new else final.text for new, final in zip(revised, finals, strict=True)]
-    return Texts(case, " ".join(final.text for final in finals), " ".join(second))
+    return Texts(case, live, " ".join(second))
 
 
 @cache
@@ -74,14 +78,15 @@ def rates(heard: Iterable[Texts]) -> list[Rates]:
     by_condition: dict[str, list[Texts]] = {}
     for texts in heard:
         by_condition.setdefault(texts.case.condition, []).append(texts)
-    return [
-        Rates(
-            condition,
-            round(word_error_rate([one.case.text for one in group], [one.live for one in group]), 4),
-            round(word_error_rate([one.case.text for one in group], [one.second for one in group]), 4),
-        )
-        for condition, group in by_condition.items()
-    ]
+    return [_rates(condition, group) for condition, group in by_condition.items()]
+
+
+def _rates(condition: str, group: Sequence[Texts]) -> Rates:
+    said = [one.case.text for one in group]
+    live = word_error_rate(said, [one.live for one in group])
+    seconds = [one.second for one in group if one.second is not None]
+    second = round(word_error_rate(said, seconds), 4) if seconds else None
+    return Rates(condition, round(live, 4), second)
 
 
 def acoustic_cases(every: int, others: Sequence[Pcm]) -> list[Case]:
