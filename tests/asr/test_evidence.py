@@ -1,0 +1,38 @@
+import pytest
+
+from asr.engine import EMPTY, DecodedWord, Decoding
+from asr.evidence import spoken
+
+
+def decoding(text: str, *confidences: float) -> Decoding:
+    words = tuple(DecodedWord(word, 0, 1, sure) for word, sure in zip(text.split(), confidences, strict=True))
+    return Decoding((1,), text, 0.5, words)
+
+
+def test_what_is_surely_speech_keeps_any_text() -> None:
+    assert spoken(decoding("You", 0.01), activity=0.95)
+    assert spoken(decoding("thanks for watching", 0.1, 0.1, 0.1), activity=0.9)
+
+
+def test_a_clear_word_that_was_said_softly_is_kept() -> None:
+    assert spoken(decoding("Yes.", 0.7), activity=0.6)
+    assert spoken(decoding("Thank you.", 0.8, 0.9), activity=0.6)
+
+
+@pytest.mark.parametrize("text", ["You", "You.", "Thank you for watching!", "Thanks for watching."])
+def test_what_engines_say_of_nothing_is_not_believed(text: str) -> None:
+    assert not spoken(decoding(text, *[0.99] * len(text.split())), activity=0.8)
+
+
+def test_words_that_are_wrong_for_the_most_part_are_no_words() -> None:
+    assert not spoken(decoding("I'm going to go.", 0.5, 0.2, 0.2, 0.1), activity=0.7)
+    assert spoken(decoding("Press the pound key.", 0.9, 0.9, 0.9, 0.1), activity=0.7)
+
+
+def test_the_confidence_of_the_whole_stands_for_the_words_of_an_engine_without_them() -> None:
+    assert spoken(Decoding((1,), "Press the pound key.", 0.5), activity=0.7)
+    assert not spoken(Decoding((1,), "Press the pound key.", 0.005), activity=0.7)
+
+
+def test_no_text_was_not_said() -> None:
+    assert not spoken(EMPTY, activity=1.0)
