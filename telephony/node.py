@@ -144,7 +144,7 @@ class SipNode:
         if call is None:
             self._lines.hang_up(call_id)
             return
-        # Sample 0 is the line's first tick from here on, at most a tick of 100 ms away.
+        # Sample 0 is the line's first tick from here on, at most a tick of 20 ms away.
         self._sink.call_started(call.start(streams, datetime.now(UTC)))
         self._count_repairs(call)
 

@@ -13,6 +13,8 @@ from telephony.line.settings import LineSettings
 from telephony.pjsip import leave
 
 _PR_SET_PDEATHSIG = 1
+_SWITCH_S = 0.0005
+"""How long the bridge's thread may wait for Python: by default that is a quarter of its tick."""
 
 
 def main(descriptor: str, settings: str) -> int:
@@ -22,6 +24,7 @@ def main(descriptor: str, settings: str) -> int:
     # A terminal's ^C and a service's stop reach the whole process group: the parent decides when the calls end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.setswitchinterval(_SWITCH_S)
     parent = ParentSocket(socket.socket(fileno=int(descriptor)))
     try:
         LineAgent(LineSettings.from_json(settings), parent).run()

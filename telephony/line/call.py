@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pjsua2 as pj
 
+from telephony.line.gathering import Gathering
 from telephony.line.meter import MediaWatch, RtpMeter, SourceWatch
 from telephony.line.sdp import labels, with_labels
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
@@ -26,7 +27,7 @@ class Switchboard(Protocol):
     def post(self, message: Message) -> None: ...
 
     def deliver(self) -> None:
-        """Hand on all frames that wait."""
+        """Let the calls hear all frames that wait."""
 
     def forget(self, serial: int) -> None:
         """Drop the last reference to an ended call."""
@@ -55,6 +56,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._serial = serial
         self._board = board
         self._timeline = Timeline(board.sample_rate * TICK_MS // 1000)
+        self._gathering = Gathering()
         self._ears: dict[int, _Ear] = {}
         self._labels: tuple[str, ...] = ()
         self._announced: tuple[LineStream, ...] = ()
@@ -102,10 +104,15 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self._board.count("hangups_too_late")
 
     def hear(self, frame: Frame) -> None:
-        """Hand one frame on to the parent, once it knows the call."""
+        """Take one frame for the parent, once it knows the call."""
         if not self._announced:
             return
         for stretch in self._timeline.place(frame.key.channel, frame.position, frame.pcm):
+            self._gathering.add(stretch)
+
+    def hand_on(self) -> None:
+        """Post what was heard since the last time."""
+        for stretch in self._gathering.take():
             if isinstance(stretch, Gap):
                 self._board.post(Silence(self.call_id, stretch.channel, stretch.offset, stretch.samples))
             else:
@@ -230,7 +237,8 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             board.taps.release(ear.tap)
         board.deliver()
         for gap in self._timeline.finish():
-            board.post(Silence(self.call_id, gap.channel, gap.offset, gap.samples))
+            self._gathering.add(gap)
+        self.hand_on()
         rtp = tuple(ear.meter.total for ear in self._ears.values())
         board.count("samples_missing", self._timeline.missing)
         board.count("rtp_packets", sum(counts.packets for counts in rtp))

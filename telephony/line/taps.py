@@ -9,13 +9,14 @@ import pjsua2 as pj
 from telephony.line.clock import LineClock
 from telephony.pjsip import create_port, frame_bytes
 
-TICK_MS = 100
-"""Frame of the bridge and the taps: 20 ms cost twice the CPU."""
-_AT_START = 24
-"""Taps of 4 calls with 4 m-lines each and of calls that have just ended."""
+TICK_MS = 20
+"""Frame of the bridge and the taps: a packet's, so that the jitter buffer need not hold back several."""
+_AT_START = 10
+"""Taps of 4 two-party calls and of one that has just ended; more are made when they are needed. Each costs a callback a
+tick, call or not."""
 _REST_S = 0.5
 """A tap rests so long before its next call, until the bridge has let go of it."""
-_QUEUE_FRAMES = 1000
+_QUEUE_FRAMES = 5000
 """Frames that may wait for the main thread: some 6 s of 16 channels."""
 
 

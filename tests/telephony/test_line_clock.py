@@ -1,5 +1,7 @@
 """The line's clock against the wall clock."""
 
+import pytest
+
 from telephony.line.clock import LineClock
 
 TICK = 0.1
@@ -66,3 +68,20 @@ def test_a_rest_between_two_calls_is_no_stall() -> None:
     clock.restart()
     assert run(clock, [60.03 + TICK * n for n in range(60)]) == [39 + n for n in range(60)]
     assert (clock.filled, clock.dropped) == (0, 0)
+
+
+def test_the_last_tick_of_a_group_is_foreseen_from_the_newest_one() -> None:
+    clock = LineClock(0.02)
+    run(clock, [7.0 + 0.02 * n for n in range(8)])
+    assert clock.next_last_of(5) == pytest.approx(7.0 + 0.02 * 9)
+    assert clock.next_last_of(2) == pytest.approx(7.0 + 0.02 * 9)
+    assert clock.next_last_of(1) == pytest.approx(7.0 + 0.02 * 8)
+
+
+def test_short_ticks_may_be_as_late_as_long_ones() -> None:
+    clock = LineClock(0.02)
+    run(clock, [0.02 * n for n in range(200)])
+    run(clock, [0.05 + 0.02 * n for n in range(200, 400)])
+    assert (clock.filled, clock.dropped) == (0, 0)
+    run(clock, [0.1 + 0.02 * n for n in range(400, 600)])
+    assert clock.filled == 5
