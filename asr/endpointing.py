@@ -1,4 +1,8 @@
-"""When an utterance begins, pauses and ends: a state machine over speech probabilities. Pure; it counts windows."""
+"""When an utterance begins, pauses and ends: a state machine over speech probabilities. Pure; it counts windows.
+
+Who pauses may be done, or not: what was said tells. Whoever understands it is asked when the shorter hang is over, and
+`decide`s; until then no window may be pushed.
+"""
 
 import math
 from dataclasses import dataclass
@@ -59,23 +63,29 @@ class Endpointer:
 
     __slots__ = (
         "_begun",
+        "_done",
         "_full_length",
         "_hang",
         "_last_speech",
         "_late",
         "_onset",
+        "_open_hang",
         "_paused",
         "_risen",
         "_rising",
         "_speculate",
         "position",
+        "undecided",
     )
 
     def __init__(self, settings: EndpointSettings, position: int = 0) -> None:
         """`position` is the index of the first window that will be pushed."""
         self.position = position
+        self.undecided = False
+        """True when the utterance ends here if what was said is complete: `decide` before the next `push`."""
         self._onset = _windows(settings.onset_ms)
         self._hang = _windows(settings.hang_ms)
+        self._open_hang = max(self._hang, _windows(settings.open_hang_ms))
         self._speculate = min(_windows(_SPECULATE_MS), self._hang)
         self._full_length = _windows(settings.max_utterance_s * 1000)
         self._rising: int | None = None
@@ -83,6 +93,7 @@ class Endpointer:
         self._begun: int | None = None
         self._last_speech = position
         self._paused = False
+        self._done: bool | None = None
         self._late: list[float] = []
 
     @property
@@ -105,6 +116,14 @@ class Endpointer:
         if self._begun is None:
             return self._listen(window, probability)
         return self._follow(self._begun, window, probability)
+
+    def decide(self, done: bool) -> tuple[EndpointEvent, ...]:
+        """Say whether the pause going on ends the utterance when the hang is over, or only after the longer one."""
+        if not self._paused:
+            return ()
+        self._done = done
+        asked, self.undecided = self.undecided, False
+        return self._end() if asked and done else ()
 
     def finish(self) -> tuple[EndpointEvent, ...]:
         """No window follows: an utterance that goes on ends."""
@@ -131,30 +150,40 @@ class Endpointer:
             self._last_speech = window
             if length >= self._full_length * _HARD_LIMIT:
                 return self._cut()
-            resumed, self._paused = self._paused, False
+            resumed, self._paused, self._done = self._paused, False, None
             return (Resumed(),) if resumed else ()
-        silence = window - self._last_speech
-        if silence >= self._patience(length):
-            return self._end()
-        if silence >= self._speculate and not self._paused:
-            self._paused = True
-            return (Paused(self._last_speech + 1, self.position),)
-        return ()
+        return self._pause(window - self._last_speech, length)
 
-    def _patience(self, length: int) -> float:
-        """Silence in windows that ends an utterance of `length` windows."""
-        shortest = min(_windows(_SHORT_PAUSE_MS), self._hang)
+    def _pause(self, silence: int, length: int) -> tuple[EndpointEvent, ...]:
+        """`silence` windows after the last that may have been speech."""
+        if silence >= self._patience(length, self._hang) and (self._done or not self._judged):
+            return self._end()
+        if silence >= self._patience(length, self._open_hang):
+            return self._end()
+        pausing, self._paused = self._paused, self._paused or silence >= self._speculate
+        self.undecided = self._paused and self._done is None and silence >= self._patience(length, self._hang)
+        return () if pausing or not self._paused else (Paused(self._last_speech + 1, self.position),)
+
+    @property
+    def _judged(self) -> bool:
+        """True where the words decide between two hangs."""
+        return self._open_hang > self._hang
+
+    def _patience(self, length: int, hang: int) -> float:
+        """Silence in windows that ends an utterance of `length` windows: `hang`, less from some length on."""
+        shortest = min(_windows(_SHORT_PAUSE_MS), hang)
         spent = (length / self._full_length - _IMPATIENT_FROM) / (1 - _IMPATIENT_FROM)
-        return self._hang - (self._hang - shortest) * min(max(spent, 0.0), 1.0)
+        return hang - (hang - shortest) * min(max(spent, 0.0), 1.0)
 
     def _begin(self, start: int) -> Began:
-        self._begun, self._paused, self._late = start, False, []
+        self._begun, self._late = start, []
+        self._paused, self._done, self.undecided = False, None, False
         self._rising, self._risen = None, 0.0
         self._last_speech = self.position - 1
         return Began(start)
 
     def _end(self) -> tuple[EndpointEvent, ...]:
-        self._begun = None
+        self._begun, self.undecided = None, False
         end = self._last_speech + 1
         return (Ended(end, min(self.position, end + self._speculate)),)
 

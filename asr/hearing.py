@@ -11,9 +11,11 @@ import numpy as np
 
 from asr.activity import WINDOW, Activity, ActivityModel
 from asr.buffer import AudioBuffer
-from asr.endpointing import Began, Ended, Endpointer, EndpointEvent, Paused
+from asr.completeness import SpeakerHabit, completeness
+from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
 from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Engine, Waveform
 from asr.level import leveled
+from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
 from asr.utterance import Utterance
 from asr.wire.messages import ChannelOptions
@@ -51,6 +53,7 @@ class Hearing:
         self._factor = ENGINE_RATE // options.rate
         self._preroll = options.endpoint.preroll_ms * ENGINE_RATE // 1000
         self._update = options.update_ms * ENGINE_RATE // 1000
+        self._habit = SpeakerHabit()
         self._current: Utterance | None = None
         self._waiting: deque[Utterance] = deque()
         self._settled = 0
@@ -88,6 +91,11 @@ class Hearing:
         )
 
     @property
+    def undecided(self) -> bool:
+        """True when nothing more can be understood until the pause going on has been decoded."""
+        return self._endpointer.undecided
+
+    @property
     def waiting(self) -> int:
         """Utterances that have ended and wait to be decoded."""
         return len(self._waiting)
@@ -105,6 +113,8 @@ class Hearing:
         """No audio follows: what is being said ends here."""
         self._push(self._upsampler.flush())
         self._push(np.zeros(-len(self._rest) % WINDOW, np.float32))
+        while self._endpointer.undecided:
+            self._decide(done=True)
         for event in self._endpointer.finish():
             self._follow(event)
 
@@ -131,6 +141,9 @@ class Hearing:
             self._conclude(utterance)
         elif utterance.understood(decoding, task.decoded):
             self._report(utterance)
+        if utterance is self._current and utterance.foreseen:
+            utterance.done = self._habit.done(completeness(decoding.text, final_fall(task.job.audio)))
+            self._decide(utterance.done)
 
     def _listen_from(self, offset: int) -> None:
         window, skipped = divmod(offset * self._factor, WINDOW)
@@ -141,6 +154,7 @@ class Hearing:
         self._buffer = AudioBuffer(window * WINDOW)
         # Windows lie on one grid from the start of the call, so that a replay finds the same starts.
         self._rest = np.zeros(skipped, np.float32)
+        self._ahead: deque[float] = deque()
 
     def _hear_silence(self, gap: int) -> None:
         heard = min(gap, _LONGEST_GAP // self._factor)
@@ -155,8 +169,21 @@ class Hearing:
         whole = len(known) // WINDOW * WINDOW
         self._rest = known[whole:]
         self._buffer.append(known[:whole])
-        for probability in self._activity.push(known[:whole]).tolist():
-            for event in self._endpointer.push(probability):
+        self._ahead.extend(self._activity.push(known[:whole]).tolist())
+        self._advance()
+
+    def _decide(self, done: bool) -> None:
+        for event in self._endpointer.decide(done):
+            self._follow(event)
+        self._advance()
+
+    def _advance(self) -> None:
+        """Follow the speech as far as it was heard, or to a pause that is not understood yet.
+
+        What is decoded late must not be cut differently: so it waits there, however much was heard since.
+        """
+        while self._ahead and not self._endpointer.undecided:
+            for event in self._endpointer.push(self._ahead.popleft()):
                 self._follow(event)
         if self._current is None:
             self._buffer.forget(self._endpointer.quiet_since * WINDOW - self._preroll)
@@ -171,11 +198,19 @@ class Hearing:
         if utterance is None:
             return
         if not isinstance(event, Paused | Ended):
-            utterance.pause = 0
+            utterance.pause, utterance.done = 0, None
             return
         utterance.speech_end, utterance.pause = event.end * WINDOW, event.heard * WINDOW
         if isinstance(event, Ended):
+            self._learn(utterance, silence_ms=(self._endpointer.position - event.end) * WINDOW_MS)
             self._end(utterance)
+
+    def _learn(self, utterance: Utterance, silence_ms: int) -> None:
+        """Remember how the speaker ended; what was cut short tells nothing."""
+        if utterance.done:
+            self._habit.ended(foreseen=True)
+        elif utterance.done is not None and silence_ms >= self._options.endpoint.open_hang_ms:
+            self._habit.ended(foreseen=False)
 
     def _end(self, utterance: Utterance) -> None:
         self._current = None

@@ -84,8 +84,8 @@ def _channel_options(options: OfflineOptions, rate: int) -> ChannelOptions:
 
 
 def _decode(hearing: Hearing, engine: Engine, least: int) -> None:
-    """Decode the utterances that have ended, while there are `least` of them: batches cost less."""
-    while hearing.waiting >= least:
+    """Decode the utterances that have ended, while there are `least` of them (batches cost less), or one may have."""
+    while hearing.undecided or hearing.waiting >= least:
         tasks = hearing.final_tasks(engine.max_batch)
         for task, decoding in zip(tasks, engine.decode([task.job for task in tasks]), strict=True):
             hearing.settle(task, decoding)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 ENDPOINT_BOUNDS = {
     "onset_ms": (32, 2_000),
     "hang_ms": (96, 5_000),
+    "open_hang_ms": (96, 5_000),
     "preroll_ms": (0, 2_000),
     "max_utterance_s": (2, 20),
 }
@@ -26,7 +27,9 @@ class EndpointSettings:
     onset_ms: int = 128
     """Speech needed before an utterance begins."""
     hang_ms: int = 480
-    """Silence after which an utterance ends."""
+    """Silence after which an utterance ends whose words, and the fall of the voice, say that the speaker is done."""
+    open_hang_ms: int = 864
+    """Silence after which it ends whatever was said; up to `hang_ms` that alone counts."""
     preroll_ms: int = 480
     """Audio before the onset that is decoded with the utterance."""
     max_utterance_s: int = 12

@@ -264,6 +264,7 @@ def _option_fields(options: ChannelOptions) -> dict[str, object]:
         "update_ms": options.update_ms,
         "onset_ms": endpoint.onset_ms,
         "hang_ms": endpoint.hang_ms,
+        "open_hang_ms": endpoint.open_hang_ms,
         "preroll_ms": endpoint.preroll_ms,
         "max_utterance_s": endpoint.max_utterance_s,
     }
@@ -273,7 +274,9 @@ def _parse_options(fields: Fields) -> ChannelOptions:
     rate = fields.integer("rate", RATES[0], RATES[-1])
     if rate not in RATES:
         raise WireViolation(f"rate is one of {', '.join(map(str, RATES))}")
-    endpoint = EndpointSettings(**{name: fields.integer(name, *bounds) for name, bounds in ENDPOINT_BOUNDS.items()})
+    # A supervisor of the release before does not know the newest of them.
+    known = {name: bounds for name, bounds in ENDPOINT_BOUNDS.items() if not fields.absent(name)}
+    endpoint = EndpointSettings(**{name: fields.integer(name, *bounds) for name, bounds in known.items()})
     return ChannelOptions(
         channel=fields.integer("channel", 0, 255),
         rate=rate,

@@ -3,7 +3,9 @@ import pytest
 from asr.endpointing import Began, Ended, Endpointer, EndpointEvent, Paused, Resumed
 from asr.settings import EndpointSettings
 
-SETTINGS = EndpointSettings(onset_ms=128, hang_ms=480, max_utterance_s=12)
+SETTINGS = EndpointSettings(onset_ms=128, hang_ms=480, open_hang_ms=480, max_utterance_s=12)
+"""One hang, whatever was said."""
+JUDGED = EndpointSettings(onset_ms=128, hang_ms=480, open_hang_ms=864, max_utterance_s=12)
 
 
 def run(*stretches: tuple[float, int], settings: EndpointSettings = SETTINGS) -> list[tuple[int, EndpointEvent]]:
@@ -81,3 +83,65 @@ def test_quiet_since_is_where_speech_may_be_beginning(probability: float, expect
     for value in (0.0, 0.0, 0.0, 0.0, probability, probability):
         endpointer.push(value)
     assert endpointer.quiet_since == expected
+
+
+def judged(said: int, silent: int, done: bool | None, again: int = 0) -> list[EndpointEvent]:
+    """Speech, then silence at whose first pause it was decided whether the speaker is done, then speech."""
+    endpointer = Endpointer(JUDGED)
+    events: list[EndpointEvent] = []
+    for probability in [0.9] * said + [0.0] * silent + [0.9] * again:
+        assert not endpointer.undecided
+        new = endpointer.push(probability)
+        events += new
+        if done is not None and new and isinstance(new[0], Paused):
+            events += endpointer.decide(done)
+    return events
+
+
+def test_who_is_done_is_waited_for_shorter_than_who_is_not() -> None:
+    assert judged(20, 14, done=True) == [Began(0), Paused(20, 26)]
+    assert judged(20, 15, done=True) == [Began(0), Paused(20, 26), Ended(20, 26)]
+    assert judged(20, 26, done=False) == [Began(0), Paused(20, 26)]
+    assert judged(20, 27, done=False) == [Began(0), Paused(20, 26), Ended(20, 26)]
+
+
+def test_a_pause_of_who_is_not_done_goes_on_with_the_utterance() -> None:
+    assert judged(20, 26, done=False, again=10) == [Began(0), Paused(20, 26), Resumed()]
+    assert judged(20, 26, done=True, again=10) == [Began(0), Paused(20, 26), Ended(20, 26), Began(46)]
+
+
+def test_it_waits_for_the_decision_when_the_shorter_hang_is_over() -> None:
+    for done, events in ((True, (Ended(20, 26),)), (False, ())):
+        endpointer = Endpointer(JUDGED)
+        for probability in [0.9] * 20 + [0.0] * 15:
+            assert not endpointer.undecided
+            endpointer.push(probability)
+        assert endpointer.undecided
+        assert endpointer.decide(done) == events
+        assert not endpointer.undecided
+
+
+def test_a_decision_holds_for_one_pause_only() -> None:
+    endpointer = Endpointer(JUDGED)
+    for probability in [0.9] * 20 + [0.0] * 6:
+        endpointer.push(probability)
+    assert endpointer.decide(True) == ()
+    for probability in [0.9] * 20 + [0.0] * 15:
+        assert not any(isinstance(event, Ended) for event in endpointer.push(probability))
+    assert endpointer.undecided
+
+
+def test_a_decision_that_comes_when_speech_goes_on_is_dropped() -> None:
+    endpointer = Endpointer(JUDGED)
+    for probability in [0.9] * 20 + [0.0] * 6 + [0.9] * 4:
+        endpointer.push(probability)
+    assert endpointer.decide(True) == ()
+    for probability in [0.0] * 15:
+        endpointer.push(probability)
+    assert endpointer.undecided
+
+
+def test_near_full_length_a_short_pause_ends_it_without_a_decision() -> None:
+    endpointer = Endpointer(JUDGED)
+    events = [event for value in [0.9] * 376 + [0.0] * 5 for event in endpointer.push(value)]
+    assert events == [Began(0), Ended(376, 380)]

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,12 +8,15 @@ from numpy.typing import NDArray
 from asr.activity import ActivityModel
 from asr.engine import DecodingJob
 from asr.hearing import DecodingTask, Hearing
+from asr.settings import EndpointSettings
 from asr.wire.messages import ChannelOptions
 from callscribe.domain.transcript import Final, Partial
 from tests.asr.fake_engine import FakeEngine, count_aloud
 from tests.asr.speech import RATE, first_line, silence, two_cities
 
-OPTIONS = ChannelOptions(channel=1, rate=RATE, update_ms=500)
+OPTIONS = ChannelOptions(channel=1, rate=RATE, update_ms=500, endpoint=EndpointSettings(open_hang_ms=480))
+"""One hang: the fake engine says figures, after which more is waited for."""
+JUDGED = EndpointSettings(hang_ms=480, open_hang_ms=864)
 CHUNK = RATE // 10
 
 
@@ -22,9 +28,15 @@ def model() -> ActivityModel:
 class Listening:
     """A hearing that is fed chunk by chunk and decodes at once what is due."""
 
-    def __init__(self, model: ActivityModel, engine: FakeEngine | None = None, offset: int = 0) -> None:
+    def __init__(
+        self,
+        model: ActivityModel,
+        engine: FakeEngine | None = None,
+        offset: int = 0,
+        endpoint: EndpointSettings = OPTIONS.endpoint,
+    ) -> None:
         self.engine = engine or FakeEngine()
-        self.hearing = Hearing(OPTIONS, offset, model, self.engine)
+        self.hearing = Hearing(replace(OPTIONS, endpoint=endpoint), offset, model, self.engine)
         self.acknowledged: list[int] = []
 
     def hear(self, samples: NDArray[np.int16], offset: int) -> None:
@@ -197,3 +209,42 @@ def test_a_mark_at_the_end_is_shown_only_when_the_utterance_has_ended(model: Act
     assert not any(text.endswith(".") for text in shown)
     (final,) = listening.finals
     assert final.text == shown[-1] + "."
+
+
+def saying(text: str) -> Callable[[DecodingJob], str]:
+    return lambda _: text
+
+
+def paused(silence_s: float) -> NDArray[np.int16]:
+    """The reading's first line cut within "worst", the rest after a pause, and silence."""
+    cut = int(3.9 * RATE)
+    return np.concatenate([first_line()[:cut], silence(silence_s), first_line()[cut:], silence(1.0)])
+
+
+@pytest.mark.parametrize(("said", "utterances"), [("It was the", 1), ("It was the best of times.", 2)])
+def test_a_pause_after_words_that_want_more_does_not_end_an_utterance(
+    model: ActivityModel, said: str, utterances: int
+) -> None:
+    listening = Listening(model, FakeEngine(saying(said)), endpoint=EndpointSettings(open_hang_ms=2000))
+    listening.hearing._habit.bound = -2.0
+    listening.hear(paused(0.8), 0)
+    listening.hear(silence(2.5), len(paused(0.8)))
+    assert len(listening.finals) == utterances
+
+
+@pytest.mark.parametrize("said", ["It was the", "It was the best of times."])
+def test_where_an_utterance_is_cut_does_not_depend_on_when_it_is_decoded(model: ActivityModel, said: str) -> None:
+    prompt, late = (Listening(model, FakeEngine(saying(said)), endpoint=JUDGED) for _ in range(2))
+    prompt.hear(paused(0.7), 0)
+    late.hearing.hear(0, paused(0.7))
+    late.decode()
+    assert [(final.start, final.end) for final in late.finals] == [(final.start, final.end) for final in prompt.finals]
+
+
+def test_the_end_of_audio_waits_for_no_decision(model: ActivityModel) -> None:
+    listening = Listening(model, endpoint=JUDGED)
+    listening.hearing.hear(0, first_line())
+    assert listening.hearing.undecided
+    listening.hearing.finish()
+    listening.decode()
+    assert len(listening.finals) == 1

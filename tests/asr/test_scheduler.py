@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from asr.activity import ActivityModel
 from asr.engine import Decoding, DecodingJob
 from asr.scheduler import Delivery, Scheduler, cost
+from asr.settings import EndpointSettings
 from asr.wire.messages import (
     Acknowledged,
     Audio,
@@ -23,7 +24,7 @@ from callscribe.domain.hotword import Hotword
 from tests.asr.fake_engine import FakeEngine
 from tests.asr.speech import RATE, first_line, silence, two_cities
 
-OPTIONS = ChannelOptions(channel=0, rate=RATE, update_ms=500)
+OPTIONS = ChannelOptions(channel=0, rate=RATE, update_ms=500, endpoint=EndpointSettings(open_hang_ms=480))
 
 
 @pytest.fixture(scope="module")
