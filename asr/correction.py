@@ -1,0 +1,183 @@
+"""Words of a text that sound like a hotword are replaced by it, and what was replaced is told. Pure.
+
+For what no bias of the decoder reaches: names that the engine spells as it heard them. It serves every engine.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from asr.phonetics import class_counts, distance, sounds_of, weight_of
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.transcript import Correction
+
+_LEAST_WEIGHT = 2.5
+"""Hotwords with less to hear than this sound like too much."""
+_LEAST_WEIGHT_OF_COMMON = 5.0
+_SPARE_WORDS = 2
+"""A hotword may have been torn into so many words more than it has."""
+_CERTAIN = 0.9
+"""Words of which the engine is as sure as this, in the mean, are not replaced unless they sound the same."""
+_WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
+_BREAK = re.compile(r"[.?!;:]")
+"""No hotword goes across the end of a sentence."""
+_ENDING = re.compile(r"['’]s$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A correction and where it is made."""
+
+    first: int
+    """Word of the text, by its blanks, counted from 0."""
+    last: int
+    """Exclusive."""
+    start: int
+    """Character of the text."""
+    end: int
+    """Exclusive."""
+    correction: Correction
+
+    def overlaps(self, other: "Replacement") -> bool:
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    text: str
+    sounds: str
+    weight: float
+    words: int
+    common: bool
+    """All of its words are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A word of the text that is looked at."""
+
+    text: str
+    place: int
+    """The text's word, by its blanks, that it stands in."""
+    start: int
+    end: int
+    """Places of characters."""
+    common: bool
+    confidence: float
+
+
+class Corrector:
+    """Looks for one list of hotwords."""
+
+    def __init__(self, hotwords: Iterable[Hotword], threshold: float, is_common: Callable[[str], bool]) -> None:
+        """`threshold` is how alike, 0 to 1, words and hotword must sound at least; `is_common` tells words (in lower
+        case) that are likely to be meant: where all are, the likeness must come half as near to the full one."""
+        self._threshold = threshold
+        self._is_common = is_common
+        listed = [_phrase(hotword.text, is_common) for hotword in hotwords]
+        self._folded = {_folded(phrase.text) for phrase in listed}
+        self._phrases = [phrase for phrase in listed if phrase.weight >= _LEAST_WEIGHT]
+        self._counts = np.array([class_counts(phrase.sounds) for phrase in self._phrases], np.int16)
+        self._weights = np.array([phrase.weight for phrase in self._phrases])
+        self._most_words = max((phrase.words for phrase in self._phrases), default=0) + _SPARE_WORDS
+
+    def correct(self, text: str, confidences: Sequence[float] = ()) -> tuple[str, tuple[Replacement, ...]]:
+        """The text with hotwords in place of what sounds like them, and what was replaced, in order.
+
+        `confidences` has a value for each of the text's words (by blanks), or none.
+        """
+        tokens = self._tokens(text, confidences)
+        found = sorted(
+            self._matches(text, tokens), key=lambda match: (-match.correction.score, match.start - match.end)
+        )
+        chosen: list[Replacement] = []
+        for match in found:
+            if not any(match.overlaps(other) for other in chosen):
+                chosen.append(match)
+        chosen.sort(key=lambda match: match.start)
+        for match in reversed(chosen):
+            text = text[: match.start] + match.correction.phrase + text[match.end :]
+        return text, tuple(chosen)
+
+    def _tokens(self, text: str, confidences: Sequence[float]) -> list[_Token]:
+        tokens = []
+        for place, blankless in enumerate(re.finditer(r"\S+", text)):
+            confidence = confidences[place] if place < len(confidences) else 0.0
+            for word in _WORD.finditer(blankless.group()):
+                start, end = blankless.start() + word.start(), blankless.start() + word.end()
+                bare = _ENDING.sub("", word.group())
+                end -= len(word.group()) - len(bare)
+                tokens.append(_Token(bare, place, start, end, self._is_common(bare.lower()), confidence))
+        return tokens
+
+    def _right(self, tokens: Sequence[_Token]) -> set[int]:
+        """The words of hotwords that are written as they should be, but for capitals and marks."""
+        folded = [_folded(token.text) for token in tokens]
+        right: set[int] = set()
+        for first in range(len(tokens)):
+            for last in range(first + 1, min(first + self._most_words, len(tokens)) + 1):
+                if " ".join(folded[first:last]) in self._folded:
+                    right.update(range(first, last))
+        return right
+
+    def _matches(self, text: str, tokens: Sequence[_Token]) -> Iterator[Replacement]:
+        if not self._phrases:
+            return
+        right = self._right(tokens)
+        for first in range(len(tokens)):
+            for last in range(first + 1, min(first + self._most_words, len(tokens)) + 1):
+                span = tokens[first:last]
+                if last - 1 in right or (last > first + 1 and _BREAK.search(text, span[-2].end, span[-1].start)):
+                    break
+                if match := self._best(span, text[span[0].start : span[-1].end]):
+                    yield Replacement(span[0].place, span[-1].place + 1, span[0].start, span[-1].end, match)
+
+    def _best(self, span: Sequence[_Token], heard: str) -> Correction | None:
+        """The hotword that the span sounds most like, where it does."""
+        sounds = sounds_of("".join(token.text for token in span))
+        if not sounds:
+            return None
+        weight, needed = weight_of(sounds), self._needed(span)
+        slack = (1.0 - needed) * np.maximum(self._weights, weight)
+        apart = np.abs(self._counts - np.array(class_counts(sounds), np.int16)).sum(1) / 2
+        near = np.flatnonzero((apart <= slack) & (np.abs(self._weights - weight) <= slack))
+        best: Correction | None = None
+        for place in near.tolist():
+            phrase = self._phrases[place]
+            if not _fits(phrase, span):
+                continue
+            most = max(phrase.weight, weight)
+            likeness = 1.0 - distance(sounds, phrase.sounds, most) / most
+            if likeness >= needed and (best is None or likeness > best.score):
+                best = Correction(heard, phrase.text, round(likeness, 4))
+        return best
+
+    def _needed(self, span: Sequence[_Token]) -> float:
+        certain = sum(token.confidence for token in span) >= _CERTAIN * len(span)
+        if certain or all(token.common for token in span):
+            return (1.0 + self._threshold) / 2
+        return self._threshold
+
+
+def _phrase(text: str, is_common: Callable[[str], bool]) -> _Phrase:
+    words = text.split()
+    sounds = sounds_of("".join(words))
+    common = all(is_common(word.lower()) for word in words)
+    return _Phrase(" ".join(words), sounds, weight_of(sounds), len(words), common)
+
+
+def _fits(phrase: _Phrase, span: Sequence[_Token]) -> bool:
+    """False where likeness of sound is not enough. A common word is likely to be right; several in a row may be a name
+    torn apart, where there is much to hear. A hotword of common words is not found in what holds any."""
+    if phrase.common:
+        return len(span) == phrase.words and not any(token.common for token in span)
+    if all(token.common for token in span):
+        return 1 < len(span) <= phrase.words + _SPARE_WORDS and phrase.weight >= _LEAST_WEIGHT_OF_COMMON
+    return len(span) <= phrase.words + _SPARE_WORDS
+
+
+def _folded(text: str) -> str:
+    """What two spellings have in common that differ in capitals and marks only."""
+    return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())
