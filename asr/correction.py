@@ -1,17 +1,22 @@
-"""Words of a text that sound like a hotword are replaced by it, and what was replaced is told. Pure.
+"""Words of a text that sound like a hotword are replaced by it, and what was replaced is told. No I/O but a vocabulary.
 
 For what no bias of the decoder reaches: names that the engine spells as it heard them. It serves every engine.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
+from asr.lexicon import is_common
 from asr.phonetics import class_counts, distance, sounds_of, weight_of
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Correction
+from callscribe.domain.transcript import Correction, Final, Revision, Word
+
+Said = TypeVar("Said", Final, Revision)
 
 _LEAST_WEIGHT = 2.5
 """Hotwords with less to hear than this sound like too much."""
@@ -24,6 +29,25 @@ _WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 _BREAK = re.compile(r"[.?!;:]")
 """No hotword goes across the end of a sentence."""
 _ENDING = re.compile(r"['’]s$", re.IGNORECASE)
+
+
+def corrected(said: Said, hotwords: tuple[Hotword, ...], threshold: float) -> Said:
+    """What was said with hotwords in place of what sounds like them, in text and words, and `corrections` that tell.
+
+    `threshold` is how alike, 0 to 1, they must sound at least; with 0 nothing is replaced.
+    """
+    if not hotwords or not threshold:
+        return said
+    matching = len(said.words) == len(said.text.split())
+    confidences = [word.confidence for word in said.words] if matching else ()
+    text, made = _corrector(hotwords, threshold).correct(said.text, confidences)
+    words = _replaced(said.words, text, made) if matching else said.words
+    return replace(said, text=text, words=words, corrections=tuple(one.correction for one in made)) if made else said
+
+
+@lru_cache(maxsize=64)
+def _corrector(hotwords: tuple[Hotword, ...], threshold: float) -> "Corrector":
+    return Corrector(hotwords, threshold, is_common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,7 @@ class Replacement:
     correction: Correction
 
     def overlaps(self, other: "Replacement") -> bool:
-        return self.start < other.end and other.start < self.end
+        return self.first < other.last and other.first < self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +205,27 @@ def _fits(phrase: _Phrase, span: Sequence[_Token]) -> bool:
 def _folded(text: str) -> str:
     """What two spellings have in common that differ in capitals and marks only."""
     return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())
+
+
+def _replaced(words: Sequence[Word], text: str, made: Sequence[Replacement]) -> tuple[Word, ...]:
+    """The words of the new text: a hotword's share the time of what was heard, by their letters."""
+    written = text.split()
+    result: list[Word] = []
+    place = 0
+    for one in made:
+        result += words[place : one.first]
+        result += _shared_out(words[one.first : one.last], written[len(result) :][: len(one.correction.phrase.split())])
+        place = one.last
+    return (*result, *words[place:])
+
+
+def _shared_out(heard: Sequence[Word], written: Sequence[str]) -> list[Word]:
+    start, length = heard[0].start, heard[-1].end - heard[0].start
+    confidence = sum(word.confidence for word in heard) / len(heard)
+    letters = sum(map(len, written))
+    words: list[Word] = []
+    for place, text in enumerate(written):
+        before = sum(map(len, written[:place]))
+        ends = (start + length * before // letters, start + length * (before + len(text)) // letters)
+        words.append(Word(text, *ends, confidence))
+    return words

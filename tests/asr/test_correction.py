@@ -1,9 +1,9 @@
 import pytest
 
-from asr.correction import Corrector
+from asr.correction import Corrector, corrected
 from asr.lexicon import is_common
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Correction
+from callscribe.domain.transcript import Correction, Final, Word
 
 NAMES = ("Zyntrix", "Nimbus Five", "Kowalski", "Quillfeather", "Brightwell", "Penhaligon", "Wiley", "Theresa", "Moore")
 
@@ -12,7 +12,7 @@ def corrector(*hotwords: str, threshold: float = 0.8) -> Corrector:
     return Corrector(map(Hotword, hotwords), threshold, is_common)
 
 
-def corrected(text: str, *hotwords: str, threshold: float = 0.8) -> str:
+def rewritten(text: str, *hotwords: str, threshold: float = 0.8) -> str:
     return corrector(*(hotwords or NAMES), threshold=threshold).correct(text)[0]
 
 
@@ -28,7 +28,7 @@ def corrected(text: str, *hotwords: str, threshold: float = 0.8) -> str:
     ],
 )
 def test_what_sounds_like_a_hotword_is_written_as_it(heard: str, meant: str) -> None:
-    assert corrected(heard) == meant
+    assert rewritten(heard) == meant
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_sounds_like_a_hotword_is_written_as_it(heard: str, meant: str) -> 
     ],
 )
 def test_words_that_are_likely_to_be_right_stay(text: str) -> None:
-    assert corrected(text) == text
+    assert rewritten(text) == text
 
 
 def test_every_replacement_is_told_with_its_likeness_and_its_place() -> None:
@@ -57,16 +57,16 @@ def test_every_replacement_is_told_with_its_likeness_and_its_place() -> None:
 
 
 def test_the_threshold_says_how_alike_they_must_sound() -> None:
-    assert corrected("It is Gawelsky.", threshold=0.85) == "It is Kowalski."
-    assert corrected("It is Gawelsky.", threshold=0.95) == "It is Gawelsky."
+    assert rewritten("It is Gawelsky.", threshold=0.85) == "It is Kowalski."
+    assert rewritten("It is Gawelsky.", threshold=0.95) == "It is Gawelsky."
 
 
 def test_the_likeliest_hotword_wins() -> None:
-    assert corrected("Ask Tyrington.", "Harrington", "Tarrington") == "Ask Tarrington."
+    assert rewritten("Ask Tyrington.", "Harrington", "Tarrington") == "Ask Tarrington."
 
 
 def test_of_what_overlaps_the_likelier_is_taken() -> None:
-    assert corrected("the quill feather list", "Quillfeather", "Fetherlist") == "the Quillfeather list"
+    assert rewritten("the quill feather list", "Quillfeather", "Fetherlist") == "the Quillfeather list"
 
 
 def test_words_the_engine_is_sure_of_are_left_unless_they_sound_the_same() -> None:
@@ -79,10 +79,49 @@ def test_words_the_engine_is_sure_of_are_left_unless_they_sound_the_same() -> No
 
 def test_hotwords_of_common_words_are_not_found_in_common_words() -> None:
     text = "Press one to enter a new message, the console is done."
-    assert corrected(text, "pressing", "entering", "messages", "cancel", "tone") == text
+    assert rewritten(text, "pressing", "entering", "messages", "cancel", "tone") == text
 
 
 @pytest.mark.parametrize("hotword", ["Al", "IO", "  ", "…"])
 def test_hotwords_with_little_to_hear_are_not_looked_for(hotword: str) -> None:
     text = "Ell is an eye, oh."
-    assert corrected(text, hotword) == text
+    assert rewritten(text, hotword) == text
+
+
+SAID = Final(
+    channel=0,
+    start=0,
+    end=1000,
+    text="My Mimbus five, Gawelsky.",
+    confidence=0.5,
+    engine="e",
+    words=(
+        Word("My", 0, 100, 0.9),
+        Word("Mimbus", 200, 500, 0.25),
+        Word("five,", 500, 700, 0.75),
+        Word("Gawelsky.", 800, 1000, 0.5),
+    ),
+)
+LIST = tuple(map(Hotword, NAMES))
+
+
+def test_a_final_has_the_hotwords_in_its_text_and_its_words_and_tells_what_was_heard() -> None:
+    final = corrected(SAID, LIST, 0.8)
+    assert final.text == "My Nimbus Five, Kowalski."
+    assert [made.heard for made in final.corrections] == ["Mimbus five", "Gawelsky"]
+    assert final.words == (
+        Word("My", 0, 100, 0.9),
+        Word("Nimbus", 200, 472, 0.5),
+        Word("Five,", 472, 700, 0.5),
+        Word("Kowalski.", 800, 1000, 0.5),
+    )
+
+
+def test_a_name_torn_apart_becomes_one_word() -> None:
+    torn = Final(0, 0, 900, "Ask quill feather!", 0.5, "e", words=tuple(Word(text, 0, 9, 0.5) for text in "abc"))
+    words = corrected(torn, LIST, 0.8).words
+    assert [word.text for word in words] == ["a", "Quillfeather!"]
+
+
+def test_without_list_threshold_or_likeness_a_final_is_as_it_was() -> None:
+    assert corrected(SAID, (), 0.8) is corrected(SAID, LIST, 0.0) is corrected(SAID, (Hotword("Orvella"),), 0.8) is SAID
