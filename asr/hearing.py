@@ -12,6 +12,7 @@ import numpy as np
 from asr.activity import WINDOW, Activity, ActivityModel
 from asr.buffer import AudioBuffer
 from asr.completeness import SpeakerHabit, completeness
+from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
 from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Engine, Waveform
 from asr.level import leveled
@@ -238,7 +239,7 @@ class Hearing:
             engine=self._engine.name,
             language=self._engine.capabilities.languages[0],
         )
-        self.events.append(final)
+        self.events.append(corrected(final, self.hotwords, self._options.correction))
 
     def _report(self, utterance: Utterance) -> None:
         partial = Partial(

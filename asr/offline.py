@@ -31,6 +31,8 @@ class OfflineOptions:
     """Sample of the call, at the recording's rate, that is the recording's first."""
     language: str = "en"
     hotwords: tuple[Hotword, ...] = ()
+    correction: float = 0.0
+    """As a ChannelOptions'."""
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     engine: str = "moonshine"
 
@@ -79,6 +81,7 @@ def _channel_options(options: OfflineOptions, rate: int) -> ChannelOptions:
         rate=rate,
         language=options.language,
         hotwords=options.hotwords,
+        correction=options.correction,
         endpoint=options.endpoint,
     )
 

@@ -49,6 +49,8 @@ class ChannelOptions:
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     update_ms: int = 500
     """Time between two partials of an utterance."""
+    correction: float = 0.0
+    """How alike, 0 to 1, words of a final must sound to a hotword to be replaced by it; 0: they never are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,7 @@ def _option_fields(options: ChannelOptions) -> dict[str, object]:
         "language": options.language,
         "hotwords": hotword_fields(options.hotwords),
         "update_ms": options.update_ms,
+        "correction": options.correction,
         "onset_ms": endpoint.onset_ms,
         "hang_ms": endpoint.hang_ms,
         "open_hang_ms": endpoint.open_hang_ms,
@@ -284,6 +287,7 @@ def _parse_options(fields: Fields) -> ChannelOptions:
         hotwords=parse_hotwords(fields),
         endpoint=endpoint,
         update_ms=fields.integer("update_ms", *UPDATE_MS_BOUNDS),
+        correction=fields.real("correction", 0.0, 1.0),
     )
 
 

@@ -18,6 +18,8 @@ class RtpSender:
             number.bind(("127.0.0.1", 0))
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self.began_at = 0.0
+        """Unix time of the first packet; sample n of every channel follows in the packet of n samples later."""
 
     @property
     def ports(self) -> list[int]:
@@ -42,7 +44,7 @@ class RtpSender:
             number.close()
 
     def _send(self, targets: Sequence[int], payloads: Sequence[bytes]) -> None:
-        began = time.monotonic()
+        began, self.began_at = time.monotonic(), time.time()
         packets = max(len(payload) for payload in payloads) // PACKET_SAMPLES
         for number in range(packets):
             for channel, (target, payload) in enumerate(zip(targets, payloads, strict=True)):

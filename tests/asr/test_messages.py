@@ -40,6 +40,7 @@ OPTIONS = ChannelOptions(
     hotwords=(Hotword("Callscribe", 2.5), Hotword("Zürich")),
     endpoint=EndpointSettings(onset_ms=96, hang_ms=300, preroll_ms=200, max_utterance_s=10),
     update_ms=320,
+    correction=0.875,
 )
 FINAL = Final(
     channel=0,
@@ -119,6 +120,7 @@ def test_unknown_fields_are_ignored() -> None:
         json.dumps(OPEN | {"offset": None}),
         json.dumps(OPEN | {"hang_ms": 10**9}),
         json.dumps(OPEN | {"update_ms": 0}),
+        json.dumps(OPEN | {"correction": 1.1}),
         json.dumps(OPEN | {"hotwords": "one"}),
         json.dumps(OPEN | {"hotwords": [1]}),
         json.dumps(OPEN | {"hotwords": [{"text": "x"}]}),
