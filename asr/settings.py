@@ -50,7 +50,7 @@ class RecognizerSettings:
     port: int = 10190
     """Where `callscribe recognizer` listens."""
     processes: int = 0
-    """Recogniser processes `serve` runs; 0: one for every two cores, at least one."""
+    """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
     update_ms: int = 200
     """Least time between two partials of an utterance; a recogniser that is busy makes it longer."""

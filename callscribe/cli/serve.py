@@ -91,7 +91,7 @@ class Service:
         recognizer = self._settings.recognizer
         if recognizer.urls:
             return recognizer.urls
-        count = recognizer.processes or max(1, (os.cpu_count() or 1) // 2)
+        count = recognizer.processes or os.cpu_count() or 1
         urls = []
         for number in range(1, count + 1):
             self._report(f"loading recogniser {number} of {count}")

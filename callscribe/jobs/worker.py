@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -28,8 +29,12 @@ from storage.jobs import JobStore
 
 log = structlog.get_logger()
 
-NICENESS = 10
+NICENESS = 19
 """Live calls go first."""
+SESSION_NICENESS = 10
+"""sched(7), autogroup: Linux may share the CPU between sessions first, so that a process's niceness counts only within
+its own. A tenth of what another session gets: a job goes on, slowly, however long the machine is busy."""
+_AUTOGROUP = Path("/proc/self/autogroup")
 STOP_S = 5.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -125,6 +130,10 @@ def _connected(begin: Callable[..., None]) -> Iterator[None]:
 def _settle_process(**_: object) -> None:
     """In a process of the pool: work in the background, and do not outlive the worker."""
     os.nice(NICENESS)
+    if os.getsid(0) == os.getppid():
+        # The session is the worker's own, not a terminal's with other programs in it.
+        with suppress(OSError):
+            _AUTOGROUP.write_text(str(SESSION_NICENESS))
     if hasattr(_LIBC, "prctl"):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

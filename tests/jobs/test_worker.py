@@ -78,6 +78,7 @@ def running_worker(settings: Settings, folder: Path) -> Iterator[subprocess.Pope
             stdout=output,
             stderr=output,
             cwd=folder,
+            start_new_session=True,
         )
         try:
             assert notify.recv(64) == b"READY=1", (folder / "worker.log").read_text()
@@ -117,7 +118,11 @@ def test_an_ended_call_is_second_passed_and_sigterm_ends_the_worker(
         wait_for(is_in(database, call.id, JobState.DONE), tmp_path)
         with redis.Redis.from_url(settings.events.url, decode_responses=True) as client:
             wait_for(lambda: client.hget("callscribe:board:worker-test-node", "jobs_sent") == "1.0", tmp_path)
-        assert [os.getpriority(os.PRIO_PROCESS, child) for child in pool_of(worker.pid)] == [10]
+        (child,) = pool_of(worker.pid)
+        assert os.getpriority(os.PRIO_PROCESS, child) == 19
+        autogroup = Path(f"/proc/{child}/autogroup")
+        if autogroup.exists():
+            assert autogroup.read_text(encoding="ascii").endswith("nice 10\n")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(15) == 0
     assert_revised_once(database, call.id)
