@@ -1,7 +1,7 @@
 """What a recognition engine promises, so that the scheduler need not know which one it drives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -49,12 +49,14 @@ class Decoding:
     """What an engine understood of one utterance, or of its beginning."""
 
     tokens: tuple[int, ...]
-    """The engine's own; given back as a later job's draft they save work and are no promise."""
+    """The engine's own."""
     text: str
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
     words: tuple[DecodedWord, ...] = ()
     """Empty where the engine gives no word times."""
+    heard: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """The engine's own, as the tokens are: what it made of the audio."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)
@@ -65,8 +67,10 @@ class DecodingJob:
     """One utterance, or its beginning, to be decoded."""
 
     audio: Waveform
-    draft: tuple[int, ...] = ()
-    """Tokens of an earlier decoding of the same utterance."""
+    earlier: Decoding = EMPTY
+    """What the same engine made of the beginning of this audio. It saves work, and is no promise."""
+    final: bool = True
+    """False where a later job will know better: it is to be quick."""
     hotwords: tuple[Hotword, ...] = ()
     """Words and phrases to prefer."""
 

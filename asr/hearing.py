@@ -124,14 +124,14 @@ class Hearing:
         tasks: list[DecodingTask] = []
         for utterance in islice(self._waiting, limit):
             audio = utterance.audio if utterance.audio is not None else np.zeros(0, np.float32)
-            tasks.append(self._task(utterance, audio, utterance.first + len(audio)))
+            tasks.append(self._task(utterance, audio, utterance.first + len(audio), final=True))
         if not tasks and self._current is not None and self.final_due:
-            tasks.append(self._task_up_to(self._current, self._current.pause))
+            tasks.append(self._task_up_to(self._current, self._current.pause, final=True))
         return tasks
 
     def partial_task(self) -> DecodingTask | None:
         """The utterance that goes on, as far as it was heard."""
-        return self._task_up_to(self._current, self._buffer.end) if self._current else None
+        return self._task_up_to(self._current, self._buffer.end, final=False) if self._current else None
 
     def settle(self, task: DecodingTask, decoding: Decoding) -> None:
         """Take over what a task of this channel gave."""
@@ -252,9 +252,9 @@ class Hearing:
         )
         self.events.append(partial)
 
-    def _task_up_to(self, utterance: Utterance, end: int) -> DecodingTask:
-        return self._task(utterance, self._buffer.take(utterance.first, end), end)
+    def _task_up_to(self, utterance: Utterance, end: int, *, final: bool) -> DecodingTask:
+        return self._task(utterance, self._buffer.take(utterance.first, end), end, final=final)
 
-    def _task(self, utterance: Utterance, audio: Waveform, end: int) -> DecodingTask:
-        job = DecodingJob(leveled(audio), draft=utterance.latest.tokens, hotwords=self.hotwords)
+    def _task(self, utterance: Utterance, audio: Waveform, end: int, *, final: bool) -> DecodingTask:
+        job = DecodingJob(leveled(audio), hotwords=self.hotwords, earlier=utterance.latest, final=final)
         return DecodingTask(self, utterance, job, end)

@@ -1,11 +1,10 @@
 """onnxruntime sessions as a recogniser process wants them: one thread each, no spinning, errors in our tree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as native
@@ -24,33 +23,34 @@ Arrays = Mapping[str, NDArray[Any]]
 class Model:
     """A loaded model on one CPU thread."""
 
-    def __init__(self, file: Path) -> None:
-        """Raises EngineUnavailable when the file is missing or no model."""
-        self._session = _open(file)
-        self.outputs = tuple(str(output.name) for output in self._session.get_outputs())
+    def __init__(self, model: Path | bytes) -> None:
+        """Open a model's file, or what one would hold. Raises EngineUnavailable when it is missing or no model."""
+        self._session = _open(model)
 
-    def run(self, inputs: Arrays) -> list[NDArray[np.float32]]:
-        """The outputs, in the order of `outputs`. Raises RecognitionError when the model fails on the inputs."""
+    def run(self, inputs: Arrays, outputs: Sequence[str] | None = None) -> list[NDArray[Any]]:
+        """The named outputs, or all. Raises RecognitionError when the model fails on the inputs."""
         try:
-            outputs: list[NDArray[np.float32]] = self._session.run(None, inputs)
+            found: list[NDArray[Any]] = self._session.run(outputs, inputs)
         except _RUN_ERRORS as error:
             raise RecognitionError("the model failed on what it was given") from error
-        return outputs
+        return found
 
 
-def _open(file: Path) -> onnxruntime.InferenceSession:
+def _open(model: Path | bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     # A waiting thread that spins takes a core from the channels beside it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if not file.is_file():
-        raise EngineUnavailable(f"model file {file} is missing; install Callscribe's packages again")
+    name = f"model file {model}" if isinstance(model, Path) else "a model made at the start"
+    if isinstance(model, Path) and not model.is_file():
+        raise EngineUnavailable(f"{name} is missing; install Callscribe's packages again")
+    source = str(model) if isinstance(model, Path) else model
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except _LOAD_ERRORS as error:
-        raise EngineUnavailable(f"model file {file} cannot be loaded: {type(error).__name__}") from error
+        raise EngineUnavailable(f"{name} cannot be loaded: {type(error).__name__}") from error
 
 
 def package_folder(package: str) -> Path:

@@ -28,9 +28,11 @@ class Tokenizer:
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The tokens' text, control tokens left out; bytes that make no UTF-8 are dropped."""
-        pieces = (self._pieces[token] for token in tokens if _FIRST_BYTE <= token < len(self._pieces))
-        joined = b"".join(piece for piece in pieces if not piece.startswith(_TIME_MARK))
-        return joined.decode("utf-8", "ignore").replace(_SPACE_MARK, " ").strip()
+        return b"".join(self.pieces(tokens)).decode("utf-8", "ignore").replace(_SPACE_MARK, " ").strip()
+
+    def pieces(self, tokens: Iterable[int]) -> list[bytes]:
+        """What each token stands for, in UTF-8, a space as U+2581; nothing for control tokens."""
+        return [self._piece(token) for token in tokens]
 
     def encode(self, text: str) -> tuple[int, ...]:
         """The tokens of a text that stands at the beginning of a word; what is in no token becomes its raw bytes."""
@@ -42,6 +44,10 @@ class Tokenizer:
             token = self._ids.get(piece)
             tokens.extend([token] if token is not None else [_FIRST_BYTE + byte for byte in piece])
         return tuple(tokens)
+
+    def _piece(self, token: int) -> bytes:
+        piece = self._pieces[token] if _FIRST_BYTE <= token < len(self._pieces) else b""
+        return b"" if piece.startswith(_TIME_MARK) else piece
 
     def _lowest_pair(self, pieces: list[bytes]) -> int | None:
         """Where the two neighbours stand that merge into the token of lowest id, None when none do."""

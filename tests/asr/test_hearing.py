@@ -99,8 +99,8 @@ def test_each_job_brings_the_tokens_of_the_one_before_as_draft(model: ActivityMo
     listening = Listening(model)
     listening.hear(first_line(), 0)
     jobs = [job for batch in listening.engine.batches for job in batch]
-    assert jobs[0].draft == ()
-    assert [len(job.draft) for job in jobs[1:]] == [len(job.audio) * 2 // 16000 for job in jobs[:-1]]
+    assert jobs[0].earlier.tokens == ()
+    assert [len(job.earlier.tokens) for job in jobs[1:]] == [len(job.audio) * 2 // 16000 for job in jobs[:-1]]
 
 
 def test_a_channel_that_begins_late_gives_places_from_the_start_of_the_call(model: ActivityModel) -> None:

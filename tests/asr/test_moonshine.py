@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,9 @@ def test_a_line_of_the_reading_is_understood(engine: MoonshineEngine, start: flo
 
 
 def test_lines_of_different_length_say_the_same_in_one_batch(engine: MoonshineEngine) -> None:
-    together = engine.decode([DecodingJob(cut(start, end)) for start, end, _ in LINES])
+    jobs = [DecodingJob(cut(start, end)) for start, end, _ in LINES]
+    together = engine.decode(jobs)
+    assert [decoding.text for decoding in together] == [text_of(engine, job) for job in jobs]
     assert [normalise(decoding.text) for decoding in together] == [normalise(line) for _, _, line in LINES]
 
 
@@ -51,14 +55,15 @@ def test_more_jobs_than_a_batch_holds_come_back_in_order(engine: MoonshineEngine
 def test_a_draft_changes_no_word(engine: MoonshineEngine, draft_end: float) -> None:
     whole = engine.decode([DecodingJob(cut(1.0, 4.8))])[0]
     beginning = engine.decode([DecodingJob(cut(1.0, draft_end))])[0]
-    for draft in (beginning.tokens, whole.tokens, (20_000, 15, 300)):
-        assert normalise(text_of(engine, DecodingJob(cut(1.0, 4.8), draft=draft))) == normalise(FIRST_LINE)
+    for tokens in (beginning.tokens, whole.tokens, (20_000, 15, 300)):
+        drafted = engine.decode([DecodingJob(cut(1.0, 4.8), earlier=replace(beginning, tokens=tokens))])[0]
+        assert drafted.tokens == whole.tokens
 
 
 def test_drafts_of_different_length_go_in_one_batch(engine: MoonshineEngine) -> None:
     wholes = engine.decode([DecodingJob(cut(start, end)) for start, end, _ in LINES])
     jobs = [
-        DecodingJob(cut(start, end), draft=whole.tokens[: 2 * place])
+        DecodingJob(cut(start, end), earlier=replace(whole, tokens=whole.tokens[: 2 * place]))
         for place, ((start, end, _), whole) in enumerate(zip(LINES, wholes, strict=True))
     ]
     assert [normalise(decoding.text) for decoding in engine.decode(jobs)] == [normalise(line) for _, _, line in LINES]

@@ -1,0 +1,144 @@
+"""Moonshine tiny (English), on the weights that the package moonshine-voice 0.1.0 carries."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.confidence import utterance_confidence, word_confidences
+from asr.engine import EMPTY, ENGINE_RATE, Capabilities, Decoding, DecodingJob, Waveform
+from asr.engines.moonshine.cache import Cache
+from asr.engines.moonshine.graph import HOP, Precision, decoder_graph, encoder_graph
+from asr.engines.moonshine.search import Hypothesis, Plan, Search
+from asr.engines.moonshine.weights import read_weights
+from asr.hotwords import HotwordTrie
+from asr.runtime import Model, package_folder
+from asr.tokenizer import Tokenizer
+from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.hotword import Hotword
+
+_TOKENS_PER_SECOND = 6.5
+"""More than anybody says; the authors' own bound against loops."""
+_SPARE_TOKENS = 4
+_SHORTEST = ENGINE_RATE // 4
+"""Audio below this is padded: the encoder's convolutions need some frames."""
+_LONGEST = 24 * ENGINE_RATE
+"""Audio beyond this is not decoded: the model loses its way, and memory grows with the square of the length."""
+_WIDTH, _MARGIN = 4, 4.0
+"""Of the beam for finals."""
+_BEFORE = ENGINE_RATE // HOP
+"""Frames before the new ones that are encoded again with them, for their sake."""
+_UNSETTLED = ENGINE_RATE // 2 // HOP
+"""Frames at the end of what was heard that may still change with what follows."""
+_HOTWORD_BEGIN_BONUS, _HOTWORD_BONUS = 1.0, 2.0
+"""Added to the logit of a token that begins a hotword, or goes on with one."""
+_NOTE_SIGNS = str.maketrans("", "", "♩♪♫♬�")
+"""What the model writes for music."""
+_DOUBLED_MARK = re.compile(r"([,;:?!])\1+")
+
+Heard = NDArray[np.float32]
+"""What the decoder attends to of an utterance, shape (2 * LAYERS, 1, HEADS, frames, HEAD_SIZE)."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """One utterance on its way through the decoder."""
+
+    index: int
+    """Place of its job."""
+    search: Search
+    heard: Heard
+    cache: Cache
+
+
+class MoonshineEngine:
+    """Beam search for finals, a greedy one for partials, both over several utterances at once."""
+
+    name = "moonshine-tiny-en"
+    capabilities = Capabilities(languages=("en",), hotwords=True)
+    max_batch = 8
+
+    def __init__(self, folder: Path | None = None, precision: Precision = "int8") -> None:
+        """Load the model from `folder`, by default from the package moonshine-voice. Raises EngineUnavailable."""
+        folder = folder or package_folder("moonshine_voice") / "assets" / "tiny-en"
+        encoder = read_weights(folder / "encoder_model.ort")
+        decoder = read_weights(folder / "decoder_model_merged.ort")
+        try:
+            self._tokenizer = Tokenizer((folder / "tokenizer.bin").read_bytes())
+            graphs = encoder_graph(encoder, decoder, precision), decoder_graph(encoder, decoder, precision)
+        except OSError as error:
+            raise EngineUnavailable(f"the tokenizer in {folder} cannot be read: {error.strerror}") from error
+        except KeyError as error:
+            raise EngineUnavailable(f"the model in {folder} has no weights named {error}") from error
+        self._encoder, self._decoder = Model(graphs[0]), Model(graphs[1])
+        self._trie_of = lru_cache(maxsize=64)(self._build_trie)
+
+    def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
+        """One decoding a job. What a job says does not depend on the others, nor on its earlier decoding if final."""
+        results = [EMPTY] * len(jobs)
+        for first in range(0, len(jobs), self.max_batch):
+            batch = jobs[first : first + self.max_batch]
+            rows = [self._begin(first + place, job) for place, job in enumerate(batch) if len(job.audio)]
+            self._search(rows)
+            for row in rows:
+                results[row.index] = self._decoding(row.search.result, row.heard)
+        return tuple(results)
+
+    def _begin(self, index: int, job: DecodingJob) -> _Row:
+        """Encode the audio, and evaluate the earlier text."""
+        heard = self._hear(job)
+        plan = Plan(
+            limit=int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
+            width=_WIDTH if job.final else 1,
+            margin=_MARGIN,
+            trie=self._trie_of(job.hotwords) or None,
+            draft=job.earlier.tokens,
+        )
+        row = _Row(index, Search(plan), heard, Cache.of(heard))
+        row.cache.evaluate(self._decoder, [row.search.wanted])
+        row.search.advance()
+        return row
+
+    def _search(self, rows: Sequence[_Row]) -> None:
+        """Step until no row wants anything. Those that are done are left out when they are half of all."""
+        going = [row for row in rows if row.search.wanted]
+        while going:
+            cache = Cache.stacked([row.cache for row in going])
+            while 2 * sum(bool(row.search.wanted) for row in going) > len(going):
+                cache.evaluate(self._decoder, [row.search.wanted for row in going])
+                for row in going:
+                    row.search.advance()
+            for place, row in enumerate(going):
+                if row.search.wanted:
+                    row.cache = cache.only([place])
+            going = [row for row in going if row.search.wanted]
+
+    def _hear(self, job: DecodingJob) -> Heard:
+        """What the decoder attends to. A partial takes over what was settled when the utterance was decoded before."""
+        earlier = job.earlier.heard
+        settled = 0 if earlier is None or job.final else earlier.shape[3] - _UNSETTLED
+        start = max(settled - _BEFORE, 0)
+        if earlier is None or start < _BEFORE:
+            return self._encode(job.audio)
+        fresh = self._encode(job.audio[start * HOP :])
+        return np.concatenate([earlier[:, :, :, :settled], fresh[:, :, :, settled - start :]], axis=3)
+
+    def _encode(self, audio: Waveform) -> Heard:
+        if len(audio) < _SHORTEST:
+            audio = np.pad(audio, (0, _SHORTEST - len(audio)))
+        return self._encoder.run({"audio": np.ascontiguousarray(audio[None, :_LONGEST], np.float32)})[0]
+
+    def _decoding(self, best: Hypothesis, heard: Heard) -> Decoding:
+        text = " ".join(self._tokenizer.decode(best.tokens).translate(_NOTE_SIGNS).split())
+        text = _DOUBLED_MARK.sub(r"\1", text)
+        if not any(character.isalnum() for character in text):
+            return Decoding(best.tokens, "", 0.0, heard=heard)
+        words = word_confidences(self._tokenizer.pieces(best.tokens), best.log_probabilities)
+        return Decoding(best.tokens, text, utterance_confidence(words), heard=heard)
+
+    def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
+        return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)

@@ -1,0 +1,176 @@
+"""The search for the most likely text, over a tree of tokens that are evaluated as they are wanted. Pure.
+
+A beam search (of width 1: a greedy one) that asks for tokens to be evaluated and goes on when they are. An earlier text
+is put into the tree as a chain and evaluated at one go: as far as the search agrees with it, nothing more has to be.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.hotwords import ROOT, HotwordTrie
+from asr.repetition import loop_length
+from asr.tokenizer import BEGIN, END
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What may follow a token."""
+
+    best_tokens: NDArray[np.int64]
+    """The likeliest, most likely first."""
+    best: NDArray[np.float32]
+    """Their logits."""
+    logits: NDArray[np.float32]
+    """Of the whole vocabulary."""
+    norm: float
+    """What taken from a logit leaves its log-probability."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A token at its place in the tree."""
+
+    token: int
+    parent: "Node | None"
+    depth: int
+    """Tokens before it."""
+    columns: tuple[int, ...] = ()
+    """Where the keys of its path lie in the decoder's cache, its own last; empty before it is evaluated."""
+    outlook: Outlook | None = None
+    query: NDArray[np.float32] | None = None
+    """With what the decoder looked for it in what was heard."""
+    children: dict[int, "Node"] = field(default_factory=dict)
+
+    def child(self, token: int) -> "Node":
+        if token not in self.children:
+            self.children[token] = Node(token, self, self.depth + 1)
+        return self.children[token]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One beginning of the text, or a whole one."""
+
+    node: Node
+    """Of its last token."""
+    score: float = 0.0
+    """Sum of its log-probabilities and of what hotwords add."""
+    place: int = ROOT
+    """Node of the hotword trie."""
+    tokens: tuple[int, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+    """One for each token, and one for the end where it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to search."""
+
+    limit: int
+    """Most tokens of a text."""
+    width: int = 1
+    """Beginnings followed side by side."""
+    margin: float = np.inf
+    """How much less likely (natural logarithm) than the best one a beginning may be."""
+    trie: HotwordTrie | None = None
+    """Never an empty one."""
+    draft: tuple[int, ...] = ()
+
+
+class Search:
+    """One utterance's. Evaluate what is `wanted`, call `advance`, until nothing is wanted; then there is a `result`."""
+
+    __slots__ = ("_alive", "_ended", "_plan", "wanted")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        root = Node(BEGIN, None, 0)
+        self.wanted = [root]
+        """Nodes to evaluate; each one's parent is evaluated, or stands before it."""
+        for token in plan.draft[: plan.limit - 1]:
+            self.wanted.append(self.wanted[-1].child(token))
+        self._alive = [Hypothesis(root)]
+        self._ended: list[Hypothesis] = []
+
+    @property
+    def result(self) -> Hypothesis:
+        return max(self._ended or self._alive, key=lambda hypothesis: hypothesis.score)
+
+    def advance(self) -> None:
+        """Go on as far as the evaluated nodes allow."""
+        self.wanted = []
+        while self._alive:
+            self.wanted = [hypothesis.node for hypothesis in self._alive if hypothesis.node.outlook is None]
+            if self.wanted:
+                return
+            self._extend()
+
+    def _extend(self) -> None:
+        """All hypotheses get one token more; the likeliest go on, those that end are set aside."""
+        further = sorted(
+            (candidate for hypothesis in self._alive for candidate in self._continuations(hypothesis)),
+            key=lambda candidate: candidate.score,
+            reverse=True,
+        )
+        least = further[0].score - self._plan.margin
+        self._alive = []
+        for candidate in further[: self._plan.width]:
+            if candidate.score >= least:
+                self._sort_in(candidate)
+        if self._ended and self._alive:
+            done = self.result.score
+            self._alive = [hypothesis for hypothesis in self._alive if hypothesis.score > done]
+
+    def _sort_in(self, candidate: Hypothesis) -> None:
+        if candidate.node.token == END:
+            self._ended.append(candidate)
+            return
+        loop = loop_length(candidate.tokens)
+        if loop:
+            kept = len(candidate.tokens) - loop
+            shorter = Hypothesis(
+                candidate.node,
+                candidate.score,
+                tokens=candidate.tokens[:kept],
+                log_probabilities=candidate.log_probabilities[:kept],
+            )
+            self._ended.append(shorter)
+        elif len(candidate.tokens) >= self._plan.limit:
+            self._ended.append(candidate)
+        else:
+            self._alive.append(candidate)
+
+    def _continuations(self, hypothesis: Hypothesis) -> list[Hypothesis]:
+        """A hypothesis with each of the tokens that are likeliest after it."""
+        outlook = hypothesis.node.outlook
+        if outlook is None:
+            return []
+        logits = dict(zip(outlook.best_tokens.tolist(), outlook.best.tolist(), strict=True))
+        trie = self._plan.trie
+        if trie is not None and not (hypothesis.place == ROOT and outlook.best_tokens[0] == END):
+            tokens, bonuses = trie.preferred(hypothesis.place)
+            drawn = outlook.logits[tokens]
+            for place in np.flatnonzero(drawn + bonuses >= outlook.best[min(self._plan.width, len(outlook.best) - 1)]):
+                logits[tokens[place]] = float(drawn[place])
+        return [self._continued(hypothesis, token, logit - outlook.norm) for token, logit in logits.items()]
+
+    def _continued(self, before: Hypothesis, token: int, log_probability: float) -> Hypothesis:
+        place, bonus = self._worth(before.place, token)
+        return Hypothesis(
+            before.node.child(token),
+            before.score + log_probability + bonus,
+            place,
+            before.tokens if token == END else (*before.tokens, token),
+            (*before.log_probabilities, log_probability),
+        )
+
+    def _worth(self, place: int, token: int) -> tuple[int, float]:
+        """The place in the trie after a token, and what hotwords add to it there."""
+        trie = self._plan.trie
+        if trie is None:
+            return ROOT, 0.0
+        if token == END:
+            return ROOT, -trie.unfinished(place)
+        return trie.score(place, token)
