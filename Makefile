@@ -4,11 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check format lock peers clean
+.PHONY: help demo run test check bench-asr bench-capacity format lock peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.installed ## install, start everything, place a real SIPREC call and show its transcript (ONCE=1: then end)
 	@$(BIN)/callscribe demo $(if $(ONCE),--once)
@@ -26,6 +26,12 @@ check: $(VENV)/.installed-dev ## format, lint, types, import contracts, migratio
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python scripts/check_migrations.py
+
+bench-asr: $(VENV)/.installed-dev ## measure recognition: words, delays, CPU beside others (ARGS=--quick: a part of it)
+	@$(BIN)/python -m benchmarks.asr $(ARGS)
+
+bench-capacity: $(VENV)/.installed-dev ## measure how many calls this machine carries, through the whole service (20 minutes)
+	@PATH="/usr/sbin:$$PATH" $(BIN)/python -m benchmarks.capacity $(ARGS)
 
 format: $(VENV)/.installed-dev ## format the code
 	@$(BIN)/ruff check --fix --select I .

@@ -30,6 +30,13 @@ class Latencies:
     final: list[float] = field(default_factory=list)
     """From the end of an utterance's last word to its final."""
 
+    def add(self, other: "Latencies") -> None:
+        """Take in another channel's."""
+        self.first_partial += other.first_partial
+        self.shown += other.shown
+        self.settled += other.settled
+        self.final += other.final
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:

