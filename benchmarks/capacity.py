@@ -3,11 +3,11 @@
 sipp and RTP senders place real SIPREC calls on loopback that play the demo call, in which each party speaks 45 % of the
 time, against the whole service with the second pass on. Calls begin at times spread over a call's length, and each is
 followed by another, so that at a level of n there are n calls at all times and second passes beside them. Levels grow
-until the p95 of the final latency passes one second or audio is lost. What is measured is told in benchmarks.subscriber.
+until the p95 of the final latency passes one second or audio is lost. benchmarks.subscriber tells what is measured.
 
 The callers share the machine. So two figures are given: calls that were sustained on the machine, and those divided by
-the cores of CPU that the service used for them, its second pass not included: that one yields to everything else. Writes
-build/bench/capacity.json.
+the cores of CPU that the service used for them, its second pass not included: that one yields to everything else.
+Writes build/bench/capacity.json.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def _role(command: str) -> str:
     if "telephony.line" in command:
         return "lines"
     for role in ("recognizer", "worker", "sip", "web"):
-        if f"callscribe.cli.main" in command and command.split("--drain")[0].rstrip().endswith(role):
+        if "callscribe.cli.main" in command and command.split("--drain")[0].rstrip().endswith(role):
             return role
     for role in ("postgres", "valkey"):
         if role in command:

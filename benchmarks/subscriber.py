@@ -21,8 +21,8 @@ RATE = 8000
 _FRAME = RATE // 100
 _AUDIBLE = 100.0
 """Mean magnitude of 10 ms that is speech; between words the demo call is silent."""
-_APART_S = 0.7
-"""Silence that parts two stretches of speech: every endpointer ends an utterance in it."""
+_APART_S = 1.0
+"""Silence that parts two stretches of speech: an utterance ends in it whatever was said."""
 _LEAD_S = 0.5
 """How much sooner than the speech an utterance may seem to begin."""
 _TAIL_S = 0.15
@@ -128,9 +128,7 @@ def delay_of(sent: NDArray[np.int16], recorded: NDArray[np.int16]) -> float:
 def measure(shown: Sequence[Shown], spoken: Sequence[Stretch], began_at: float, delay: float, into: Figures) -> None:
     """Add what one channel shows. `began_at`: Unix time of its first packet; `delay`: see `delay_of`."""
     for stretch in spoken:
-        own = [
-            text for text in shown if stretch.start - _LEAD_S <= text.start - delay <= stretch.end
-        ]
+        own = [text for text in shown if stretch.start - _LEAD_S <= text.start - delay <= stretch.end]
         finals = [text.at for text in own if text.final]
         if not finals:
             into.missed += 1
