@@ -37,6 +37,8 @@ class TrunkSettings:
     """Words and phrases the recogniser should prefer."""
     hotword_lists: tuple[str, ...] = ()
     """Names of the lists, kept through the API, whose words it should prefer too."""
+    inverse_text_normalization: bool = False
+    """Whether finals and revisions have numbers, money, dates and times in figures, with the spoken form beside."""
     roles: RoleRule = field(default_factory=RoleRule)
 
     def __post_init__(self) -> None:

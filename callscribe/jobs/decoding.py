@@ -12,6 +12,7 @@ from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
 from callscribe.domain.transcript import Final, Revision, Word
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.stretches import Stretch, stretches
+from callscribe.text.written import Text, write
 from storage.recordings import read_channel
 from storage.records import ChannelRange
 from telephony.settings import TrunkSettings
@@ -53,10 +54,10 @@ class CallDecoder:
         self, call: Call, stretch: Stretch, recording: Path, hotwords: tuple[Hotword, ...]
     ) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
-        language, engine = self._trunk(call).language, self._second_pass.engine
-        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, hotwords, language)
+        trunk, engine = self._trunk(call), self._second_pass.engine
+        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, hotwords, trunk.language)
         return [
-            (utterance, _revision(utterance, text, engine, stretch.start))
+            (utterance, _for_readers(_revision(utterance, text, engine, stretch.start), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
         ]
@@ -74,7 +75,7 @@ class CallDecoder:
             engine=self._settings.recognizer.engine,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
-        return transcribe(pcm, call.sample_rate, options)
+        return tuple(_for_readers(final, trunk) for final in transcribe(pcm, call.sample_rate, options))
 
     def _hotwords(self, call: Call) -> tuple[Hotword, ...]:
         """As the lists stand now: what was missed live may have been put on one since."""
@@ -88,6 +89,10 @@ class CallDecoder:
     def _trunk(self, call: Call) -> TrunkSettings:
         named = (trunk for trunk in self._settings.trunks if trunk.name == call.trunk)
         return next(named, TrunkSettings(call.trunk))
+
+
+def _for_readers(said: Text, trunk: TrunkSettings) -> Text:
+    return write(said, trunk.language) if trunk.inverse_text_normalization else said
 
 
 def _revision(utterance: Utterance, text: SecondPassText, engine: str, offset: int) -> Revision:

@@ -23,6 +23,7 @@ from callscribe.events.schema import (
     UtterancePartial,
 )
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
+from callscribe.text.written import write
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
 
 log = structlog.get_logger()
@@ -74,11 +75,14 @@ class _ChannelProgress:
 class CallSession:
     """The life of one call on this node, from `call_started` to its last entry in the journal."""
 
-    def __init__(self, call: Call, ports: SessionPorts, options: Callable[[int], ChannelOptions]) -> None:
-        """`options` makes the recogniser options of a channel index."""
+    def __init__(
+        self, call: Call, ports: SessionPorts, options: Callable[[int], ChannelOptions], *, figures: bool = False
+    ) -> None:
+        """`options` makes the recogniser options of a channel index; with `figures` finals have numbers in figures."""
         self.call = call
         self._ports = ports
         self._options = options
+        self._figures = figures
         self._channels: dict[int, _ChannelProgress] = {}
         self._ending = False
         ports.append(CallSaved(call, ports.node))
@@ -114,6 +118,8 @@ class CallSession:
 
     def final(self, final: Final) -> None:
         """Publish at once; remember the disk write that the recogniser's acknowledgement has to wait for."""
+        if self._figures:
+            final = write(final, final.language)
         self._ports.publish(UtteranceFinal.of(self.call, final, self._ports.now()))
         self._channels[final.channel].durable = self._ports.append(FinalSaved(self.call.id, final))
 

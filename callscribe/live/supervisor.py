@@ -40,6 +40,7 @@ class Supervisor:
         self._settings = settings
         self._began_at = self.now()
         self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
+        self._figures = {trunk.name for trunk in settings.trunks if trunk.inverse_text_normalization}
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
         self._reader = CallReader(self._database)
@@ -88,7 +89,9 @@ class Supervisor:
         log.info(
             "call_started", call_id=str(call.id), trunk=call.trunk, dialect=call.dialect, channels=len(call.channels)
         )
-        self._sessions[call.id] = CallSession(call, self, lambda channel: self._options(call, channel))
+        figures = call.trunk in self._figures
+        session = CallSession(call, self, lambda channel: self._options(call, channel), figures=figures)
+        self._sessions[call.id] = session
 
     def call_updated(self, call: Call) -> None:
         if session := self._sessions.get(call.id):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from callscribe.text.english_numbers import UNITS, ZEROS, Figures, cardinal, digits, run_length
-from callscribe.text.reading import Reading, Word, ends, follows, vocabulary
+from callscribe.text.reading import Reading, Word, ends, follows, precedes, vocabulary
 
 _DIALLED = vocabulary("apartment dial ext extension flight gate option page platform press room suite version")
 """After these any number is a name."""
@@ -13,8 +13,8 @@ _REFERENCES = vocabulary("account code invoice number order pin postcode referen
 """After these a number of several parts is one name."""
 _FEWEST = 3
 """Digits that are one number when nothing says so."""
-_FEWEST_LISTED = 5
-"""The same, with a comma after each: fewer may be a list."""
+_FEWEST_LISTED = 4
+"""The same, with a comma after each: fewer may be a list. A list has an "and" or "or" before its last."""
 _FEWEST_WITH_PREFIX = 7
 """The same, with "oh" first, which may be a sigh, or with "hundred" inside, after a zero: "oh eight hundred"."""
 _NORTH_AMERICAN = re.compile(r"(1?)([2-9]\d\d)([2-9]\d\d)(\d{4})")
@@ -114,7 +114,9 @@ def _is_number(words: Sequence[Word], at: int, run: int) -> bool:
 
 
 def _follows_name(words: Sequence[Word], at: int, names: frozenset[str]) -> bool:
-    return at > 0 and words[at - 1].text in names and (words[at].joined or words[at].listed)
+    """Whether such a word stands before it, or "is" between: "ticket number is seven, three"."""
+    name = at - 2 if precedes(words, at, ("is",)) else at - 1
+    return name >= 0 and words[name].text in names and (words[name + 1].joined or words[name + 1].listed)
 
 
 def _telephone(text: str) -> str | None:

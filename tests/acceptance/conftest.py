@@ -11,7 +11,14 @@ from tests.acceptance.service import RunningService, running
 from tests.acceptance.speech import clicks
 from tests.acceptance.tls import make_certificate
 
-TRUNKS = """
+FIGURES_ADDRESS = "127.0.0.9"
+"""Whoever calls from here has numbers in figures."""
+TRUNKS = f"""
+[[trunks]]
+name = "figures"
+allow = ["{FIGURES_ADDRESS}/32"]
+inverse_text_normalization = true
+
 [[trunks]]
 name = "calls"
 allow = ["127.0.0.0/8"]

@@ -99,8 +99,8 @@ class Ports:
         return [type(event) for event in self.events]
 
 
-def session_of(call: Call, ports: Ports) -> CallSession:
-    return CallSession(call, ports, lambda channel: ChannelOptions(channel, call.sample_rate))
+def session_of(call: Call, ports: Ports, *, figures: bool = False) -> CallSession:
+    return CallSession(call, ports, lambda channel: ChannelOptions(channel, call.sample_rate), figures=figures)
 
 
 def speak(session: CallSession, seconds: int, channels: Sequence[int] = (0, 1), start: int = 0) -> None:
@@ -146,6 +146,20 @@ async def test_what_is_understood_is_published_and_only_finals_are_kept() -> Non
     session.final(final)
     assert ports.told()[1:] == [UtterancePartial, UtteranceFinal]
     assert ports.entries[1:] == [FinalSaved(call.id, final)]
+
+
+async def test_numbers_in_figures_are_published_and_kept_beside_what_was_spoken() -> None:
+    ports, call = Ports(), make_call()
+    session = session_of(call, ports, figures=True)
+    session.partial(Partial(1, 800, 4800, "press one", "four", 1))
+    session.final(make_final(800, "Dial one four oh two.", channel=1))
+    (partial, final) = ports.events[1:]
+    assert isinstance(partial, UtterancePartial)
+    assert isinstance(final, UtteranceFinal)
+    assert partial.text == "press one four"
+    assert (final.text, final.spoken) == ("Dial 1402.", "Dial one four oh two.")
+    kept = replace(make_final(800, final.text, channel=1), spoken=final.spoken)
+    assert ports.entries[1:] == [FinalSaved(call.id, kept)]
 
 
 async def test_audio_is_released_only_when_the_final_before_it_is_on_disk() -> None:

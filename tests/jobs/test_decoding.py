@@ -1,0 +1,89 @@
+"""Recordings decoded again for a trunk that wants numbers in figures, by the live engine and by a second pass."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from asr.second_pass import SecondPassText
+from asr.settings import SecondPassSettings
+from callscribe.config.settings import Settings
+from callscribe.domain.audio import AudioChunk
+from callscribe.domain.call import CallState
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.transcript import Word, utterance_id
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.jobs.decoding import CallDecoder
+from storage.recordings import RecordingWriter
+from storage.records import ChannelRange
+from telephony.settings import TrunkSettings
+from tests.acceptance.speech import RATE, excerpt
+from tests.live.calls import make_call, make_final
+
+DIGITS = ["four", "seven", "two", "nine", "one", "five"]
+"""What the demo call's customer says last before its 19th second."""
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    speech = excerpt(4).channels[1][15 * RATE :]
+    writer = RecordingWriter(tmp_path_factory.mktemp("recordings") / "call.wav", RATE, 1)
+    writer.write(AudioChunk(0, 0, speech.astype("<i2").tobytes()))
+    return writer.close().path
+
+
+class PoorSecondPass:
+    """Understands the same whatever it hears."""
+
+    engine = "poor"
+
+    def __init__(self, settings: SecondPassSettings) -> None: ...
+
+    def revise(
+        self,
+        pcm: NDArray[np.int16],
+        rate: int,
+        spans: Sequence[tuple[int, int]],
+        hotwords: tuple[Hotword, ...],
+        language: str,
+    ) -> tuple[SecondPassText | None, ...]:
+        words = (Word("twenty", 0, 800, 0.9), Word("one", 800, 1600, 0.9))
+        return (SecondPassText("You have twenty one messages.", 0.9, words),) * len(spans)
+
+
+def decoder_of(trunk: str, wanted: bool) -> CallDecoder:
+    return CallDecoder(Settings(trunks=(TrunkSettings(trunk, inverse_text_normalization=wanted),)), tuple)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_recovered_finals_are_in_figures_where_the_trunk_wants_them(recording: Path, wanted: bool) -> None:
+    call = make_call()
+    finals = decoder_of(call.trunk, wanted).recover(call, (ChannelRange(0, 0, 5 * RATE),), recording)
+    text, spoken = (" ".join(part) for part in zip(*((said.text, said.spoken) for said in finals), strict=True))
+    assert re.sub(r"\D", "", text) == ("472915" if wanted else "")
+    assert re.findall("|".join(DIGITS), (spoken if wanted else text).lower()) == DIGITS
+    assert bool(spoken.strip()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts"),
+    [
+        (True, ("You have 21 messages.", "You have twenty one messages.")),
+        (False, ("You have twenty one messages.", "")),
+    ],
+)
+def test_revisions_are_in_figures_where_the_trunk_wants_them(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, texts: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("callscribe.jobs.decoding.SecondPass", PoorSecondPass)
+    call, final = make_call(), make_final(800, "you have twenty")
+    said = Utterance(utterance_id(call.id, 0, final.start), final)
+    transcript = Transcript(call, CallState.ENDED, datetime.now(UTC), (said,))
+    ((utterance, revision),) = decoder_of(call.trunk, wanted).revise(transcript, recording)
+    assert (revision.text, revision.spoken) == texts
+    assert [word.text for word in revision.words] == ["twenty", "one"]
+    assert utterance == said
