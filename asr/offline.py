@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import TypeVar
 
 import soxr
 
@@ -15,7 +16,9 @@ from asr.settings import EndpointSettings
 from asr.wire.messages import RATES, ChannelOptions
 from callscribe.domain.errors import RecognitionError
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Final
+from callscribe.domain.transcript import Final, Word
+
+_Placed = TypeVar("_Placed", Final, Word)
 
 _STEP_S = 10
 """Seconds heard between two rounds of decoding."""
@@ -101,5 +104,10 @@ def _transcribe_resampled(
     at_engine_rate = replace(options, offset=options.offset * ENGINE_RATE // rate)
     finals = transcribe(resampled, ENGINE_RATE, at_engine_rate, progress)
     return tuple(
-        replace(final, start=final.start * rate // ENGINE_RATE, end=final.end * rate // ENGINE_RATE) for final in finals
+        replace(_moved(final, rate), words=tuple(_moved(word, rate) for word in final.words)) for final in finals
     )
+
+
+def _moved(said: _Placed, rate: int) -> _Placed:
+    """Its place in samples at `rate`, which is in samples at ENGINE_RATE."""
+    return replace(said, start=said.start * rate // ENGINE_RATE, end=said.end * rate // ENGINE_RATE)

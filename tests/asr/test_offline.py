@@ -39,6 +39,8 @@ def test_any_rate_will_do_and_places_are_in_its_samples(rate: int) -> None:
     assert normalise(final.text) == normalise(FIRST_LINE)
     assert final.start / rate == pytest.approx(1.22, abs=0.1)
     assert final.end / rate == pytest.approx(4.54, abs=0.1)
+    margin = rate // 2
+    assert all(final.start - margin <= word.start <= word.end <= final.end + margin for word in final.words)
 
 
 def test_a_soft_line_is_understood_too() -> None:
