@@ -3,6 +3,8 @@
 import ipaddress
 from dataclasses import dataclass, field
 
+from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS
+
 PRIVATE_NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 """Who may call when a trunk does not say: loopback, RFC 1918 and RFC 6598 addresses."""
 
@@ -37,6 +39,8 @@ class TrunkSettings:
     """Words and phrases the recogniser should prefer."""
     hotword_lists: tuple[str, ...] = ()
     """Names of the lists, kept through the API, whose words it should prefer too."""
+    hotword_correction: float = 0.8
+    """How alike, 0 to 1, words of a final or revision must sound to a hotword to be replaced by it; 0: never."""
     inverse_text_normalization: bool = False
     """Whether finals and revisions have numbers, money, dates and times in figures, with the spoken form beside."""
     roles: RoleRule = field(default_factory=RoleRule)
@@ -44,6 +48,14 @@ class TrunkSettings:
     def __post_init__(self) -> None:
         for network in self.allow:
             ipaddress.ip_network(network)
+        if len(self.hotwords) > MAX_HOTWORDS:
+            raise ValueError(
+                f"hotwords holds {len(self.hotwords)} words, at most {MAX_HOTWORDS} are preferred on a call"
+            )
+        if any(len(word) > MAX_HOTWORD_CHARACTERS for word in self.hotwords):
+            raise ValueError(f"hotwords holds a word of more than {MAX_HOTWORD_CHARACTERS} characters")
+        if not 0 <= self.hotword_correction <= 1:
+            raise ValueError("hotword_correction must be from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from asr.correction import corrected
 from asr.offline import OfflineOptions, transcribe
 from asr.second_pass import SecondPass, SecondPassText
 from callscribe.config.settings import Settings
@@ -57,9 +58,10 @@ class CallDecoder:
         trunk, engine = self._trunk(call), self._second_pass.engine
         texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, hotwords, trunk.language)
         return [
-            (utterance, _for_readers(_revision(utterance, text, engine, stretch.start), trunk))
+            (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
+            for revision in [_revision(utterance, text, engine, stretch.start)]
         ]
 
     def _recover_range(
@@ -71,6 +73,7 @@ class CallDecoder:
             offset=lost.start,
             language=trunk.language,
             hotwords=hotwords,
+            correction=trunk.hotword_correction,
             endpoint=self._settings.recognizer.endpoint,
             engine=self._settings.recognizer.engine,
         )

@@ -40,6 +40,7 @@ class Supervisor:
         self._settings = settings
         self._began_at = self.now()
         self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
+        self._corrections = {trunk.name: trunk.hotword_correction for trunk in settings.trunks}
         self._figures = {trunk.name for trunk in settings.trunks if trunk.inverse_text_normalization}
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
@@ -195,6 +196,7 @@ class Supervisor:
             hotwords=self._hotwords.of(call),
             endpoint=self._settings.recognizer.endpoint,
             update_ms=self._settings.recognizer.update_ms,
+            correction=self._corrections[call.trunk],
         )
 
     def _spread_hotwords(self, of: CallSession | None = None) -> None:

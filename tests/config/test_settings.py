@@ -124,3 +124,12 @@ def test_a_file_that_cannot_be_read_or_is_no_toml_is_named(tmp_path: Path) -> No
     for path, reason in cases.items():
         with pytest.raises(SettingsError, match=reason):
             load_settings(path, {})
+
+
+def test_a_trunk_says_what_is_wrong_with_its_hotwords() -> None:
+    with pytest.raises(ValueError, match="1001 words, at most 1000"):
+        TrunkSettings("pbx", hotwords=tuple(f"word {number}" for number in range(1001)))
+    with pytest.raises(ValueError, match="more than 100 characters"):
+        TrunkSettings("pbx", hotwords=("x" * 101,))
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        TrunkSettings("pbx", hotword_correction=80)
