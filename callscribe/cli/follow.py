@@ -34,7 +34,7 @@ class FollowedCall:
 
     call_id: UUID | None = None
     finals: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Texts of the finals by channel, in order."""
+    """The finals as they were spoken, by channel, in order."""
     revised: int = 0
     jobs_done: tuple[str, ...] = ()
     jobs_failed: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class CallFollower:
                 self._open[event.channel].append(event.tentative, "dim")
             case UtteranceFinal():
                 self._open.pop(event.channel, None)
-                self.seen.finals[event.channel].append(event.text)
+                self.seen.finals[event.channel].append(event.spoken or event.text)
                 line = self._line(event.channel, event.party or event.role, event.start_ms)
                 self._console.print(line.append(event.text))
             case UtteranceRevised():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -12,9 +13,12 @@ from sqlalchemy import text
 
 from callscribe.domain.errors import DatabaseOutdated, StorageError
 from storage import schema
+from storage.calls import CallStore
 from storage.database import Database
 from storage.engine import open_engine
 from storage.models import Base
+from storage.reader import CallReader
+from tests.storage.samples import make_call, make_final
 
 pytestmark = pytest.mark.integration
 
@@ -68,6 +72,22 @@ def test_down_to_nothing_and_up_again(database_url: str) -> None:
     assert rules(database_url) == set()
     schema.upgrade(database_url)
     assert rules(database_url) == before
+
+
+def test_what_an_earlier_release_stored_was_spoken_as_it_stands(database_url: str) -> None:
+    call = make_call()
+    with closing(Database(database_url)) as database:
+        store = CallStore(database)
+        store.save_call(call, "node-1")
+        store.save_final(call.id, make_final(0, 0, "Extension 402."))
+        schema.downgrade(database_url, "0001")
+        with psycopg.connect(database_url) as connection:
+            earlier = "INSERT INTO utterances SELECT gen_random_uuid(), call_id, channel, 9000, 9900, text, confidence,"
+            connection.execute(f"{earlier} engine, language, words FROM utterances".encode())
+        schema.upgrade(database_url)
+        said = CallReader(database).transcript(call.id).utterances
+    assert [found.final.text for found in said] == ["Extension 402."] * 2
+    assert {(found.final.spoken, found.final.corrections) for found in said} == {("", ())}
 
 
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_url: str, database_url: str) -> None:
