@@ -1,4 +1,4 @@
-"""Voice activity: how likely each 32 ms of a channel is speech. Silero VAD 6 behind an energy gate.
+"""Voice activity: how likely each 32 ms of a channel is speech. Silero VAD 6 behind a gate above the line's noise.
 
 Model: Silero Team, "Silero VAD", https://github.com/snakers4/silero-vad, MIT; the package faster-whisper carries it.
 """
@@ -15,8 +15,14 @@ WINDOW = 512
 """Samples of one decision: 32 ms at ENGINE_RATE."""
 _CONTEXT = 64
 """Samples before a window that the model hears with it."""
-_GATE_POWER = 10.0 ** (-62.0 / 10.0)
-"""Mean power below which a window is silence, the model not asked: idle lines lie below -65 dBFS, soft speech above."""
+_LOUDEST_SILENCE = 10.0 ** (-62.0 / 10.0)
+"""Mean power from which the model is always asked: idle lines lie below -65 dBFS."""
+_FAINTEST_SPEECH = 10.0 ** (-90.0 / 10.0)
+"""Mean power below which a window is silence on any line."""
+_ABOVE_NOISE = 10.0 ** (6.0 / 10.0)
+"""Between the two, windows this much above the line's noise are worth a question: soft lines carry soft speech."""
+_NOISE_RISE = 10.0 ** (0.03 / 10.0)
+"""What the noise is taken to grow in a window, 1 dB a second, until a quieter one is heard."""
 _STATE_SHAPE = (1, 1, 128)
 
 
@@ -38,11 +44,12 @@ class ActivityModel:
 class Activity:
     """The ear of one channel: windows in, probabilities out, state kept between."""
 
-    __slots__ = ("_context", "_model", "_state")
+    __slots__ = ("_context", "_model", "_noise", "_state")
 
     def __init__(self, model: ActivityModel) -> None:
         self._model = model
         self._context = np.zeros(_CONTEXT, np.float32)
+        self._noise = _LOUDEST_SILENCE
         self._state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
 
     def push(self, audio: Waveform) -> NDArray[np.float32]:
@@ -50,9 +57,15 @@ class Activity:
         windows = audio.reshape(-1, WINDOW)
         known = np.concatenate([self._context, audio])
         self._context = known[-_CONTEXT:]
-        heard = np.flatnonzero(np.einsum("ij,ij->i", windows, windows) / WINDOW >= _GATE_POWER)
+        powers = np.einsum("ij,ij->i", windows, windows) / WINDOW
+        heard = np.flatnonzero([self._worth_asking(power) for power in powers.tolist()])
         probabilities = np.zeros(len(windows), np.float32)
         if len(heard):
             overlapping = np.lib.stride_tricks.sliding_window_view(known, _CONTEXT + WINDOW)[::WINDOW]
             probabilities[heard], self._state = self._model.run(overlapping[heard], self._state)
         return probabilities
+
+    def _worth_asking(self, power: float) -> bool:
+        """True when a window of this mean power may be speech."""
+        self._noise = max(min(power, self._noise * _NOISE_RISE), _FAINTEST_SPEECH / _ABOVE_NOISE)
+        return power >= min(self._noise * _ABOVE_NOISE, _LOUDEST_SILENCE)

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from asr.activity import WINDOW, Activity, ActivityModel
 from asr.engine import Waveform
 from asr.resampling import Upsampler
 from tests.asr.speech import RATE, silence, two_cities
+
+State = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,36 @@ def test_an_idle_line_costs_no_run_of_the_model(model: ActivityModel, monkeypatc
 
     monkeypatch.setattr(model, "run", refuse)
     assert Activity(model).push(whole_windows(silence(5.0))).max() == 0.0
+
+
+@pytest.mark.parametrize("decibels", [10, 20])
+def test_soft_speech_is_heard_on_a_quiet_line(model: ActivityModel, decibels: int) -> None:
+    speech = whole_windows(two_cities()[: 12 * RATE]) * np.float32(10 ** (-decibels / 20))
+    loud = Activity(model).push(whole_windows(two_cities()[: 12 * RATE]))
+    assert (Activity(model).push(speech) > 0.5).sum() >= 0.8 * (loud > 0.5).sum()
+
+
+def test_noise_that_grows_on_a_quiet_line_is_asked_about_until_it_is_known(
+    model: ActivityModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    run = model.run
+
+    def count(windows: NDArray[np.float32], state: State) -> tuple[NDArray[np.float32], State]:
+        asked.append(len(windows))
+        return run(windows, state)
+
+    monkeypatch.setattr(model, "run", count)
+    activity = Activity(model)
+    activity.push(np.zeros(WINDOW * 30, np.float32))
+    assert not asked
+    noise = whole_windows(silence(60.0))
+    half = len(noise) // WINDOW // 2 * WINDOW
+    activity.push(noise[:half])
+    assert asked
+    asked.clear()
+    activity.push(noise[half:])
+    assert not asked
 
 
 @pytest.mark.parametrize("kind", ["white noise", "tone", "clicks"])
