@@ -20,7 +20,7 @@ from callscribe.text.english_numbers import (
     run_length,
 )
 from callscribe.text.english_strings import read_digits, read_spelled
-from callscribe.text.reading import Reading, Word, ends, follows, precedes
+from callscribe.text.reading import LONGEST, Reading, Word, ends, follows, precedes
 
 _CURRENCIES = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€", "pound": "£", "pounds": "£"}
 _COINS = ("cent", "cents", "pence", "penny")
@@ -149,9 +149,10 @@ def _beside_small(words: Sequence[Word], at: int, run: int) -> bool:
 def _in_small_list(words: Sequence[Word], at: int, run: int) -> bool:
     """Whether a number that stays a word is listed with this run: "eight, nine, ten"."""
     before, after = at - 1, at + run
-    while before > 0 and words[before + 1].listed and words[before].listed and _is_number(words, before):
+    first, last = max(at - LONGEST, 0), min(after + LONGEST, len(words)) - 1
+    while before > first and words[before + 1].listed and words[before].listed and _is_number(words, before):
         before -= 1
-    while after < len(words) - 1 and words[after].listed and words[after + 1].listed and _is_number(words, after):
+    while after < last and words[after].listed and words[after + 1].listed and _is_number(words, after):
         after += 1
     listed_before = before >= 0 and words[before + 1].listed
     listed_after = after < len(words) and words[after].listed

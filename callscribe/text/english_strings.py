@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from callscribe.text.english_numbers import UNITS, ZEROS, Figures, cardinal, digits, run_length
-from callscribe.text.reading import Reading, Word, ends, follows, precedes, vocabulary
+from callscribe.text.reading import LONGEST, Reading, Word, ends, follows, precedes, vocabulary
 
 _DIALLED = vocabulary("apartment dial ext extension flight gate option page platform press room suite version")
 """After these any number is a name."""
@@ -33,9 +33,10 @@ def read_spelled(words: Sequence[Word], at: int) -> Reading | None:
     ):
         return None
     end = at + 1
-    while end < len(words) and words[end].joined and (_is_letter(words[end]) or _is_digit(words[end])):
+    last = min(len(words), at + LONGEST)
+    while end < last and words[end].joined and (_is_letter(words[end]) or _is_digit(words[end])):
         end += 1
-    while words[end - 1].text in "ai" and not ends(words, end):
+    while end > at and words[end - 1].text in "ai" and not ends(words, end):
         end -= 1
     spelled = words[at:end]
     count = sum(map(_is_digit, spelled))
@@ -60,11 +61,14 @@ def _listed(words: Sequence[Word], at: int) -> Reading | None:
     """Groups with commas between, as engines write a number that is said slowly."""
     groups: list[Figures] = []
     end = at
-    while end < len(words) and (end == at or words[end].listed) and (group := digits(words, end)):
+    while end < len(words) and (end == at or words[end].listed) and len(groups) < LONGEST:
+        group = digits(words, end)
+        if group is None:
+            break
         groups.append(group)
         end += group.words
     text = "".join(group.text for group in groups)
-    if len(groups) < 2 or not ends(words, end):
+    if not 2 <= len(groups) < LONGEST or not ends(words, end):
         return None
     if groups[-1].single and (telephone := _telephone(text)):
         return Reading(end - at, telephone)

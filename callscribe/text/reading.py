@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+LONGEST = 24
+"""Words, or entries of a list, beyond which nothing is one thing: so each word of a text costs the same."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _JOINED = re.compile(r"\s+|-")
 

@@ -247,6 +247,11 @@ def in_words(value: int) -> str:
     return TENS.split()[value // 10 - 2] + (f"-{DIGITS[value % 10]}" if value % 10 else "")
 
 
+@pytest.mark.parametrize("said", ["twelve, ", "one, two, ", "a b ", "a "])
+def test_nonsense_of_any_length_is_read_in_time(said: str) -> None:
+    assert written(said * 5_000, "en")
+
+
 def test_a_language_without_rules_is_left_alone() -> None:
     assert written("vier fünf one two three", "de") == "vier fünf one two three"
 
