@@ -14,13 +14,13 @@ from asr.buffer import AudioBuffer
 from asr.completeness import SpeakerHabit, completeness
 from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
-from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Engine, Waveform
+from asr.engine import ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
 from asr.level import leveled
 from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
 from asr.utterance import Utterance
 from asr.wire.messages import ChannelOptions
-from callscribe.domain.transcript import Final, Partial
+from callscribe.domain.transcript import Final, Partial, Word
 
 _WARM_UP = ENGINE_RATE
 """Audio before an utterance that another recogniser must hear to find the same start."""
@@ -238,8 +238,14 @@ class Hearing:
             confidence=utterance.latest.confidence,
             engine=self._engine.name,
             language=self._engine.capabilities.languages[0],
+            words=tuple(self._placed(word, utterance.first) for word in utterance.latest.words),
         )
         self.events.append(corrected(final, self.hotwords, self._options.correction))
+
+    def _placed(self, word: DecodedWord, first: int) -> Word:
+        """A word of audio that begins at `first`, at its place in the call."""
+        start, end = (first + word.start) // self._factor, (first + word.end) // self._factor
+        return Word(word.text, start, end, word.confidence)
 
     def _report(self, utterance: Utterance) -> None:
         partial = Partial(

@@ -1,8 +1,10 @@
-"""An engine that needs no model: it says how many half seconds of audio it heard, in words."""
+"""An engine that needs no model: it says how many half seconds of audio it heard, a word for each."""
 
 from collections.abc import Callable, Sequence
 
-from asr.engine import ENGINE_RATE, Capabilities, Decoding, DecodingJob
+from asr.engine import ENGINE_RATE, Capabilities, DecodedWord, Decoding, DecodingJob
+
+HALF_SECOND = ENGINE_RATE // 2
 
 NUMBERS = tuple(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen".split()  # noqa: SIM905
@@ -31,4 +33,8 @@ class FakeEngine:
 
     def _decode(self, job: DecodingJob) -> Decoding:
         text = self._say(job)
-        return Decoding(tuple(range(len(text.split()))), text, 0.75 if text else 0.0)
+        words = tuple(
+            DecodedWord(word, place * HALF_SECOND, (place + 1) * HALF_SECOND, 0.75)
+            for place, word in enumerate(text.split())
+        )
+        return Decoding(tuple(range(len(words))), text, 0.75 if text else 0.0, words)

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -108,6 +109,18 @@ def test_a_channel_that_begins_late_gives_places_from_the_start_of_the_call(mode
     early.hear(first_line(), 0)
     late.hear(first_line(), 1_000_000 * 256)
     assert [final.start + 256_000_000 for final in early.finals] == [final.start for final in late.finals]
+
+
+def test_words_lie_where_they_were_said(model: ActivityModel) -> None:
+    listening = Listening(model, offset=60 * RATE)
+    listening.hear(first_line(), 60 * RATE)
+    (final,) = listening.finals
+    assert [word.text for word in final.words] == final.text.split()
+    # What is decoded begins with the pre-roll.
+    begin = final.start - OPTIONS.endpoint.preroll_ms * RATE // 1000
+    places = [begin + number * RATE // 2 for number in range(len(final.words) + 1)]
+    assert [(word.start, word.end) for word in final.words] == list(pairwise(places))
+    assert {word.confidence for word in final.words} == {0.75}
 
 
 def test_a_replay_from_the_acknowledged_sample_finds_the_same_utterances(model: ActivityModel) -> None:
