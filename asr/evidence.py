@@ -13,18 +13,22 @@ from asr.engine import Decoding
 
 _SURELY_SPEECH = 0.87
 """Highest speech probability of an utterance from which its text is not asked."""
-_FEWEST_RIGHT = 0.35
-"""Words that are likelier wrong than this, on average, are no words."""
+_FEWEST_RIGHT, _FEWEST_RIGHT_YET = 0.35, 0.26
+"""Words that are less likely right than this, on average, are no words; less is asked of a partial, or the first words
+would come late: so half of the first partials come as early as without, and one in twenty 160 ms later."""
 _SAID_OF_NOTHING = frozenset({"you", "thank you for watching", "thanks for watching"})
 """Of 340 pieces of tones, noise and music, Moonshine says this of 209, and is sure of it."""
+_SAID_OF_A_BLINK = _SAID_OF_NOTHING | {"uh", "um", "oh", "hmm", "mm hmm"}
+"""And this of their first 200 ms: a partial can wait."""
 
 
-def spoken(decoding: Decoding, activity: float) -> bool:
+def spoken(decoding: Decoding, activity: float, *, final: bool = True) -> bool:
     """True when the text may have been said; `activity` is the highest speech probability of the utterance, 0 to 1."""
     if not decoding.text or activity >= _SURELY_SPEECH:
         return bool(decoding.text)
+    doubtful, least = (_SAID_OF_NOTHING, _FEWEST_RIGHT) if final else (_SAID_OF_A_BLINK, _FEWEST_RIGHT_YET)
     plain = " ".join(re.findall(r"[^\W_]+", decoding.text.lower()))
-    return plain not in _SAID_OF_NOTHING and _word_confidence(decoding) >= _FEWEST_RIGHT
+    return plain not in doubtful and _word_confidence(decoding) >= least
 
 
 def _word_confidence(decoding: Decoding) -> float:

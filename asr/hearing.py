@@ -4,7 +4,7 @@ No thread, no clock: one computing thread lets it `hear`, asks what is worth dec
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -15,6 +15,7 @@ from asr.completeness import SpeakerHabit, completeness
 from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
 from asr.engine import ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
+from asr.evidence import spoken
 from asr.level import leveled
 from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
@@ -136,6 +137,8 @@ class Hearing:
     def settle(self, task: DecodingTask, decoding: Decoding) -> None:
         """Take over what a task of this channel gave."""
         utterance = task.utterance
+        if not spoken(decoding, utterance.activity, final=task.job.final):
+            decoding = replace(decoding, text="", confidence=0.0, words=())
         if self._waiting and self._waiting[0] is utterance:
             utterance.latest = decoding
             self._waiting.popleft()
@@ -156,6 +159,7 @@ class Hearing:
         # Windows lie on one grid from the start of the call, so that a replay finds the same starts.
         self._rest = np.zeros(skipped, np.float32)
         self._ahead: deque[float] = deque()
+        self._likeliest = 0.0
 
     def _hear_silence(self, gap: int) -> None:
         heard = min(gap, _LONGEST_GAP // self._factor)
@@ -184,8 +188,13 @@ class Hearing:
         What is decoded late must not be cut differently: so it waits there, however much was heard since.
         """
         while self._ahead and not self._endpointer.undecided:
+            self._likeliest = max(self._likeliest, self._ahead[0])
             for event in self._endpointer.push(self._ahead.popleft()):
                 self._follow(event)
+            if self._current is not None:
+                self._current.activity = self._likeliest
+            elif self._endpointer.quiet_since == self._endpointer.position:
+                self._likeliest = 0.0
         if self._current is None:
             self._buffer.forget(self._endpointer.quiet_since * WINDOW - self._preroll)
 
@@ -215,6 +224,7 @@ class Hearing:
 
     def _end(self, utterance: Utterance) -> None:
         self._current = None
+        self._likeliest = 0.0
         self._last_end = utterance.speech_end
         if utterance.foreseen and not self._waiting:
             self._conclude(utterance)

@@ -22,6 +22,8 @@ class Utterance:
     """Where the audio ends if the pause going on is the end; 0 while there is speech."""
     done: bool | None = None
     """Whether the speaker was taken to be done at the pause going on; None while nothing can be said of it."""
+    activity: float = 0.0
+    """Highest speech probability heard in it so far."""
     audio: Waveform | None = None
     """All that is to be decoded, once it has ended and waits for that."""
     latest: Decoding = EMPTY

@@ -34,5 +34,17 @@ def test_the_confidence_of_the_whole_stands_for_the_words_of_an_engine_without_t
     assert not spoken(Decoding((1,), "Press the pound key.", 0.005), activity=0.7)
 
 
+@pytest.mark.parametrize("text", ["Mm-hmm.", "Uh?", "Oh,"])
+def test_what_may_be_a_breath_waits_for_more_and_is_believed_at_the_end(text: str) -> None:
+    assert not spoken(decoding(text, 0.7), activity=0.7, final=False)
+    assert spoken(decoding(text, 0.7), activity=0.7)
+
+
+def test_less_is_asked_of_a_partial_which_more_will_follow() -> None:
+    assert spoken(decoding("Your", 0.3), activity=0.8, final=False)
+    assert not spoken(decoding("Your", 0.3), activity=0.8)
+    assert not spoken(decoding("Your", 0.2), activity=0.8, final=False)
+
+
 def test_no_text_was_not_said() -> None:
     assert not spoken(EMPTY, activity=1.0)
