@@ -1,9 +1,14 @@
 import pytest
 
+from asr.activity import ActivityModel
 from asr.correction import Corrector, corrected
+from asr.hearing import Hearing
 from asr.lexicon import is_common
+from asr.wire.messages import ChannelOptions
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Correction, Final, Word
+from tests.asr.fake_engine import FakeEngine
+from tests.asr.speech import RATE, first_line
 
 NAMES = ("Zyntrix", "Nimbus Five", "Kowalski", "Quillfeather", "Brightwell", "Penhaligon", "Wiley", "Theresa", "Moore")
 
@@ -125,3 +130,17 @@ def test_a_name_torn_apart_becomes_one_word() -> None:
 
 def test_without_list_threshold_or_likeness_a_final_is_as_it_was() -> None:
     assert corrected(SAID, (), 0.8) is corrected(SAID, LIST, 0.0) is corrected(SAID, (Hotword("Orvella"),), 0.8) is SAID
+
+
+def test_a_channels_finals_are_corrected_by_the_list_it_has_at_their_end() -> None:
+    engine = FakeEngine(lambda job: "Mister Gawelsky speaking.")
+    options = ChannelOptions(channel=0, rate=RATE, hotwords=(Hotword("Orvella"),), correction=0.8)
+    hearing = Hearing(options, 0, ActivityModel(), engine)
+    for number, hotwords in enumerate((options.hotwords, LIST)):
+        hearing.hotwords = hotwords
+        hearing.hear(number * len(first_line()), first_line())
+        while tasks := hearing.final_tasks(1):
+            hearing.settle(tasks[0], *engine.decode([tasks[0].job]))
+    finals = [event for event in hearing.events if isinstance(event, Final)]
+    assert [final.text for final in finals] == ["Mister Gawelsky speaking.", "Mister Kowalski speaking."]
+    assert [[made.phrase for made in final.corrections] for final in finals] == [[], ["Kowalski"]]
