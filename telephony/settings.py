@@ -1,7 +1,7 @@
 """Settings of the SIP side, as plain values."""
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS
 
@@ -26,6 +26,22 @@ class RoleRule:
 
 
 @dataclass(frozen=True, slots=True)
+class TrunkEndpoint:
+    """When utterances of a trunk's calls begin and end, where not as `recognizer.endpoint` says; -1: as it says."""
+
+    onset_ms: int = -1
+    hang_ms: int = -1
+    open_hang_ms: int = -1
+    preroll_ms: int = -1
+    max_utterance_s: int = -1
+
+    @property
+    def own(self) -> dict[str, int]:
+        """What differs, by name."""
+        return {name: value for name, value in asdict(self).items() if value != -1}
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkSettings:
     """One peer, or one group of peers, that may send calls."""
 
@@ -43,6 +59,7 @@ class TrunkSettings:
     """How alike, 0 to 1, words of a final or revision must sound to a hotword to be replaced by it; 0: never."""
     inverse_text_normalization: bool = False
     """Whether finals and revisions have numbers, money, dates and times in figures, with the spoken form beside."""
+    endpoint: TrunkEndpoint = field(default_factory=TrunkEndpoint)
     roles: RoleRule = field(default_factory=RoleRule)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from asr.settings import RecognizerSettings, SecondPassSettings
+from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSettings
 from callscribe.domain.errors import SettingsError
 from callscribe.events.settings import EventSettings
 from storage.settings import DatabaseSettings, RecordingSettings
@@ -103,6 +103,15 @@ class Settings:
         names = [trunk.name for trunk in self.trunks]
         if len(set(names)) < len(names):
             raise ValueError("trunks: each needs a name of its own")
+        for trunk in self.trunks:
+            self.endpoint_of(trunk)
+
+    def endpoint_of(self, trunk: TrunkSettings) -> EndpointSettings:
+        """When utterances of the trunk's calls begin and end. Raises ValueError for a value out of bounds."""
+        try:
+            return replace(self.recognizer.endpoint, **trunk.endpoint.own)
+        except ValueError as error:
+            raise ValueError(f"trunks: the endpoint of {trunk.name}: {error}") from None
 
     @property
     def data_folder(self) -> Path:

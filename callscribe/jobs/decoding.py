@@ -74,7 +74,7 @@ class CallDecoder:
             language=trunk.language,
             hotwords=hotwords,
             correction=trunk.hotword_correction,
-            endpoint=self._settings.recognizer.endpoint,
+            endpoint=self._settings.endpoint_of(trunk),
             engine=self._settings.recognizer.engine,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)

@@ -40,6 +40,7 @@ class Supervisor:
         self._settings = settings
         self._began_at = self.now()
         self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
+        self._endpoints = {trunk.name: settings.endpoint_of(trunk) for trunk in settings.trunks}
         self._corrections = {trunk.name: trunk.hotword_correction for trunk in settings.trunks}
         self._figures = {trunk.name for trunk in settings.trunks if trunk.inverse_text_normalization}
         self._database = Database(settings.database.url)
@@ -194,7 +195,7 @@ class Supervisor:
             rate=call.sample_rate,
             language=self._languages[call.trunk],
             hotwords=self._hotwords.of(call),
-            endpoint=self._settings.recognizer.endpoint,
+            endpoint=self._endpoints[call.trunk],
             update_ms=self._settings.recognizer.update_ms,
             correction=self._corrections[call.trunk],
         )

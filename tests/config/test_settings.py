@@ -133,3 +133,20 @@ def test_a_trunk_says_what_is_wrong_with_its_hotwords() -> None:
         TrunkSettings("pbx", hotwords=("x" * 101,))
     with pytest.raises(ValueError, match="from 0 to 1"):
         TrunkSettings("pbx", hotword_correction=80)
+
+
+def test_a_trunk_ends_utterances_as_it_says_and_otherwise_as_the_recogniser_does(file: Path) -> None:
+    file.write_text(
+        '[recognizer.endpoint]\nhang_ms = 300\n[[trunks]]\nname = "own"\nendpoint = {open_hang_ms = 1500}\n'
+        '[[trunks]]\nname = "plain"\n'
+    )
+    settings = load_settings(file, {})
+    own, plain = (settings.endpoint_of(trunk) for trunk in settings.trunks)
+    assert (own.hang_ms, own.open_hang_ms) == (300, 1500)
+    assert plain == settings.recognizer.endpoint
+
+
+@pytest.mark.parametrize("value", [20, -5])
+def test_a_trunk_s_endpoint_has_the_recogniser_s_bounds(file: Path, value: int) -> None:
+    text = f'[[trunks]]\nname = "pbx"\nendpoint = {{hang_ms = {value}}}\n'
+    assert "the endpoint of pbx: hang_ms must be 96 to 5000" in complaint(file, text)
