@@ -25,7 +25,12 @@ def test_only_the_last_sentence_counts() -> None:
 
 
 def test_a_clause_with_its_main_clause_is_complete() -> None:
-    assert completeness("If this is wrong, hang up.", LOW) > 0 > completeness("If this is wrong.", LOW)
+    assert completeness("If this is wrong, hang up.", LOW) == completeness("This is wrong, hang up.", LOW)
+    assert completeness("If this is wrong.", LOW) < completeness("This is wrong.", LOW)
+
+
+def test_no_single_clue_outweighs_a_fallen_voice_but_two_do() -> None:
+    assert completeness("If this is wrong.", LOW) > 0 > completeness("If this is wrong,", LOW / 2)
 
 
 def test_a_fallen_voice_speaks_for_an_end() -> None:
