@@ -1,7 +1,7 @@
 """What a recognition engine promises, so that the scheduler need not know which one it drives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -55,8 +55,6 @@ class Decoding:
     """0 to 1: chance that the text is right, as far as the engine can tell."""
     words: tuple[DecodedWord, ...] = ()
     """Empty where the engine gives no word times."""
-    heard: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-    """The engine's own, as the tokens are: what it made of the audio."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)

@@ -60,6 +60,17 @@ def test_a_draft_changes_no_word(engine: MoonshineEngine, draft_end: float) -> N
         assert drafted.tokens == whole.tokens
 
 
+def test_words_are_placed_in_the_audio(engine: MoonshineEngine) -> None:
+    (decoding,) = engine.decode([DecodingJob(cut(1.0, 4.8))])
+    assert " ".join(word.text for word in decoding.words) == decoding.text
+    starts = [word.start for word in decoding.words]
+    assert starts == sorted(starts)
+    # "it was the best of times" and, after a pause, "it was the worst of times"
+    again = decoding.words[6]
+    assert normalise(again.text) == "it"
+    assert 1.6 * 16_000 < again.start < 2.4 * 16_000
+
+
 def test_drafts_of_different_length_go_in_one_batch(engine: MoonshineEngine) -> None:
     wholes = engine.decode([DecodingJob(cut(start, end)) for start, end, _ in LINES])
     jobs = [

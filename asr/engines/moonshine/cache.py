@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.engines.moonshine.graph import HEAD_SIZE, HEADS, LAYERS
+from asr.engines.moonshine.graph import HEAD_SIZE, HEADS, LAYERS, QUERY
 from asr.engines.moonshine.search import Node, Outlook
 from asr.runtime import Model
 
@@ -15,8 +15,7 @@ Keys = list[NDArray[np.float32]]
 
 _NEVER = np.float32(-1e9)
 _PARTS = [f"{part}_{layer}" for layer in range(LAYERS) for part in ("key", "value")]
-_OUTPUTS = ["logits", "norm", "best", "best_tokens"]
-_QUERIES = [f"query_{layer}" for layer in range(LAYERS)]
+_OUTPUTS = ["logits", "best", "best_tokens", QUERY]
 
 
 @dataclass(slots=True)
@@ -77,13 +76,13 @@ class Cache:
         inputs = {"tokens": tokens, "positions": positions, "attended": attended, "audible": audible}
         inputs |= {f"past_{name}": keys for name, keys in zip(_PARTS, self.said, strict=True)}
         inputs |= {f"heard_{name}": keys for name, keys in zip(_PARTS, self.heard, strict=True)}
-        outputs = model.run(inputs, [*_OUTPUTS, *_QUERIES, *_PARTS])
-        (logits, norm, best, best_tokens), queries = outputs[:4], np.stack(outputs[4 : 4 + LAYERS], axis=2)
-        self.said = outputs[4 + LAYERS :]
+        outputs = model.run(inputs, [*_OUTPUTS, *_PARTS])
+        logits, best, best_tokens, queries = outputs[: len(_OUTPUTS)]
+        self.said = outputs[len(_OUTPUTS) :]
         for row, nodes in enumerate(wanted):
             for place, node in enumerate(nodes):
                 at = row, place
-                node.outlook = Outlook(best_tokens[at], best[at], logits[at], float(norm[at][0]))
+                node.outlook = Outlook(best_tokens[at], best[at], logits[at])
                 node.query = queries[at]
 
 

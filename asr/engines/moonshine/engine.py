@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from asr.confidence import utterance_confidence, word_confidences
 from asr.engine import EMPTY, ENGINE_RATE, Capabilities, Decoding, DecodingJob, Waveform
+from asr.engines.moonshine.alignment import aligned
 from asr.engines.moonshine.cache import Cache
-from asr.engines.moonshine.graph import HOP, Precision, decoder_graph, encoder_graph
+from asr.engines.moonshine.graph import ALIGNING, Precision, decoder_graph, encoder_graph
 from asr.engines.moonshine.search import Hypothesis, Plan, Search
 from asr.engines.moonshine.weights import read_weights
 from asr.hotwords import HotwordTrie
@@ -30,10 +31,6 @@ _LONGEST = 24 * ENGINE_RATE
 """Audio beyond this is not decoded: the model loses its way, and memory grows with the square of the length."""
 _WIDTH, _MARGIN = 4, 4.0
 """Of the beam for finals."""
-_BEFORE = ENGINE_RATE // HOP
-"""Frames before the new ones that are encoded again with them, for their sake."""
-_UNSETTLED = ENGINE_RATE // 2 // HOP
-"""Frames at the end of what was heard that may still change with what follows."""
 _HOTWORD_BEGIN_BONUS, _HOTWORD_BONUS = 1.0, 2.0
 """Added to the logit of a token that begins a hotword, or goes on with one."""
 _NOTE_SIGNS = str.maketrans("", "", "♩♪♫♬�")
@@ -59,7 +56,7 @@ class MoonshineEngine:
     """Beam search for finals, a greedy one for partials, both over several utterances at once."""
 
     name = "moonshine-tiny-en"
-    capabilities = Capabilities(languages=("en",), hotwords=True)
+    capabilities = Capabilities(languages=("en",), hotwords=True, word_times=True)
     max_batch = 8
 
     def __init__(self, folder: Path | None = None, precision: Precision = "int8") -> None:
@@ -69,7 +66,7 @@ class MoonshineEngine:
         decoder = read_weights(folder / "decoder_model_merged.ort")
         try:
             self._tokenizer = Tokenizer((folder / "tokenizer.bin").read_bytes())
-            graphs = encoder_graph(encoder, decoder, precision), decoder_graph(encoder, decoder, precision)
+            graphs = encoder_graph(encoder, decoder, precision), decoder_graph(decoder, precision)
         except OSError as error:
             raise EngineUnavailable(f"the tokenizer in {folder} cannot be read: {error.strerror}") from error
         except KeyError as error:
@@ -85,12 +82,12 @@ class MoonshineEngine:
             rows = [self._begin(first + place, job) for place, job in enumerate(batch) if len(job.audio)]
             self._search(rows)
             for row in rows:
-                results[row.index] = self._decoding(row.search.result, row.heard)
+                results[row.index] = self._decoding(row.search.result, row.heard, len(batch[row.index - first].audio))
         return tuple(results)
 
     def _begin(self, index: int, job: DecodingJob) -> _Row:
         """Encode the audio, and evaluate the earlier text."""
-        heard = self._hear(job)
+        heard = self._encode(job.audio)
         plan = Plan(
             limit=int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
             width=_WIDTH if job.final else 1,
@@ -117,28 +114,24 @@ class MoonshineEngine:
                     row.cache = cache.only([place])
             going = [row for row in going if row.search.wanted]
 
-    def _hear(self, job: DecodingJob) -> Heard:
-        """What the decoder attends to. A partial takes over what was settled when the utterance was decoded before."""
-        earlier = job.earlier.heard
-        settled = 0 if earlier is None or job.final else earlier.shape[3] - _UNSETTLED
-        start = max(settled - _BEFORE, 0)
-        if earlier is None or start < _BEFORE:
-            return self._encode(job.audio)
-        fresh = self._encode(job.audio[start * HOP :])
-        return np.concatenate([earlier[:, :, :, :settled], fresh[:, :, :, settled - start :]], axis=3)
-
     def _encode(self, audio: Waveform) -> Heard:
         if len(audio) < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - len(audio)))
         return self._encoder.run({"audio": np.ascontiguousarray(audio[None, :_LONGEST], np.float32)})[0]
 
-    def _decoding(self, best: Hypothesis, heard: Heard) -> Decoding:
+    def _decoding(self, best: Hypothesis, heard: Heard, samples: int) -> Decoding:
         text = " ".join(self._tokenizer.decode(best.tokens).translate(_NOTE_SIGNS).split())
         text = _DOUBLED_MARK.sub(r"\1", text)
         if not any(character.isalnum() for character in text):
-            return Decoding(best.tokens, "", 0.0, heard=heard)
+            return Decoding(best.tokens, "", 0.0)
         words = word_confidences(self._tokenizer.pieces(best.tokens), best.log_probabilities)
-        return Decoding(best.tokens, text, utterance_confidence(words), heard=heard)
+        keys = heard[2 * ALIGNING, 0]
+        return Decoding(
+            best.tokens,
+            text,
+            utterance_confidence(words),
+            aligned(words, best.queries, keys, samples) if samples <= _LONGEST else (),
+        )
 
     def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
         return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)

@@ -30,7 +30,10 @@ VOCABULARY = 32_768
 HOP = 384
 """Samples between two frames."""
 BEST = 8
-"""Tokens of which the decoder gives the log-probability without being asked."""
+"""Tokens that the decoder names as likeliest."""
+ALIGNING = 4
+"""The decoder's layer that looks straight at what it writes."""
+QUERY = f"query_{ALIGNING}"
 _ROTATED = 32
 """Values of a head that the rotary embedding turns; Su et al., arXiv 2104.09864."""
 _ROTARY_BASE = 10_000.0
@@ -174,7 +177,7 @@ def encoder_graph(encoder: Weights, decoder: Weights, precision: Precision) -> b
     )
 
 
-def decoder_graph(encoder: Weights, decoder: Weights, precision: Precision) -> bytes:
+def decoder_graph(decoder: Weights, precision: Precision) -> bytes:
     """The next token after each of several, for several utterances.
 
     Inputs: "tokens" and "positions", int64 of shape (rows, new); "attended" of shape (rows, 1, new, past + new), added
@@ -182,9 +185,9 @@ def decoder_graph(encoder: Weights, decoder: Weights, precision: Precision) -> b
     each layer N "past_key_N", "past_value_N" of shape (rows, HEADS, past, HEAD_SIZE) and "heard_key_N",
     "heard_value_N" of shape (rows, HEADS, frames, HEAD_SIZE).
 
-    Outputs: "logits" (rows, new, VOCABULARY); "norm" (rows, new, 1), which taken from a logit leaves its
-    log-probability; "best", "best_tokens" (rows, new, BEST); "query_N" (rows, new, WIDTH), with which each layer looked
-    for what was heard; "key_N", "value_N", past and new.
+    Outputs: "logits" (rows, new, VOCABULARY); the highest of them, "best", and their tokens, "best_tokens", both (rows,
+    new, BEST); QUERY (rows, new, WIDTH), with which the layer ALIGNING looked for what was heard; "key_N", "value_N",
+    past and new.
     """
     graph = _Graph(precision)
     hidden = _embedded(graph, decoder)
@@ -193,19 +196,17 @@ def decoder_graph(encoder: Weights, decoder: Weights, precision: Precision) -> b
         hidden = _decoder_layer(graph, hidden, decoder, layer, tables)
     hidden = graph.normalised(hidden, decoder.norms["norm"])
     graph.nodes("Identity", [graph.linear(hidden, decoder.linears["head"])], ["logits"])
-    graph.nodes("ReduceLogSumExp", ["logits", graph.constant(np.array([-1]))], ["norm"], keepdims=1)
     graph.nodes("TopK", ["logits", graph.constant(np.array([BEST]))], ["best", "best_tokens"], axis=-1)
     whole = TensorProto.INT64
     inputs = [_tensor("tokens", ["rows", "new"], whole), _tensor("positions", ["rows", "new"], whole)]
     inputs += [_tensor("attended", ["rows", 1, "new", "all"]), _tensor("audible", ["rows", 1, "new", "frames"])]
-    outputs = [_tensor("logits", ["rows", "new", VOCABULARY]), _tensor("norm", ["rows", "new", 1])]
+    outputs = [_tensor("logits", ["rows", "new", VOCABULARY]), _tensor(QUERY, ["rows", "new", WIDTH])]
     outputs += [_tensor("best", ["rows", "new", BEST]), _tensor("best_tokens", ["rows", "new", BEST], whole)]
     for layer in range(LAYERS):
         for part in ("key", "value"):
             inputs.append(_tensor(f"past_{part}_{layer}", ["rows", HEADS, "past", HEAD_SIZE]))
             inputs.append(_tensor(f"heard_{part}_{layer}", ["rows", HEADS, "frames", HEAD_SIZE]))
             outputs.append(_tensor(f"{part}_{layer}", ["rows", HEADS, "all", HEAD_SIZE]))
-        outputs.append(_tensor(f"query_{layer}", ["rows", "new", WIDTH]))
     return graph.model(inputs, outputs)
 
 

@@ -4,6 +4,7 @@ A beam search (of width 1: a greedy one) that asks for tokens to be evaluated an
 is put into the tree as a chain and evaluated at one go: as far as the search agrees with it, nothing more has to be.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,8 +25,12 @@ class Outlook:
     """Their logits."""
     logits: NDArray[np.float32]
     """Of the whole vocabulary."""
-    norm: float
-    """What taken from a logit leaves its log-probability."""
+
+    @property
+    def norm(self) -> float:
+        """What taken from a logit leaves its log-probability."""
+        peak = self.best[0]
+        return float(peak) + math.log(float(np.exp(self.logits - peak).sum()))
 
 
 @dataclass(slots=True)
@@ -62,6 +67,17 @@ class Hypothesis:
     tokens: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     """One for each token, and one for the end where it was said."""
+
+    @property
+    def queries(self) -> NDArray[np.float32]:
+        """With what the decoder looked for each token, and for the end where it was said; shape (…, WIDTH)."""
+        path: list[NDArray[np.float32]] = []
+        node: Node | None = self.node
+        while node is not None:
+            if node.query is not None:
+                path.append(node.query)
+            node = node.parent
+        return np.array(path[::-1][: len(self.log_probabilities)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +163,16 @@ class Search:
         outlook = hypothesis.node.outlook
         if outlook is None:
             return []
-        logits = dict(zip(outlook.best_tokens.tolist(), outlook.best.tolist(), strict=True))
-        trie = self._plan.trie
+        rivals = min(self._plan.width, len(outlook.best) - 1)
+        likeliest = slice(rivals + 1)
+        logits = dict(zip(outlook.best_tokens[likeliest].tolist(), outlook.best[likeliest].tolist(), strict=True))
+        trie, norm = self._plan.trie, outlook.norm
         if trie is not None and not (hypothesis.place == ROOT and outlook.best_tokens[0] == END):
             tokens, bonuses = trie.preferred(hypothesis.place)
             drawn = outlook.logits[tokens]
-            for place in np.flatnonzero(drawn + bonuses >= outlook.best[min(self._plan.width, len(outlook.best) - 1)]):
+            for place in np.flatnonzero(drawn + bonuses >= outlook.best[rivals]):
                 logits[tokens[place]] = float(drawn[place])
-        return [self._continued(hypothesis, token, logit - outlook.norm) for token, logit in logits.items()]
+        return [self._continued(hypothesis, token, logit - norm) for token, logit in logits.items()]
 
     def _continued(self, before: Hypothesis, token: int, log_probability: float) -> Hypothesis:
         place, bonus = self._worth(before.place, token)
