@@ -24,14 +24,13 @@ from rich.progress import Progress
 from benchmarks import certainty, conditions, contenders, live, loss, precision
 from benchmarks.corpus import channels, odd_prompts
 from benchmarks.latency import Latencies
-from benchmarks.report import Figures, machine, print_tables, write_document
+from benchmarks.report import Figures, machine, print_tables, with_others, write_document
 from benchmarks.stability import Flicker
 from benchmarks.voices import all_voices
 from tests.prompts import load_prompts
 from tests.wer import word_error_rate
 
 OUTPUT = Path("build/bench/asr.json")
-HOTWORDS = Path("build/bench/hotwords.json")
 _QUICK = 6
 """With --quick, every sixth of the odd prompts."""
 _CONTEST_EVERY = 3
@@ -61,12 +60,13 @@ def main() -> None:
         figures.setdefault("measured", {})[part] = {"at": _now(), "commit": _commit(), "every": every}
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
         OUTPUT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if HOTWORDS.exists():
-        figures["hotwords"] = json.loads(HOTWORDS.read_text())
+    everything = with_others(figures)
+    if "hotwords" in everything:
+        figures["hotwords"] = everything["hotwords"]
         OUTPUT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print_tables(figures, console)
     if options.document:
-        write_document(figures)
+        write_document(everything)
 
 
 def _live(every: int, jobs: int, console: Console) -> Figures:
@@ -90,7 +90,10 @@ def _live(every: int, jobs: int, console: Console) -> Figures:
             "words": sum(len(text.split()) for text in said),
             "utterances": sum(call.utterances for call in calls),
         },
-        "second_pass": {"wer": round(word_error_rate(said, [call.second for call in calls]), 4)},
+        "second_pass": {
+            "wer": round(word_error_rate(said, [call.second for call in calls]), 4),
+            "cpu_s_per_audio_s": round(sum(call.second_cpu_s for call in calls) / audio_s, 4),
+        },
         "committed_changed": round(committed.changed_share, 4),
         "stability": {"shown": _stability(shown), "committed": _stability(committed)},
         **_percentiles("first_partial", latencies.first_partial),

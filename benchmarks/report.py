@@ -64,10 +64,19 @@ def write_document(figures: Figures) -> None:
     DOCUMENT.write_text(text, encoding="utf-8")
 
 
+def with_others(figures: Figures) -> Figures:
+    """The figures of asr.json, and those of the benchmarks beside it that were ever run."""
+    files = {name: _FOLDER / f"{name}.json" for name in ("hotwords", "endpointing", "capacity")}
+    return figures | {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+
+
 def tables(figures: Figures) -> list[Table]:
-    """The tables of asr.json, those left out whose part was never run."""
+    """The tables of the figures, those left out whose part was never run."""
     made = [_machine(figures)]
     makers = {
+        "hotwords": _hotwords,
+        "endpointing": _endpointing,
+        "capacity": _capacity,
         "live": _gates,
         "stability": _stability,
         "contenders": _contenders,
@@ -77,6 +86,8 @@ def tables(figures: Figures) -> list[Table]:
         "precision": _precision,
         "confidence": _reliability,
     }
+    if "endpointing" in figures:
+        made.append(_detection(figures))
     return made + [make(figures) for part, make in makers.items() if part in figures]
 
 
@@ -103,6 +114,7 @@ def _gates(figures: Figures) -> Table:
         ("final after the end of speech, p50", _ms(figures, "final_p50_ms"), "", ""),
         ("final after the end of speech, p95", _ms(figures, "final_p95_ms"), "550 ms", "450 ms"),
         ("live CPU a second of audio", f"{figures['live']['cpu_s_per_audio_s']:.3f} s", "", ""),
+        ("second pass, CPU a second of audio", f"{figures['second_pass']['cpu_s_per_audio_s']:.3f} s", "", ""),
         ("AUC of a word's confidence", _plain(figures["confidence"]["word_auc"]), "0.80", "0.87"),
         ("AUC of an utterance's confidence", _plain(figures["confidence"]["utterance_auc"]), "", ""),
     ]
@@ -117,6 +129,14 @@ def _gates(figures: Figures) -> Table:
         rows += [
             ("WER points at 10 % loss, alone", _points(figures["loss10_wer_delta"]), "1.5", "1.0"),
             ("WER points at 10 % loss, in bursts of 3", _points(figures["loss10_bursts_wer_delta"]), "1.5", "1.0"),
+        ]
+    if "hotwords" in figures:
+        found = figures["hotwords"]
+        rows += [
+            ("hotwords: recall, points", _points(found["recall_gain"]), "+10", "+15"),
+            ("hotwords: U-WER, points", _points(found["u_wer_delta"]), "+0.2", ""),
+            ("100 and 1,000 never said: U-WER, points", _unsaid(found), "+0.3", ""),
+            ("false hotwords a minute in noise at 5 dB", str(found["false_a_minute_noise"]), "1", ""),
         ]
     return Table("gates", ("figure", "measured", "gate", "stretch"), tuple(rows))
 
@@ -170,16 +190,79 @@ def _reliability(figures: Figures) -> Table:
     return Table("reliability", ("mean confidence", "share right", "words", ""), tuple(rows))
 
 
+def _hotwords(figures: Figures) -> Table:
+    found = figures["hotwords"]
+    rows = [
+        (
+            f"{row['material']}, {row['condition']}",
+            f"{_percent(row['recall'])} ({row['found']} of {row['said']})",
+            str(row["false_a_minute"]),
+            _percent(row["wer"]),
+            f"{row['u_wer'] * 100:.2f} %",
+        )
+        for row in found["conditions"]
+    ]
+    return Table("hotwords", ("material and list", "recall", "false a minute", "WER", "U-WER"), tuple(rows))
+
+
+def _endpointing(figures: Figures) -> Table:
+    rows = [
+        (
+            f"{row['hang_ms']} / {row['open_hang_ms']} ms",
+            *(_percent(share) for share in row["cut"].values()),
+            f"{row['final_p50_ms']} / {row['final_p95_ms']} ms",
+        )
+        for row in figures["endpointing"]["curve"]
+    ]
+    kinds = tuple(f"cut {kind}" for kind in figures["endpointing"]["curve"][0]["cut"])
+    return Table("endpointing", ("hang / open hang", *kinds, "final p50 / p95"), tuple(rows))
+
+
+def _detection(figures: Figures) -> Table:
+    rows = [
+        (
+            row["condition"],
+            f"{row['onset_p50_ms']} / {row['onset_p95_ms']} ms",
+            f"{row['clipped_p95_ms']} ms",
+            _percent(row["missed_speech"]),
+            f"{row['false_alarms_a_minute']:.1f}",
+            _percent(row["not_decoded"]),
+        )
+        for row in figures["endpointing"]["detection"]
+    ]
+    columns = ("condition", "onset late p50 / p95", "clipped p95", "speech missed", "false a minute", "never decoded")
+    return Table("detection", columns, tuple(rows))
+
+
+def _capacity(figures: Figures) -> Table:
+    rows = [
+        (
+            str(row["calls"]),
+            f"{row['cores']:.2f}",
+            f"{row['text_age_p50_ms']:.0f} / {row['text_age_p95_ms']:.0f} ms",
+            f"{row['final_p50_ms']:.0f} / {row['final_p95_ms']:.0f} ms",
+            str(row["audio_lost"]),
+        )
+        for row in figures["capacity"]["levels"]
+    ]
+    columns = ("calls at once", "cores of the service", "age of the text p50 / p95", "final p50 / p95", "audio lost")
+    return Table("capacity", columns, tuple(rows))
+
+
 def _percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
 def _points(share: float) -> str:
-    return f"{share * 100:+.1f}"
+    return f"{share * 100:+.2f}"
 
 
 def _ms(figures: Figures, name: str) -> str:
     return f"{figures[name]} ms"
+
+
+def _unsaid(found: Mapping[str, Any]) -> str:
+    return " / ".join(f"{found[f'u_wer_delta_{count}_unsaid'] * 100:+.2f}" for count in (100, 1000))
 
 
 def _plain(value: float | None) -> str:
@@ -187,8 +270,8 @@ def _plain(value: float | None) -> str:
 
 
 def main() -> None:
-    """Renew the document from the last figures."""
-    write_document(json.loads((_FOLDER / "asr.json").read_text()))
+    """Renew the document from the last figures of all benchmarks."""
+    write_document(with_others(json.loads((_FOLDER / "asr.json").read_text())))
 
 
 if __name__ == "__main__":
