@@ -59,7 +59,7 @@ class RecognizerServer:
     async def start(self) -> None:
         """Load and warm the models, then listen. Raises EngineUnavailable and PortUnavailable."""
         self._loop = asyncio.get_running_loop()
-        engine, scheduler = await asyncio.to_thread(_load, self._settings.engine)
+        engine, scheduler = await asyncio.to_thread(_load, self._settings)
         self._engine = engine
         self._compute = Compute(scheduler, done=self._done, ended=self._compute_ended)
         host, port = self._settings.host, self._settings.port
@@ -153,8 +153,8 @@ class RecognizerServer:
         return self._compute.busy_s if self._compute else 0.0
 
 
-def _load(name: str) -> tuple[Engine, Scheduler]:
-    engine = load_engine(name)
+def _load(settings: RecognizerSettings) -> tuple[Engine, Scheduler]:
+    engine = load_engine(settings.engine, settings.device)
     warm_up(engine)
     return engine, Scheduler(engine, ActivityModel(), Allowance(time.monotonic))
 

@@ -1,6 +1,10 @@
 """Settings of recognition, as plain values."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where a model runs; "auto" is the GPU where the libraries find one."""
 
 ENDPOINT_BOUNDS = {
     "onset_ms": (32, 2_000),
@@ -52,6 +56,7 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
+    device: Device = "auto"
     update_ms: int = 200
     """Least time between two partials of an utterance; a recogniser that is busy makes it longer."""
     endpoint: EndpointSettings = EndpointSettings()

@@ -3,17 +3,21 @@
 import numpy as np
 
 from asr.engine import ENGINE_RATE, DecodingJob, Engine
+from asr.settings import Device
 from callscribe.domain.errors import EngineUnavailable
 
 
-def load_engine(name: str) -> Engine:
-    """Load the engine that the settings name. Raises EngineUnavailable when there is none, or its model is missing."""
+def load_engine(name: str, device: Device = "auto") -> Engine:
+    """Load the engine that the settings name.
+
+    Raises EngineUnavailable when there is none, or its model or the device is missing.
+    """
     if name != "moonshine":
         raise EngineUnavailable(f"there is no engine {name}; recognizer.engine is moonshine")
     # An engine's libraries are loaded only where it is used.
     from asr.engines.moonshine import MoonshineEngine
 
-    return MoonshineEngine()
+    return MoonshineEngine(device=device)
 
 
 def warm_up(engine: Engine) -> None:

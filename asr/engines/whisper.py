@@ -54,12 +54,13 @@ class WhisperEngine:
         except (ImportError, RuntimeError, ValueError) as error:
             raise EngineUnavailable(f"the Whisper model in {folder} cannot be loaded: {error}") from error
 
-    def decode(self, audio: Waveform, hotwords: tuple[str, ...], language: str) -> tuple[HeardWord, ...]:
+    def decode(self, audio: Waveform, language: str) -> tuple[HeardWord, ...]:
         """What was said in up to WINDOW_S of audio, word by word; longer audio takes several windows.
 
         `language` is a BCP 47 tag, of which the first part counts; a model of English only takes all for English.
         The decoder's own time marks stay on: without them it leaves out utterances of a packed window. One temperature
-        only: decoding again is for the caller to decide.
+        only: decoding again is for the caller to decide. Hotwords are not put into its prompt: 40 names that nobody
+        said made 23 % of wrong words out of 2 %.
         """
         segments, _ = self._model.transcribe(
             audio,
@@ -72,7 +73,6 @@ class WhisperEngine:
             condition_on_previous_text=False,
             max_new_tokens=_SPARE_TOKENS + round(min(WINDOW_S, len(audio) / ENGINE_RATE) * _TOKENS_PER_SECOND),
             word_timestamps=True,
-            hotwords=", ".join(hotwords) or None,
         )
         return tuple(
             HeardWord(word.word, word.start, word.end, word.probability, segment.no_speech_prob, segment.avg_logprob)

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from asr.engines import load_engine
 from asr.second_pass import SecondPass
-from asr.settings import SecondPassSettings
+from asr.settings import RecognizerSettings, SecondPassSettings
 from callscribe.cli.api import base_url, fetch
 from callscribe.cli.ports import PublicPort, public_ports
 from callscribe.config.settings import Settings
@@ -57,7 +57,7 @@ def run_doctor(settings: Settings, as_json: bool) -> int:
 def _examine(settings: Settings) -> Iterator[Finding]:
     running = _service_answers(settings)
     yield _finding("PJSUA2", _check_pjsua2)
-    yield _finding("live engine", lambda: _check_engine(settings.recognizer.engine))
+    yield _finding("live engine", lambda: _check_engine(settings.recognizer))
     yield _finding("second pass", lambda: _check_second_pass(settings.second_pass))
     yield _finding("data folder", lambda: _check_folder(settings.data_folder))
     yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")

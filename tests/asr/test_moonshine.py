@@ -60,6 +60,13 @@ def test_a_draft_changes_no_word(engine: MoonshineEngine, draft_end: float) -> N
         assert drafted.tokens == whole.tokens
 
 
+def test_whole_precision_says_what_eight_bits_say(engine: MoonshineEngine) -> None:
+    whole = MoonshineEngine(precision="fp32")
+    for start, end, _ in LINES:
+        job = DecodingJob(cut(start, end))
+        assert normalise(text_of(whole, job)) == normalise(text_of(engine, job))
+
+
 def test_words_are_placed_in_the_audio(engine: MoonshineEngine) -> None:
     (decoding,) = engine.decode([DecodingJob(cut(1.0, 4.8))])
     assert " ".join(word.text for word in decoding.words) == decoding.text

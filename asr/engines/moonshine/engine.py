@@ -17,7 +17,8 @@ from asr.engines.moonshine.graph import ALIGNING, Precision, decoder_graph, enco
 from asr.engines.moonshine.search import Hypothesis, Plan, Search
 from asr.engines.moonshine.weights import read_weights
 from asr.hotwords import HotwordTrie
-from asr.runtime import Model, package_folder
+from asr.runtime import Model, device_for, package_folder
+from asr.settings import Device
 from asr.tokenizer import Tokenizer
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
@@ -59,8 +60,15 @@ class MoonshineEngine:
     capabilities = Capabilities(languages=("en",), hotwords=True, word_times=True)
     max_batch = 8
 
-    def __init__(self, folder: Path | None = None, precision: Precision = "int8") -> None:
-        """Load the model from `folder`, by default from the package moonshine-voice. Raises EngineUnavailable."""
+    def __init__(
+        self, folder: Path | None = None, *, device: Device = "auto", precision: Precision | None = None
+    ) -> None:
+        """Load the model from `folder`, by default from the package moonshine-voice.
+
+        The precision is int8 on a CPU and fp32 on a GPU unless told. Raises EngineUnavailable.
+        """
+        place = device_for(device)
+        precision = precision or ("int8" if place == "cpu" else "fp32")
         folder = folder or package_folder("moonshine_voice") / "assets" / "tiny-en"
         encoder = read_weights(folder / "encoder_model.ort")
         decoder = read_weights(folder / "decoder_model_merged.ort")
@@ -71,7 +79,7 @@ class MoonshineEngine:
             raise EngineUnavailable(f"the tokenizer in {folder} cannot be read: {error.strerror}") from error
         except KeyError as error:
             raise EngineUnavailable(f"the model in {folder} has no weights named {error}") from error
-        self._encoder, self._decoder = Model(graphs[0]), Model(graphs[1])
+        self._encoder, self._decoder = (Model(graph, place) for graph in graphs)
         self._trie_of = lru_cache(maxsize=64)(self._build_trie)
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
