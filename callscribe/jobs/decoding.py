@@ -56,7 +56,7 @@ class CallDecoder:
     ) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
         trunk, engine = self._trunk(call), self._second_pass.engine
-        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, hotwords, trunk.language)
+        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.language)
         return [
             (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
