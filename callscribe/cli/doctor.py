@@ -83,9 +83,9 @@ def _service_answers(settings: Settings) -> bool:
     return True
 
 
-def _check_engine(name: str) -> str:
-    load_engine(name)
-    return f"{name}, its model loads"
+def _check_engine(settings: RecognizerSettings) -> str:
+    load_engine(settings.engine, settings.device)
+    return f"{settings.engine}, its model loads"
 
 
 def _check_second_pass(settings: SecondPassSettings) -> str:
