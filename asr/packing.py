@@ -50,7 +50,7 @@ class Window:
 
 
 def pack(spans: Sequence[Span], length: int, rate: int, capacity_s: float) -> tuple[Window, ...]:
-    """Windows of at most `capacity_s` over a channel of `length` samples, the spans in the order of time.
+    """Windows of at most `capacity_s` over a channel of `length` samples, the spans in the order they are given.
 
     Each span brings up to PAD_MS of the pause on either side, at most half of the pause to its neighbour. A span longer
     than a window gets one of its own. Spans outside the channel are left out.
@@ -67,7 +67,7 @@ def pack(spans: Sequence[Span], length: int, rate: int, capacity_s: float) -> tu
 
 
 def _padded(spans: Sequence[Span], length: int, pad: int) -> list[tuple[int, Span, int, int]]:
-    """(index, span, padded start, padded end) of each span that has samples, in the order of time."""
+    """(index, span, padded start, padded end) of each span that has samples, by index."""
     clipped = ((index, max(0, start), min(length, end)) for index, (start, end) in enumerate(spans))
     ordered = sorted(((start, end, index) for index, start, end in clipped if start < end))
     padded: list[tuple[int, Span, int, int]] = []
@@ -77,4 +77,4 @@ def _padded(spans: Sequence[Span], length: int, pad: int) -> list[tuple[int, Spa
         early = min(pad, max(0, start - before) // 2, start)
         late = min(pad, max(0, after - end) // 2, length - end)
         padded.append((index, (start, end), start - early, end + late))
-    return padded
+    return sorted(padded)

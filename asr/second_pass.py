@@ -1,6 +1,7 @@
 """A channel of an ended call decoded again by a better model: a second text for each utterance, or none."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class _Channel:
 class SecondPass:
     """Whisper over whole channels. The model is loaded at the first use; used by one thread at a time."""
 
-    def __init__(self, settings: SecondPassSettings) -> None:
+    def __init__(self, settings: SecondPassSettings, cpu_clock: Callable[[], float] = time.process_time) -> None:
+        """`cpu_clock` tells the CPU seconds that decoding has taken."""
         self._settings = settings
+        self._cpu_clock = cpu_clock
         self._folder = Path(settings.model).expanduser() if settings.model else None
         self._loaded: WhisperEngine | None = None
 
@@ -61,11 +64,15 @@ class SecondPass:
 
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
-        two windows. Raises EngineUnavailable when the model is missing, without spans too.
+        two windows. What is given first is decoded first: where `cpu_share` ends it early, the last keep their texts.
+        Raises EngineUnavailable when the model is missing, without spans too.
         """
         engine, channel = self._engine(), _Channel(pcm, rate, language)
         texts: dict[int, SecondPassText] = {}
-        for window in pack(spans, len(pcm), rate, WINDOW_S):
+        done_by = self._cpu_clock() + self._settings.cpu_share * len(pcm) / rate
+        for number, window in enumerate(pack(spans, len(pcm), rate, WINDOW_S)):
+            if number and self._cpu_clock() >= done_by:
+                break
             texts |= _decode(engine, channel, window)
             astray = [piece for piece in window.pieces if piece.index not in texts]
             # A decoder that is led astray by one utterance leaves out its neighbours: they are heard again alone.

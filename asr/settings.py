@@ -15,6 +15,7 @@ ENDPOINT_BOUNDS = {
 }
 """Lowest and highest value of each endpoint setting."""
 UPDATE_MS_BOUNDS = (100, 60_000)
+MOST_CPU_SHARE = 100.0
 
 
 def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
@@ -74,3 +75,9 @@ class SecondPassSettings:
     """Folder of a CTranslate2 Whisper model; "": the packaged tiny.en."""
     beam: int = 5
     threads: int = 1
+    cpu_share: float = 1.0
+    """CPU time that a channel may take, as a share of its length; then the least sure utterances have been decoded."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.cpu_share <= MOST_CPU_SHARE:
+            raise ValueError(f"cpu_share must be above 0 and at most {MOST_CPU_SHARE:g}")

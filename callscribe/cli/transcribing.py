@@ -91,7 +91,7 @@ def _second_pass(
     engine = SecondPass(settings.second_pass)
     revisions: dict[UUID, tuple[Revision, ...]] = {}
     for index, pcm in progress.track(list(enumerate(audio.channels)), description="second pass"):
-        said = [final for final in finals if final.channel == index]
+        said = sorted((final for final in finals if final.channel == index), key=lambda final: final.confidence)
         texts = engine.revise(pcm, audio.rate, [(final.start, final.end) for final in said])
         for final, text in zip(said, texts, strict=True):
             if text is not None:

@@ -55,14 +55,16 @@ class CallDecoder:
         self, call: Call, stretch: Stretch, recording: Path, hotwords: tuple[Hotword, ...]
     ) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
+        stretch = _least_sure_first(stretch)
         trunk, engine = self._trunk(call), self._second_pass.engine
         texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.language)
-        return [
+        revised = [
             (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
             for revision in [_revision(utterance, text, engine, stretch.start)]
         ]
+        return sorted(revised, key=lambda pair: pair[0].final.start)
 
     def _recover_range(
         self, call: Call, lost: ChannelRange, recording: Path, hotwords: tuple[Hotword, ...]
@@ -107,6 +109,10 @@ def _revision(utterance: Utterance, text: SecondPassText, engine: str, offset: i
         reason=REASON,
         words=tuple(_moved(word, offset) for word in text.words),
     )
+
+
+def _least_sure_first(stretch: Stretch) -> Stretch:
+    return replace(stretch, utterances=tuple(sorted(stretch.utterances, key=lambda found: found.final.confidence)))
 
 
 def _moved(word: Word, offset: int) -> Word:

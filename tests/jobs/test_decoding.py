@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,3 +88,31 @@ def test_revisions_are_in_figures_where_the_trunk_wants_them(
     assert (revision.text, revision.spoken) == texts
     assert [word.text for word in revision.words] == ["twenty", "one"]
     assert utterance == said
+
+
+class HurriedSecondPass(PoorSecondPass):
+    """Has time for two utterances, and says where those begin."""
+
+    def revise(
+        self, pcm: NDArray[np.int16], rate: int, spans: Sequence[tuple[int, int]], *_: object
+    ) -> tuple[SecondPassText | None, ...]:
+        heard = [SecondPassText(f"from {start}", 0.9, ()) for start, _ in spans]
+        return (*heard[:2], *[None] * (len(spans) - 2))
+
+
+def test_the_least_sure_utterances_go_first_and_come_back_in_the_order_of_time(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callscribe.jobs.decoding.SecondPass", HurriedSecondPass)
+    call = make_call()
+    finals = [
+        replace(make_final(start, "first text"), confidence=confidence)
+        for start, confidence in ((0, 0.9), (8_000, 0.5), (16_000, 0.8), (24_000, 0.2))
+    ]
+    said = tuple(Utterance(utterance_id(call.id, 0, final.start), final) for final in finals)
+    transcript = Transcript(call, CallState.ENDED, datetime.now(UTC), said)
+    revised = decoder_of(call.trunk, False).revise(transcript, recording)
+    assert [(before.final.start, revision.text) for before, revision in revised] == [
+        (8_000, "from 8000"),
+        (24_000, "from 24000"),
+    ]
