@@ -25,6 +25,7 @@ _SPARE_WORDS = 2
 """A hotword may have been torn into so many words more than it has."""
 _CERTAIN = 0.9
 """Words of which the engine is as sure as this, in the mean, are not replaced unless they sound the same."""
+_ROUNDING = 1e-6
 _WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
 _BREAK = re.compile(r"[.?!;:]")
 """No hotword goes across the end of a sentence."""
@@ -173,7 +174,7 @@ class Corrector:
             if not _fits(phrase, span):
                 continue
             most = max(phrase.weight, weight)
-            likeness = 1.0 - distance(sounds, phrase.sounds, most) / most
+            likeness = 1.0 - distance(sounds, phrase.sounds, (1.0 - needed) * most + _ROUNDING) / most
             if likeness >= needed and (best is None or likeness > best.score):
                 best = Correction(heard, phrase.text, round(likeness, 4))
         return best
