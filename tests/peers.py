@@ -13,6 +13,7 @@ _PACKAGES = {
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
     "/usr/share/asterisk/sounds/en_US_f_Allison": "asterisk-core-sounds-en-wav",
+    "/usr/share/asterisk/moh": "asterisk-moh-opsound-wav",
     "/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz": "asterisk-core-sounds-en",
 }
 
