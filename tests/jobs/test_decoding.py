@@ -15,7 +15,6 @@ from asr.settings import SecondPassSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import CallState
-from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.decoding import CallDecoder
@@ -49,7 +48,6 @@ class PoorSecondPass:
         pcm: NDArray[np.int16],
         rate: int,
         spans: Sequence[tuple[int, int]],
-        hotwords: tuple[Hotword, ...],
         language: str,
     ) -> tuple[SecondPassText | None, ...]:
         words = (Word("twenty", 0, 800, 0.9), Word("one", 800, 1600, 0.9))
