@@ -176,7 +176,7 @@ def _precision(figures: Figures) -> Table:
             _percent(row["word_error_rate"]),
         )
         if row["supported"]
-        else (row["name"], "", "this CPU has no arithmetic for it", "")
+        else (row["name"], "", "no arithmetic for it on this CPU", "")
         for row in figures["precision"]
     ]
     return Table("precision", ("weights", "memory", "CPU s a second of audio", "WER"), tuple(rows))
