@@ -21,9 +21,9 @@ _SOFTEST = 10.0 ** (-30.0 / 10.0)
 """Power of a voiced frame, as a share of a loud one's."""
 _LOOK_BACK_S = 6
 """What is heard of a long utterance: its voice changes little."""
-_END_FRAMES = 25
-"""The end: half a second, with the silence that follows speech."""
-_SETTLED = 3
+_END_FRAMES = 35
+"""The end: 0.7 s, with the silence that follows speech."""
+_SETTLED = 7
 """Voiced frames whose median is the last pitch."""
 _FEWEST = 8
 """Voiced frames below which there is nothing to compare with."""

@@ -239,7 +239,6 @@ def test_a_pause_after_words_that_want_more_does_not_end_an_utterance(
     model: ActivityModel, said: str, utterances: int
 ) -> None:
     listening = Listening(model, FakeEngine(saying(said)), endpoint=EndpointSettings(open_hang_ms=2000))
-    listening.hearing._habit.bound = -2.0
     listening.hear(paused(0.8), 0)
     listening.hear(silence(2.5), len(paused(0.8)))
     assert len(listening.finals) == utterances
