@@ -36,8 +36,8 @@ log = structlog.get_logger()
 
 _HEARD_AT_ONCE_S = 0.5
 """Audio of one channel that is heard before it is another's turn."""
-_PARTIAL_AUDIO = 10 * ENGINE_RATE
-_FINAL_AUDIO = 30 * ENGINE_RATE
+_PARTIAL_AUDIO = 5 * ENGINE_RATE
+_FINAL_AUDIO = 20 * ENGINE_RATE
 """Samples decoded in one batch, one job at least: a final that falls due meanwhile waits for it."""
 _MESSAGE_COST = 64
 """Bytes that a message takes beside its PCM, about."""

@@ -9,6 +9,7 @@ from asr.activity import ActivityModel
 from asr.allowance import Allowance
 from asr.engine import Decoding, DecodingJob
 from asr.scheduler import Round, Scheduler
+from asr.settings import EndpointSettings
 from asr.wire.messages import Audio, ChannelOptions, Close, FinalReport, Open, PartialReport
 from callscribe.domain.transcript import Final
 from tests.asr.clock import Clock
@@ -16,7 +17,8 @@ from tests.asr.fake_engine import FakeEngine
 from tests.asr.speech import RATE, two_cities
 
 STEP = RATE // 10
-OPTIONS = ChannelOptions(channel=0, rate=RATE, update_ms=200)
+# With one hang alone: what this engine says of a pause means nothing.
+OPTIONS = ChannelOptions(channel=0, rate=RATE, update_ms=200, endpoint=EndpointSettings(open_hang_ms=480))
 
 
 class CostlyEngine(FakeEngine):
@@ -101,7 +103,7 @@ def test_the_more_channels_speak_the_rarer_partials_are_for_all_of_them_alike(
         assert max(each) - min(each) <= 0.4 * max(each)
         counts.append(max(each))
     assert counts == sorted(counts, reverse=True)
-    assert counts[0] > 4 * counts[-1]
+    assert counts[0] > 2 * counts[-1]
 
 
 def test_where_finals_alone_take_all_the_time_there_are_no_partials_and_every_final_comes_in_order(
