@@ -32,7 +32,6 @@ from tests.wer import word_error_rate
 
 OUTPUT = Path("build/bench/asr.json")
 _QUICK = 6
-"""With --quick, every sixth of the odd prompts."""
 _CONTEST_EVERY = 3
 _WHISPER_EVERY = 3
 _BABBLE_PROMPTS = 40
@@ -42,7 +41,8 @@ _BABBLE_PROMPTS = 40
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a sixth of everything: some minutes")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th clip only")
+    parser.add_argument("--quick", dest="every", action="store_const", const=_QUICK, help=f"--every {_QUICK}")
     parser.add_argument("--parts", nargs="+", choices=list(_PARTS), default=list(_PARTS))
     parser.add_argument("--jobs", type=int, default=2, help="processes at once, where no CPU time is compared")
     parser.add_argument("--document", action="store_true", help="renew the tables of docs/performance.md")
@@ -52,12 +52,11 @@ def main() -> None:
     figures: Figures = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
     figures["machine"] = machine()
     console = Console()
-    every = _QUICK if options.quick else 1
     for part in options.parts:
         console.print(f"{part} …")
-        measured = _PARTS[part](every, options.jobs, console)
+        measured = _PARTS[part](options.every, options.jobs, console)
         figures |= measured
-        figures.setdefault("measured", {})[part] = {"at": _now(), "commit": _commit(), "every": every}
+        figures.setdefault("measured", {})[part] = {"at": _now(), "commit": _commit(), "every": options.every}
         OUTPUT.parent.mkdir(parents=True, exist_ok=True)
         OUTPUT.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     everything = with_others(figures)

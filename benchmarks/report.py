@@ -94,7 +94,10 @@ def tables(figures: Figures) -> list[Table]:
 def _machine(figures: Figures) -> Table:
     rows = [(name, value) for name, value in figures["machine"].items()]
     rows += [
-        (f"part {part}", f"{run['at']}, commit {run['commit']}" + ("" if run["every"] == 1 else ", quick"))
+        (
+            f"part {part}",
+            f"{run['at']}, commit {run['commit']}" + ("" if run["every"] == 1 else f", one clip of {run['every']}"),
+        )
         for part, run in figures["measured"].items()
     ]
     return Table("machine", ("what", "value"), tuple(rows))
