@@ -63,6 +63,12 @@ def completeness(text: str, fall: float) -> float:
     )
 
 
+def wants_more(text: str) -> bool:
+    """True when the last word of the text seldom stands last in a sentence."""
+    words = _WORD.findall(text.lower())
+    return bool(words) and words[-1] in _OPEN_WORDS
+
+
 @dataclass(slots=True)
 class SpeakerHabit:
     """From which completeness on a speaker is taken to be done.

@@ -16,6 +16,7 @@ from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
 from asr.engine import ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
 from asr.evidence import spoken
+from asr.joining import continued, cut_off, left_open
 from asr.level import leveled
 from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
@@ -27,6 +28,8 @@ _WARM_UP = ENGINE_RATE
 """Audio before an utterance that another recogniser must hear to find the same start."""
 _FIRST = ENGINE_RATE * 128 // 1000
 """Audio from the start of speech that is worth the first decoding."""
+_SAME_SENTENCE = ENGINE_RATE // 2
+"""Silence after a cut beyond which a new sentence begins."""
 _LONGEST_GAP = 10 * ENGINE_RATE
 """Silence beyond this is skipped: every utterance has ended by then."""
 
@@ -59,6 +62,7 @@ class Hearing:
         self._current: Utterance | None = None
         self._waiting: deque[Utterance] = deque()
         self._settled = 0
+        self._left_open = False
         self._last_end = 0
         self._listen_from(offset)
 
@@ -137,6 +141,8 @@ class Hearing:
     def settle(self, task: DecodingTask, decoding: Decoding) -> None:
         """Take over what a task of this channel gave."""
         utterance = task.utterance
+        if self._left_open and utterance.start - self._settled < _SAME_SENTENCE:
+            decoding = continued(decoding)
         if not spoken(decoding, utterance.activity, final=task.job.final):
             decoding = replace(decoding, text="", confidence=0.0, words=())
         if self._waiting and self._waiting[0] is utterance:
@@ -217,6 +223,7 @@ class Hearing:
 
     def _learn(self, utterance: Utterance, silence_ms: int) -> None:
         """Remember how the speaker ended; what was cut short tells nothing."""
+        utterance.cut = silence_ms < self._options.endpoint.hang_ms
         if utterance.done:
             self._habit.ended(foreseen=True)
         elif utterance.done is not None and silence_ms >= self._options.endpoint.open_hang_ms:
@@ -235,11 +242,14 @@ class Hearing:
 
     def _conclude(self, utterance: Utterance) -> None:
         """All of an utterance is understood: say so, or take back what was shown where nothing was said."""
-        self._settled = utterance.speech_end
+        self._settled, self._left_open = utterance.speech_end, False
         if not utterance.latest.text:
             if utterance.take_back():
                 self._report(utterance)
             return
+        if utterance.cut:
+            utterance.latest = cut_off(utterance.latest)
+            self._left_open = left_open(utterance.latest.text)
         final = Final(
             channel=self._options.channel,
             start=utterance.start // self._factor,

@@ -24,6 +24,8 @@ class Utterance:
     """Whether the speaker was taken to be done at the pause going on; None while nothing can be said of it."""
     activity: float = 0.0
     """Highest speech probability heard in it so far."""
+    cut: bool = False
+    """Whether it ended because it was long."""
     audio: Waveform | None = None
     """All that is to be decoded, once it has ended and waits for that."""
     latest: Decoding = EMPTY

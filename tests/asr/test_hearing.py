@@ -260,3 +260,10 @@ def test_the_end_of_audio_waits_for_no_decision(model: ActivityModel) -> None:
     listening.hearing.finish()
     listening.decode()
     assert len(listening.finals) == 1
+
+
+def test_what_follows_a_cut_for_length_goes_on_with_the_sentence(model: ActivityModel) -> None:
+    settings = EndpointSettings(max_utterance_s=2)
+    listening = Listening(model, FakeEngine(saying("Three to mute, ")), endpoint=settings)
+    listening.hear(first_line(), 0)
+    assert [final.text for final in listening.finals][:2] == ["Three to mute, ", "three to mute, "]
