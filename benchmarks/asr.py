@@ -146,7 +146,7 @@ def _voices(every: int, jobs: int, console: Console) -> Figures:
 
 
 def _loss(every: int, jobs: int, console: Console) -> Figures:
-    rates = _rates(loss.loss_cases(channels(odd_prompts(every))), jobs, console)
+    rates = _rates(loss.loss_cases(channels(odd_prompts(every)), console.print), jobs, console)
     live_rates = {str(row["condition"]): cast(float, row["live"]) for row in rates}
     none = live_rates[loss.Pattern(0.0).name]
     return {

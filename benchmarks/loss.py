@@ -8,7 +8,7 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -26,6 +26,9 @@ _CALLS_PER_LINE, _CHANNELS_PER_CALL = 4, 4
 _FIRST_RTP_PORT = 30000
 _LEAD_PACKETS = 50
 """Packets at the start that are never lost: a second in which the jitter buffer finds its depth, and nobody speaks."""
+
+_LATE_S = 0.1
+"""A sender that is held up for longer empties the jitter buffers: that is loss of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,16 @@ class Pattern:
 PATTERNS = (Pattern(0.0), *(Pattern(share, burst) for burst in (1.0, 3.0) for share in (0.01, 0.03, 0.05, 0.1)))
 
 
-def loss_cases(sent: Sequence[Channel], patterns: Sequence[Pattern] = PATTERNS) -> list[Case]:
-    """Every channel through a line with every pattern, all at once and in real time."""
+def loss_cases(
+    sent: Sequence[Channel], warn: Callable[[str], None], patterns: Sequence[Pattern] = PATTERNS
+) -> list[Case]:
+    """Every channel through a line with every pattern, all at once and in real time. `warn` hears of a busy machine."""
     jobs = [(pattern, channel) for pattern in patterns for channel in sent]
     # A pattern of more loss loses other packets too: each channel and pattern has its own seed.
     streams = [_packets(channel, pattern, seed) for seed, (pattern, channel) in enumerate(jobs)]
-    heard = asyncio.run(_through_lines(streams))
+    heard, late_s = asyncio.run(_through_lines(streams))
+    if late_s > _LATE_S:
+        warn(f"packets were sent up to {late_s * 1000:.0f} ms late: the machine is too busy for these figures")
     return [
         Case(pattern.name, pcm, channel.text, second_pass=False)
         for (pattern, channel), pcm in zip(jobs, heard, strict=True)
@@ -82,8 +89,8 @@ def _packets(channel: Channel, pattern: Pattern, seed: int) -> list[bytes]:
     ]
 
 
-async def _through_lines(streams: Sequence[list[bytes]]) -> list[Pcm]:
-    """What the lines hand on of each stream."""
+async def _through_lines(streams: Sequence[list[bytes]]) -> tuple[list[Pcm], float]:
+    """What the lines hand on of each stream, and how late in seconds the latest packets were sent."""
     calls = [streams[start : start + _CHANNELS_PER_CALL] for start in range(0, len(streams), _CHANNELS_PER_CALL)]
     ledger = Ledger()
     count = -(-len(calls) // _CALLS_PER_LINE)
@@ -100,10 +107,10 @@ async def _through_lines(streams: Sequence[list[bytes]]) -> list[Pcm]:
                 opened.append(await phones.enter_async_context(Phone(port, call_id)))
                 reply = await opened[-1].invite(*(Media(str(number)) for number in range(len(channels))))
                 targets += [int(section[0].split()[1]) for section in reply.media]
-            await asyncio.to_thread(_send, streams, targets)
+            late_s = await asyncio.to_thread(_send, streams, targets)
             for phone in opened:
                 await phone.bye()
-        return await _recordings(ledger, ids, calls)
+        return await _recordings(ledger, ids, calls), late_s
     finally:
         await pool.stop()
 
@@ -116,8 +123,9 @@ async def _recordings(ledger: Ledger, ids: Sequence[UUID], calls: Sequence[Seque
     return [pcm.astype(np.int16) for pcm in heard]
 
 
-def _send(streams: Sequence[list[bytes]], targets: Sequence[int]) -> None:
-    """All streams at the same instants, a packet each 20 ms."""
+def _send(streams: Sequence[list[bytes]], targets: Sequence[int]) -> float:
+    """All streams at the same instants, a packet each 20 ms; how late in seconds the latest were sent."""
+    late_s = 0.0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind(("127.0.0.1", 0))
         began = time.monotonic()
@@ -125,4 +133,7 @@ def _send(streams: Sequence[list[bytes]], targets: Sequence[int]) -> None:
             for stream, port in zip(streams, targets, strict=True):
                 if number < len(stream) and stream[number]:
                     sender.sendto(stream[number], ("127.0.0.1", port))
-            time.sleep(max(0.0, began + (number + 1) * PACKET / RATE - time.monotonic()))
+            left = began + (number + 1) * PACKET / RATE - time.monotonic()
+            late_s = max(late_s, -left)
+            time.sleep(max(0.0, left))
+    return late_s
