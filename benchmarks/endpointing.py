@@ -116,7 +116,8 @@ class Listener:
     def spans(self, pcm: Pcm, endpoint: EndpointSettings) -> list[tuple[int, int, int]]:
         """Of each utterance: where speech began, and the audio's two ends that would be decoded."""
         audio = Upsampler(RATE).push(pcm)
-        endpointer, found, began = Endpointer(endpoint), [], 0
+        endpointer, began = Endpointer(endpoint), 0
+        found: list[tuple[int, int, int]] = []
         preroll = endpoint.preroll_ms * RATE // 1000
         for probability in Activity(self.model).push(audio[: len(audio) // WINDOW * WINDOW]).tolist():
             for event in endpointer.push(probability):
