@@ -18,8 +18,8 @@ _SPARE_WORDS = 2
 _FEWEST_WORDS_A_SECOND = 0.4
 """Fewer words than this in speech of _LONG_S mean that the model has skipped some."""
 _LONG_S = 4.0
-_PHRASE, _COPIES = 4, 3
-"""A phrase of so many words, so often that it fills half of the text, is a loop that was cut off."""
+_LOOPS = ((4, 3, 1 / 2), (6, 2, 2 / 3))
+"""A phrase of so many words, so often that it fills this share of the text, is a loop that was cut off."""
 _MARKS = " .,;:!?-…\"'"
 
 
@@ -43,9 +43,10 @@ def _repetitive(words: Sequence[str]) -> bool:
     numbers = {word: number for number, word in enumerate(words)}
     if loop_length([numbers[word] for word in words]):
         return True
-    phrases = Counter(tuple(words[start : start + _PHRASE]) for start in range(len(words) - _PHRASE + 1))
-    copies = max(phrases.values(), default=0)
-    if copies >= _COPIES and 2 * _PHRASE * copies > len(words):
-        return True
+    for length, fewest, share in _LOOPS:
+        phrases = Counter(tuple(words[start : start + length]) for start in range(len(words) - length + 1))
+        copies = max(phrases.values(), default=0)
+        if copies >= fewest and length * copies > share * len(words):
+            return True
     text = " ".join(words).encode()
     return len(text) > _MOST_COMPRESSION * len(zlib.compress(text))

@@ -16,6 +16,7 @@ def words(text: str, no_speech: float = 0.1, log_probability: float = -0.3) -> l
         ("Yes.", 0.4),
         ("No, no, no, no.", 1.2),
         ("It is nine nine nine, one one one, four.", 4.0),
+        ("Can you hear me? Can you hear me now?", 2.5),
         ("Thank you for calling. How can I help you today?", 3.0),
         ("It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of", 6.0),
     ],
@@ -31,11 +32,12 @@ def test_what_people_say_is_plausible(text: str, seconds: float) -> None:
         (". . . . . . . .", 4.0),
         ("one " * 12, 5.0),
         ("I'm going to take a look at how " * 3 + "I'm going", 6.0),
+        ("I don't know what to do, I don't know what to do, I", 3.0),
         ("to the end of the video and back " * 12, 30.0),
         ("all of this was said within less than a second by nobody at all", 1.0),
         ("Thank you.", 9.0),
     ],
-    ids=["nothing", "marks", "loop", "cut-off loop", "long loop", "too fast", "too slow"],
+    ids=["nothing", "marks", "loop", "cut-off loop", "two rounds", "long loop", "too fast", "too slow"],
 )
 def test_what_nobody_said_is_not(text: str, seconds: float) -> None:
     assert not plausible(words(text), seconds)
