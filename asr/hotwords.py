@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 from callscribe.domain.hotword import Hotword
 
 ROOT = 0
-_LONG = 3
-"""Tokens from which on a hotword is long: noise does not say so many of its tokens one after the other."""
-_LONG_BEGIN, _LONG_FURTHER = 2.0, 1.5
-"""How many times as much its tokens are worth. Of 60 names that no engine knows this finds 36 for 25, at no cost among
-1,000 that nobody says; for short ones too it would bring twice as many false words out of noise."""
 
 
 class Preference(NamedTuple):
@@ -55,8 +50,7 @@ class HotwordTrie:
         self, hotwords: Iterable[Hotword], encode: Callable[[str], tuple[int, ...]], *, begin_bonus: float, bonus: float
     ) -> None:
         """Each hotword is taken as written, in lower case, and with capitals. Its first token is worth `begin_bonus`,
-        each further one `bonus`, times its weight, and more where it is long; what several share, as much as the
-        heaviest gives."""
+        each further one `bonus`, times its weight; what several share, as much as the heaviest gives."""
         self._preferences: dict[int, Preference] = {}
         self._nodes = [_Node()]
         for hotword in hotwords:
@@ -109,8 +103,6 @@ class HotwordTrie:
         yield ROOT
 
     def _add(self, tokens: tuple[int, ...], begin_bonus: float, bonus: float) -> None:
-        if len(tokens) >= _LONG:
-            begin_bonus, bonus = _LONG_BEGIN * begin_bonus, _LONG_FURTHER * bonus
         node = self._nodes[ROOT]
         for place, token in enumerate(tokens):
             if token not in node.children:
