@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asr.agreement import NOTHING, Split, open_ended, split_at_agreement
+from asr.commitment import NOTHING, Split, open_ended, split_at_trusted
 from asr.engine import EMPTY, Decoding, Waveform
 
 
@@ -39,9 +39,8 @@ class Utterance:
 
     def understood(self, decoding: Decoding, decoded: int) -> bool:
         """Take a newer decoding over. True when there is something new to show."""
-        before = self.latest.text
         self.latest, self.decoded = decoding, decoded
-        return self._show(split_at_agreement(before, open_ended(decoding.text)))
+        return self._show(split_at_trusted(self.shown, open_ended(decoding.text), decoded))
 
     def take_back(self) -> bool:
         """It was no speech after all. True when something was shown that has to go."""

@@ -27,7 +27,7 @@ class Partial:
     end: int
     """Sample up to which audio was heard, exclusive."""
     committed: str
-    """Text that two partials agreed on; it changes seldom."""
+    """Text that has stood unchanged for a while; it changes seldom."""
     tentative: str
     """Text after `committed` that may still change."""
     revision: int
