@@ -1,8 +1,8 @@
 """Which words of a partial may be trusted: those that have stood unchanged for a while. Pure.
 
 That two partials running agree on a word (Liu et al., "Low-Latency Sequence-to-Sequence Speech Recognition and
-Translation by Partial Hypothesis Selection", Interspeech 2020) says little where they are a fifth of a second apart: 9 %
-of such words changed later. Of words that had stood for 1.5 s, 1 % did; docs/performance.md has the whole trade.
+Translation by Partial Hypothesis Selection", Interspeech 2020) says little where they are a fifth of a second apart:
+9 % of such words changed later. Of words that had stood for 1.5 s, 1 % did; docs/performance.md has the whole trade.
 """
 
 from dataclasses import dataclass, field
