@@ -38,6 +38,13 @@ def test_a_fallen_voice_speaks_for_an_end() -> None:
     assert completeness("Your call cannot be completed.", LEVEL) < 0
 
 
+@pytest.mark.parametrize(
+    "text", ["Are all the lights green?", "How are you?", "When does it start?", "Will I have to pay for the visit?"]
+)
+def test_a_question_is_an_end_though_the_voice_rises(text: str) -> None:
+    assert completeness(text, -LOW) > 0
+
+
 def test_where_nothing_was_said_nothing_is_waited_for() -> None:
     assert SpeakerHabit().done(completeness("", LEVEL))
     assert SpeakerHabit().done(completeness("...", LEVEL))
