@@ -205,7 +205,7 @@ def test_a_wire_client_that_sends_nonsense_is_told_so_and_left(service: RunningS
     with counted(service, recognizer_refusals=len(nonsense) + 2), undisturbed(service, tmp_path, BRIEF):
         for message in nonsense:
             assert answer_to(address, message) == ("bad-message", 1008)
-        assert answer_to(address, "x" * 300_000) == ("", 1009)
+        assert answer_to(address, "x" * 600_000) == ("", 1009)
         assert answer_to(address, json.dumps({**opening, "language": "tlh"})) == ("unsupported-language", 0)
         # Not even a WebSocket.
         with socket.create_connection(("127.0.0.1", recognizer_port(service))) as raw:
