@@ -196,7 +196,7 @@ def recognizer_port(service: RunningService) -> int:
 def test_a_wire_client_that_sends_nonsense_is_told_so_and_left(service: RunningService, tmp_path: Path) -> None:
     opening = {
         "type": "open", "number": 1, "offset": 0, "channel": 0, "rate": 8000, "language": "en", "hotwords": [],
-        "update_ms": 500, "onset_ms": 128, "hang_ms": 480, "preroll_ms": 320, "max_utterance_s": 12,
+        "update_ms": 500, "onset_ms": 128, "hang_ms": 480, "preroll_ms": 320, "max_utterance_s": 12, "correction": 0.8,
     }  # fmt: skip
     nonsense: tuple[str | bytes, ...] = (
         "hello", "[]", "[" * 50_000, '{"type": "dance", "number": 1}', b"\x01\x02", b"\0" * 12 + b"\x01" * 320,
