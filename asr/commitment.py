@@ -2,7 +2,8 @@
 
 That two partials running agree on a word (Liu et al., "Low-Latency Sequence-to-Sequence Speech Recognition and
 Translation by Partial Hypothesis Selection", Interspeech 2020) says little where they are a fifth of a second apart:
-9 % of such words changed later. Of words that had stood for 1.5 s, 1 % did; docs/performance.md has the whole trade.
+9 % of such words changed later. Of words that had stood for 1.5 s, 1 % did in single prompts, 6 % in channels of many;
+docs/performance.md has the whole trade.
 """
 
 from dataclasses import dataclass, field

@@ -54,7 +54,7 @@ class Decoding:
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
     words: tuple[DecodedWord, ...] = ()
-    """Empty where the engine gives no word times."""
+    """Empty where the engine gives no word times, and of partials."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)

@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from callscribe.events.embedded import EmbeddedValkey
 from storage import schema
+from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 
 _numbers = itertools.count(1)
@@ -56,3 +57,11 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = EmbeddedValkey(Path(tmp_path_factory.mktemp("valkey")))
     yield server.start()
     server.stop()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The database of `database_url`, opened."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()

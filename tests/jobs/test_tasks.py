@@ -1,6 +1,5 @@
 """Jobs done in this process, with a real database, event store, recording and engines."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -31,12 +30,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def settings(database_url: str, valkey_url: str, tmp_path: Path) -> Settings:
     return settings_of(database_url, valkey_url, tmp_path)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with closing(Database(database_url)) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from callscribe.domain.call import Call, CallEnd, CallState, Channel
 from callscribe.live.journal import CallClosed, CallSaved, FinalSaved, Journal
 from storage.calls import CallStore
@@ -26,13 +24,6 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.02)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 @contextmanager

@@ -76,13 +76,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def node(database: Database, tmp_path: Path) -> Iterator[Node]:
     with running(tmp_path / "journal.sqlite", database) as journal:
         yield Node(journal, CallStore(database), CallReader(database))

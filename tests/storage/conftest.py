@@ -28,13 +28,6 @@ def empty_url(migrated_template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def calls(database: Database) -> CallStore:
     return CallStore(database)
 

@@ -51,11 +51,9 @@ class Cache:
             [_filled([cache.said[part] for cache in caches]) for part in parts],
         )
 
-    def only(self, rows: Sequence[int]) -> "Cache":
-        """Those rows of it."""
-        frames = int((self.audible[rows] == 0).sum(axis=1).max(initial=0))
-        heard = [np.ascontiguousarray(keys[rows, :, :frames]) for keys in self.heard]
-        return Cache(heard, self.audible[rows, :frames], [keys[rows] for keys in self.said])
+    def said_in(self, row: int) -> Keys:
+        """What was said in one row."""
+        return [keys[row : row + 1] for keys in self.said]
 
     def evaluate(self, model: Model, wanted: Sequence[Sequence[Node]]) -> None:
         """One step of the decoder: the wanted nodes of each row get their outlook, and a place in the cache."""

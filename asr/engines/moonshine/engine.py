@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,9 +38,6 @@ _NOTE_SIGNS = str.maketrans("", "", "♩♪♫♬�")
 """What the model writes for music."""
 _DOUBLED_MARK = re.compile(r"([,;:?!])\1+")
 
-Heard = NDArray[np.float32]
-"""What the decoder attends to of an utterance, shape (2 * LAYERS, 1, HEADS, frames, HEAD_SIZE)."""
-
 
 @dataclass(slots=True)
 class _Row:
@@ -49,7 +46,6 @@ class _Row:
     index: int
     """Place of its job."""
     search: Search
-    heard: Heard
     cache: Cache
 
 
@@ -83,19 +79,18 @@ class MoonshineEngine:
         self._trie_of = lru_cache(maxsize=64)(self._build_trie)
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job. What a job says does not depend on the others, nor on its earlier decoding if final."""
+        """One decoding a job. What a job says does not depend on the others, nor on its earlier decoding."""
         results = [EMPTY] * len(jobs)
         for first in range(0, len(jobs), self.max_batch):
             batch = jobs[first : first + self.max_batch]
             rows = [self._begin(first + place, job) for place, job in enumerate(batch) if len(job.audio)]
             self._search(rows)
             for row in rows:
-                results[row.index] = self._decoding(row.search.result, row.heard, len(batch[row.index - first].audio))
+                results[row.index] = self._decoding(row.search.result, row.cache, jobs[row.index])
         return tuple(results)
 
     def _begin(self, index: int, job: DecodingJob) -> _Row:
         """Encode the audio, and evaluate the earlier text."""
-        heard = self._encode(job.audio)
         plan = Plan(
             limit=int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
             width=_WIDTH if job.final else 1,
@@ -103,7 +98,7 @@ class MoonshineEngine:
             trie=self._trie_of(job.hotwords) or None,
             draft=job.earlier.tokens,
         )
-        row = _Row(index, Search(plan), heard, Cache.of(heard))
+        row = _Row(index, Search(plan), Cache.of(self._encode(job.audio)))
         row.cache.evaluate(self._decoder, [row.search.wanted])
         row.search.advance()
         return row
@@ -118,28 +113,26 @@ class MoonshineEngine:
                 for row in going:
                     row.search.advance()
             for place, row in enumerate(going):
-                if row.search.wanted:
-                    row.cache = cache.only([place])
+                row.cache.said = cache.said_in(place)
             going = [row for row in going if row.search.wanted]
 
-    def _encode(self, audio: Waveform) -> Heard:
+    def _encode(self, audio: Waveform) -> NDArray[np.float32]:
+        """What the decoder attends to, of shape (2 * LAYERS, 1, HEADS, frames, HEAD_SIZE)."""
         if len(audio) < _SHORTEST:
             audio = np.pad(audio, (0, _SHORTEST - len(audio)))
         return self._encoder.run({"audio": np.ascontiguousarray(audio[None, :_LONGEST], np.float32)})[0]
 
-    def _decoding(self, best: Hypothesis, heard: Heard, samples: int) -> Decoding:
+    def _decoding(self, best: Hypothesis, cache: Cache, job: DecodingJob) -> Decoding:
         text = " ".join(self._tokenizer.decode(best.tokens).translate(_NOTE_SIGNS).split())
         text = _DOUBLED_MARK.sub(r"\1", text)
         if not any(character.isalnum() for character in text):
             return Decoding(best.tokens, "", 0.0)
         words = word_confidences(self._tokenizer.pieces(best.tokens), best.log_probabilities)
-        keys = heard[2 * ALIGNING, 0]
-        return Decoding(
-            best.tokens,
-            text,
-            utterance_confidence(words),
-            aligned(words, best.queries, keys, samples) if samples <= _LONGEST else (),
-        )
+        decoding = Decoding(best.tokens, text, utterance_confidence(words))
+        if not job.final:  # nobody asks a partial when its words were said
+            return decoding
+        samples = min(len(job.audio), _LONGEST)
+        return replace(decoding, words=aligned(words, best.queries, cache.heard[2 * ALIGNING][0], samples))
 
     def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
         return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)
