@@ -1,17 +1,18 @@
-"""Which words of a partial may be trusted: those that have stood unchanged for a while. Pure.
+"""Which words of a partial may be trusted: those that the engine is sure of and that have stood for a while. Pure.
 
 That two partials running agree on a word (Liu et al., "Low-Latency Sequence-to-Sequence Speech Recognition and
 Translation by Partial Hypothesis Selection", Interspeech 2020) says little where they are a fifth of a second apart:
-9 % of such words changed later. Of words that had stood for 1.5 s, 1 % did in single prompts, 6 % in channels of many;
-docs/performance.md has the whole trade.
+9 % of such words changed later. docs/performance.md has the whole trade.
 """
 
 from dataclasses import dataclass, field
 
-from asr.engine import ENGINE_RATE
+from asr.engine import ENGINE_RATE, Decoding
 
 _TRUSTED_AFTER = 3 * ENGINE_RATE // 2
 """Samples that a word and all before it must have stood unchanged."""
+_SURE = 0.6
+"""Confidence that it must have, and all before it."""
 _GUESSED_MARKS = " .,;:?!…"
 
 
@@ -28,22 +29,35 @@ class Split:
     def words(self) -> list[str]:
         return f"{self.committed} {self.tentative}".split()
 
+    def goes_on_from(self, earlier: "Split") -> bool:
+        """True when the words that were committed before are all there."""
+        committed = earlier.committed.split()
+        return [_bare(word) for word in self.words[: len(committed)]] == [_bare(word) for word in committed]
+
 
 NOTHING = Split("", "")
 
 
-def split_at_trusted(before: Split, text: str, heard: int) -> Split:
-    """Cut what was understood of audio up to sample `heard` after the words that have stood long enough; case and
-    marks do not count. `before` is what the partial before this one showed."""
-    words = text.split()
+def split_at_trusted(before: Split, decoding: Decoding, heard: int) -> Split:
+    """Cut what was understood of audio up to sample `heard` after the words that may be trusted; case and marks do not
+    count. `before` is what the partial before this one showed: of as many words as that committed to, none is tentative
+    again, or a word that came back would be free to change once more."""
+    words = open_ended(decoding.text).split()
     since: list[int] = []
     for word, earlier, first in zip(words, before.words, before.since, strict=False):
         if _bare(word) != _bare(earlier):
             break
         since.append(first)
     since += [heard] * (len(words) - len(since))
-    trusted = sum(first <= heard - _TRUSTED_AFTER for first in since)
+    stood = sum(first <= heard - _TRUSTED_AFTER for first in since[: _sure(decoding)])
+    trusted = max(stood, len(before.committed.split()))
     return Split(" ".join(words[:trusted]), " ".join(words[trusted:]), tuple(since))
+
+
+def _sure(decoding: Decoding) -> int:
+    """How many words, from the first, the engine is sure of: all where it tells nothing of them."""
+    unsure = (place for place, word in enumerate(decoding.words) if word.confidence < _SURE)
+    return next(unsure, len(decoding.text.split()))
 
 
 def open_ended(text: str) -> str:

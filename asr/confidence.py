@@ -58,6 +58,12 @@ def utterance_confidence(words: Sequence[WordConfidence]) -> float:
     return math.prod(word.confidence for word in words) if words else 0.0
 
 
+def beginning(pieces: Sequence[bytes], words: int) -> int:
+    """Tokens that the first so many words are made of."""
+    places = _places(pieces)[:words]
+    return places[-1][1] if places else 0
+
+
 def _places(pieces: Sequence[bytes]) -> list[tuple[int, int]]:
     """First token and the place after the last of each word."""
     starts = [place for place, piece in enumerate(pieces) if not place or piece.startswith(_SPACES)]

@@ -54,7 +54,7 @@ class Decoding:
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
     words: tuple[DecodedWord, ...] = ()
-    """Empty where the engine gives no word times, and of partials."""
+    """Empty where the engine gives no word times."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)
@@ -67,8 +67,11 @@ class DecodingJob:
     audio: Waveform
     earlier: Decoding = EMPTY
     """What the same engine made of the beginning of this audio. It saves work, and is no promise."""
+    held: int = 0
+    """Words of `earlier`, from its first, that are committed: unless it is final, only what sounds far better replaces
+    them."""
     final: bool = True
-    """False where a later job will know better: it is to be quick."""
+    """False where a later job will know better: it is to be quick. A final's text does not depend on earlier ones."""
     hotwords: tuple[Hotword, ...] = ()
     """Words and phrases to prefer."""
 

@@ -282,5 +282,11 @@ class Hearing:
         return self._task(utterance, self._buffer.take(utterance.first, end), end, final=final)
 
     def _task(self, utterance: Utterance, audio: Waveform, end: int, *, final: bool) -> DecodingTask:
-        job = DecodingJob(leveled(audio), hotwords=self.hotwords, earlier=utterance.latest, final=final)
+        job = DecodingJob(
+            leveled(audio),
+            earlier=utterance.told,
+            held=len(utterance.shown.committed.split()),
+            final=final,
+            hotwords=self.hotwords,
+        )
         return DecodingTask(self, utterance, job, end)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asr.commitment import NOTHING, Split, open_ended, split_at_trusted
+from asr.commitment import NOTHING, Split, split_at_trusted
 from asr.engine import EMPTY, Decoding, Waveform
 
 
@@ -29,6 +29,9 @@ class Utterance:
     audio: Waveform | None = None
     """All that is to be decoded, once it has ended and waits for that."""
     latest: Decoding = EMPTY
+    """Of all that was decoded."""
+    told: Decoding = EMPTY
+    """The one that is shown."""
     shown: Split = NOTHING
     revision: int = 0
 
@@ -40,7 +43,12 @@ class Utterance:
     def understood(self, decoding: Decoding, decoded: int) -> bool:
         """Take a newer decoding over. True when there is something new to show."""
         self.latest, self.decoded = decoding, decoded
-        return self._show(split_at_trusted(self.shown, open_ended(decoding.text), decoded))
+        split = split_at_trusted(self.shown, decoding, decoded)
+        if self.pause and not split.goes_on_from(self.shown):
+            # Should this be the end, the final says it. Else nobody need see committed words change, and change back.
+            return False
+        self.told = decoding
+        return self._show(split)
 
     def take_back(self) -> bool:
         """It was no speech after all. True when something was shown that has to go."""

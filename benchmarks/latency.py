@@ -15,6 +15,8 @@ from tests.wer import normalise
 
 _BEFORE_ONSET = 6 * RATE // 10
 """An utterance may seem to begin this much before the speech's energy does."""
+_BESIDE = RATE // 4
+"""An utterance that ends this near to a turn's end ends with it."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Latencies:
     settled: list[float] = field(default_factory=list)
     """From a word's end to the first of the texts that have it without a break up to the final."""
     final: list[float] = field(default_factory=list)
-    """From the end of an utterance's last word to its final."""
+    """From the end of an utterance's speech to its final."""
 
     def add(self, other: "Latencies") -> None:
         """Take in another channel's."""
@@ -101,17 +103,23 @@ def measure(channel: Channel, heard: Heard, reference: Sequence[PlacedWord], lat
     for utterance in spoken:
         count = len(utterance.texts[-1])
         placed = {index: reference[right[first + index]] for index in range(count) if first + index in right}
-        _measure_words(utterance, placed, latencies)
+        spans = {index: word.span for index, word in placed.items() if word.span is not None}
+        latencies.final += [_ms(utterance.told[-1].at - end) for end in _ends(channel, utterance.final, spans)]
+        _measure_words(utterance, spans, latencies)
         first += count
 
 
-def _measure_words(utterance: Utterance, placed: dict[int, PlacedWord], latencies: Latencies) -> None:
-    """`placed` has the reference's word for each word of the final that is right, where it is one."""
+def _ends(channel: Channel, final: Final, spans: dict[int, tuple[int, int]]) -> list[int]:
+    """Where an utterance's speech ends: with a turn's, by its energy, or else with the last of its words that are
+    right; nothing where neither is known."""
+    turns = [turn.end for turn in channel.turns if abs(turn.end - final.end) < _BESIDE]
+    return turns[:1] or sorted(end for _, end in spans.values())[-1:]
+
+
+def _measure_words(utterance: Utterance, spans: dict[int, tuple[int, int]], latencies: Latencies) -> None:
+    """`spans` has the place of each word of the final that is right."""
     final = utterance.texts[-1]
     having = [_kept(text, final) for text in utterance.texts]
-    spans = {index: word.span for index, word in placed.items() if word.span is not None}
-    if spans:
-        latencies.final.append(_ms(utterance.told[-1].at - max(end for _, end in spans.values())))
     for index, (start, end) in spans.items():
         # A word that stands there before it was begun is a guess, or another one like it.
         has = [told.at >= start and index in kept for told, kept in zip(utterance.told, having, strict=True)]

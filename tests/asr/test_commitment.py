@@ -1,14 +1,19 @@
 import pytest
 
 from asr.commitment import NOTHING, Split, open_ended, split_at_trusted
-from asr.engine import ENGINE_RATE
+from asr.engine import ENGINE_RATE, DecodedWord, Decoding
 
 
-def told(*partials: tuple[float, str]) -> Split:
+def heard_as(text: str, unsure: str = "") -> Decoding:
+    words = tuple(DecodedWord(word, 0, 1, 0.4 if word == unsure else 0.9) for word in text.split())
+    return Decoding((), text, 0.5, words)
+
+
+def told(*partials: tuple[float, str], unsure: str = "") -> Split:
     """What stands after some partials, each with the seconds heard until it."""
     shown = NOTHING
     for second, text in partials:
-        shown = split_at_trusted(shown, text, round(second * ENGINE_RATE))
+        shown = split_at_trusted(shown, heard_as(text, unsure), round(second * ENGINE_RATE))
     return shown
 
 
@@ -34,6 +39,29 @@ def test_words_are_committed_when_they_and_all_before_them_have_stood(
     partials: list[tuple[float, str]], expected: Split
 ) -> None:
     assert told(*partials) == expected
+
+
+def test_a_word_that_the_engine_is_not_sure_of_stays_tentative_and_what_follows_it() -> None:
+    partials = ((0.5, "Press wan to"), (2.1, "Press wan to hear"))
+    assert told(*partials, unsure="wan") == Split("Press", "wan to hear")
+    assert told(*partials, unsure="to") == Split("Press wan", "to hear")
+
+
+def test_what_an_engine_without_words_says_is_committed_when_it_has_stood() -> None:
+    decoding = Decoding((), "Press one", 0.1)
+    assert split_at_trusted(split_at_trusted(NOTHING, decoding, 0), decoding, 2 * ENGINE_RATE).committed == "Press one"
+
+
+def test_as_much_stays_committed_when_a_committed_word_changes() -> None:
+    partials = ((0.5, "Press one to"), (2.1, "Press one to"), (2.3, "Press won to hear"))
+    assert told(*partials) == Split("Press won to", "hear")
+
+
+@pytest.mark.parametrize(
+    ("text", "goes_on"), [("press one, or two", True), ("Press one", True), ("Press", False), ("Press two", False)]
+)
+def test_a_text_goes_on_from_an_earlier_one_where_it_has_its_committed_words(text: str, goes_on: bool) -> None:
+    assert Split("", text).goes_on_from(Split("Press one", "to")) is goes_on
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asr.engine import DecodingJob, Waveform
+from asr.engine import EMPTY, DecodingJob, Waveform
 from asr.engines.moonshine import MoonshineEngine
 from asr.level import leveled
 from asr.resampling import Upsampler
+from asr.runtime import package_folder
+from asr.tokenizer import Tokenizer
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
 from tests.asr.speech import FIRST_LINE, RATE, two_cities
@@ -58,6 +60,24 @@ def test_a_draft_changes_no_word(engine: MoonshineEngine, draft_end: float) -> N
     for tokens in (beginning.tokens, whole.tokens, (20_000, 15, 300)):
         drafted = engine.decode([DecodingJob(cut(1.0, 4.8), earlier=replace(beginning, tokens=tokens))])[0]
         assert drafted.tokens == whole.tokens
+
+
+@pytest.mark.parametrize(
+    ("earlier", "held", "final", "beginning"),
+    [
+        ("It was a best", 4, False, "it was a best of times"),
+        ("It was a best", 2, False, "it was the best of times"),
+        ("Good morning to you", 4, False, "it was the best of times"),
+        ("It was a best", 4, True, "it was the best of times"),
+    ],
+)
+def test_a_partial_keeps_committed_words_that_sound_about_as_good(
+    engine: MoonshineEngine, earlier: str, held: int, final: bool, beginning: str
+) -> None:
+    tokens = Tokenizer((package_folder("moonshine_voice") / "assets/tiny-en/tokenizer.bin").read_bytes())
+    before = replace(EMPTY, tokens=tokens.encode(earlier), text=earlier)
+    job = DecodingJob(cut(1.0, 3.4), earlier=before, held=held, final=final)
+    assert normalise(text_of(engine, job)).startswith(beginning)
 
 
 def test_whole_precision_says_what_eight_bits_say(engine: MoonshineEngine) -> None:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.confidence import utterance_confidence, word_confidences
+from asr.confidence import beginning, utterance_confidence, word_confidences
 from asr.engine import EMPTY, ENGINE_RATE, Capabilities, Decoding, DecodingJob, Waveform
 from asr.engines.moonshine.alignment import aligned
 from asr.engines.moonshine.cache import Cache
@@ -32,6 +32,8 @@ _LONGEST = 24 * ENGINE_RATE
 """Audio beyond this is not decoded: the model loses its way, and memory grows with the square of the length."""
 _WIDTH, _MARGIN = 4, 4.0
 """Of the beam for finals."""
+_HOLD = 4.0
+"""How much likelier (natural logarithm) another text must be than one that begins with the words that are held."""
 _HOTWORD_BEGIN_BONUS, _HOTWORD_BONUS = 1.0, 2.0
 """Added to the logit of a token that begins a hotword, or goes on with one."""
 _NOTE_SIGNS = str.maketrans("", "", "♩♪♫♬�")
@@ -79,7 +81,7 @@ class MoonshineEngine:
         self._trie_of = lru_cache(maxsize=64)(self._build_trie)
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job. What a job says does not depend on the others, nor on its earlier decoding."""
+        """One decoding a job. What a job says does not depend on the others, nor, beyond `held`, on earlier ones."""
         results = [EMPTY] * len(jobs)
         for first in range(0, len(jobs), self.max_batch):
             batch = jobs[first : first + self.max_batch]
@@ -97,11 +99,18 @@ class MoonshineEngine:
             margin=_MARGIN,
             trie=self._trie_of(job.hotwords) or None,
             draft=job.earlier.tokens,
+            held=() if job.final else self._held(job),
+            hold=_HOLD,
         )
         row = _Row(index, Search(plan), Cache.of(self._encode(job.audio)))
         row.cache.evaluate(self._decoder, [row.search.wanted])
         row.search.advance()
         return row
+
+    def _held(self, job: DecodingJob) -> tuple[int, ...]:
+        """The tokens of the words that are to be kept."""
+        pieces = self._tokenizer.pieces(job.earlier.tokens)
+        return job.earlier.tokens[: beginning(pieces, job.held)]
 
     def _search(self, rows: Sequence[_Row]) -> None:
         """Step until no row wants anything. Those that are done are left out when they are half of all."""
@@ -128,11 +137,8 @@ class MoonshineEngine:
         if not any(character.isalnum() for character in text):
             return Decoding(best.tokens, "", 0.0)
         words = word_confidences(self._tokenizer.pieces(best.tokens), best.log_probabilities)
-        decoding = Decoding(best.tokens, text, utterance_confidence(words))
-        if not job.final:  # nobody asks a partial when its words were said
-            return decoding
-        samples = min(len(job.audio), _LONGEST)
-        return replace(decoding, words=aligned(words, best.queries, cache.heard[2 * ALIGNING][0], samples))
+        keys, samples = cache.heard[2 * ALIGNING][0], min(len(job.audio), _LONGEST)
+        return Decoding(best.tokens, text, utterance_confidence(words), aligned(words, best.queries, keys, samples))
 
     def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
         return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)

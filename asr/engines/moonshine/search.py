@@ -93,6 +93,9 @@ class Plan:
     trie: HotwordTrie | None = None
     """Never an empty one."""
     draft: tuple[int, ...] = ()
+    held: tuple[int, ...] = ()
+    """A beginning that costs `hold` (natural logarithm) to leave."""
+    hold: float = 0.0
 
 
 class Search:
@@ -166,16 +169,26 @@ class Search:
         rivals = min(self._plan.width, len(outlook.best) - 1)
         likeliest = slice(rivals + 1)
         logits = dict(zip(outlook.best_tokens[likeliest].tolist(), outlook.best[likeliest].tolist(), strict=True))
+        held = self._held(hypothesis)
+        if held is not None and held not in logits:
+            logits[held] = float(outlook.logits[held])
         trie, norm = self._plan.trie, outlook.norm
         if trie is not None and not (hypothesis.place == ROOT and outlook.best_tokens[0] == END):
             tokens, bonuses = trie.preferred(hypothesis.place)
             drawn = outlook.logits[tokens]
             for place in np.flatnonzero(drawn + bonuses >= outlook.best[rivals]):
                 logits[tokens[place]] = float(drawn[place])
-        return [self._continued(hypothesis, token, logit - norm) for token, logit in logits.items()]
+        return [self._continued(hypothesis, token, logit - norm, held) for token, logit in logits.items()]
 
-    def _continued(self, before: Hypothesis, token: int, log_probability: float) -> Hypothesis:
+    def _held(self, hypothesis: Hypothesis) -> int | None:
+        """The token that is to be kept after a hypothesis; None when all were, or one was left."""
+        said, held = hypothesis.tokens, self._plan.held
+        return held[len(said)] if len(said) < len(held) and said == held[: len(said)] else None
+
+    def _continued(self, before: Hypothesis, token: int, log_probability: float, held: int | None) -> Hypothesis:
         place, bonus = self._worth(before.place, token)
+        if held is not None and token != held:
+            bonus -= self._plan.hold
         return Hypothesis(
             before.node.child(token),
             before.score + log_probability + bonus,
