@@ -16,7 +16,7 @@ _COMMA, _OPEN_WORD, _NUMBER, _OPEN_CLAUSE = -1.4, -4.5, -6.0, -2.5
 after which more may come, a clause that wants a main one."""
 _FALL = -1.0
 """Weight of a semitone."""
-_OFFSET = -2.6
+_OFFSET = -2.8
 _QUESTION = 2.0
 """Log odds after a question, whatever the voice does: it often rises. Not fitted: the prompts hardly ask."""
 

@@ -38,6 +38,8 @@ class OfflineOptions:
     """As a ChannelOptions'."""
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     engine: str = "moonshine"
+    telephone_words: bool = True
+    """As a RecognizerSettings'."""
 
 
 @cache
@@ -63,7 +65,7 @@ def transcribe(
     options = options or OfflineOptions()
     if rate not in RATES:
         return _transcribe_resampled(pcm, rate, options, progress)
-    engine = _engine(options.engine)
+    engine = _engine(options.engine, telephone_words=options.telephone_words)
     if not engine.capabilities.knows(options.language):
         raise RecognitionError(f"the engine {engine.name} does not know the language {options.language}")
     hearing = Hearing(_channel_options(options, rate), options.offset, _activity_model(), engine)

@@ -3,6 +3,7 @@
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
 
 from asr.engines.whisper import HeardWord
 from asr.repetition import loop_length
@@ -20,7 +21,19 @@ _FEWEST_WORDS_A_SECOND = 0.4
 _LONG_S = 4.0
 _LOOPS = ((4, 3, 1 / 2), (6, 2, 2 / 3))
 """A phrase of so many words, so often that it fills this share of the text, is a loop that was cut off."""
+_SHORTEST_S = 0.03
+_MOST_SHORT = 2
+"""So many words running may lie in less than _SHORTEST_S each, by their alignment; of more nothing was heard."""
 _MARKS = " .,;:!?-…\"'"
+
+
+def heard_in_time(words: Sequence[HeardWord]) -> tuple[HeardWord, ...]:
+    """The words without those that took no time: what a model makes up after an end finds no place in the audio."""
+    kept: list[HeardWord] = []
+    for short, run in groupby(words, key=lambda word: word.end_s - word.start_s < _SHORTEST_S):
+        together = list(run)
+        kept += [] if short and len(together) > _MOST_SHORT else together
+    return tuple(kept)
 
 
 def plausible(words: Sequence[HeardWord], seconds: float) -> bool:

@@ -13,7 +13,7 @@ from asr.engine import ENGINE_RATE, Waveform
 from asr.engines.whisper import PACKAGED_NAME, WINDOW_S, HeardWord, WhisperEngine
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
-from asr.plausibility import plausible
+from asr.plausibility import heard_in_time, plausible
 from asr.settings import SecondPassSettings
 from callscribe.domain.transcript import Word
 
@@ -90,9 +90,10 @@ def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[in
     """The plausible texts of a window, by the indexes of their spans."""
     rate = channel.rate
     heard = engine.decode(_sound(channel.pcm, rate, window), channel.language)
+    timely = ((piece, heard_in_time(words)) for piece, words in _words_by_piece(window, heard, rate))
     return {
         piece.index: _text(piece, words, rate)
-        for piece, words in _words_by_piece(window, heard, rate)
+        for piece, words in timely
         if plausible(words, (piece.span[1] - piece.span[0]) / rate)
     }
 

@@ -58,6 +58,8 @@ class RecognizerSettings:
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
     device: Device = "auto"
+    telephone_words: bool = True
+    """Whether words that are said on telephones, as "caller" or "voicemail", are preferred without being on a list."""
     update_ms: int = 200
     """Least time between two partials of an utterance; a recogniser that is busy makes it longer."""
     endpoint: EndpointSettings = EndpointSettings()

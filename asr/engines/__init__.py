@@ -4,11 +4,12 @@ import numpy as np
 
 from asr.engine import ENGINE_RATE, DecodingJob, Engine
 from asr.settings import Device
+from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
 
-def load_engine(name: str, device: Device = "auto") -> Engine:
-    """Load the engine that the settings name.
+def load_engine(name: str, device: Device = "auto", *, telephone_words: bool = True) -> Engine:
+    """Load the engine that the settings name; `telephone_words`: it prefers those of `asr.vocabulary`.
 
     Raises EngineUnavailable when there is none, or its model or the device is missing.
     """
@@ -17,7 +18,7 @@ def load_engine(name: str, device: Device = "auto") -> Engine:
     # An engine's libraries are loaded only where it is used.
     from asr.engines.moonshine import MoonshineEngine
 
-    return MoonshineEngine(device=device)
+    return MoonshineEngine(device=device, preferred=TELEPHONE_WORDS if telephone_words else ())
 
 
 def warm_up(engine: Engine) -> None:

@@ -75,7 +75,10 @@ def _first_pass(settings: Settings, audio: AudioFile, progress: Progress, name: 
     task = progress.add_task(name, total=len(audio.channels))
     for index, pcm in enumerate(audio.channels):
         options = OfflineOptions(
-            channel=index, endpoint=settings.recognizer.endpoint, engine=settings.recognizer.engine
+            channel=index,
+            endpoint=settings.recognizer.endpoint,
+            engine=settings.recognizer.engine,
+            telephone_words=settings.recognizer.telephone_words,
         )
         finals += transcribe(pcm, audio.rate, options, _advance(progress, task, index))
     return finals

@@ -78,6 +78,7 @@ class CallDecoder:
             correction=trunk.hotword_correction,
             endpoint=self._settings.endpoint_of(trunk),
             engine=self._settings.recognizer.engine,
+            telephone_words=self._settings.recognizer.telephone_words,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
         return tuple(_for_readers(final, trunk) for final in transcribe(pcm, call.sample_rate, options))

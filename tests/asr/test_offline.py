@@ -33,6 +33,13 @@ def test_telephone_prompts_have_at_most_eight_percent_word_errors() -> None:
     assert word_error_rate([prompt.text for prompt in prompts], texts) <= 0.08
 
 
+@pytest.mark.parametrize(("telephone_words", "understood"), [(True, True), (False, False)])
+def test_words_of_the_telephone_are_preferred_unless_told_not_to(telephone_words: bool, understood: bool) -> None:
+    (prompt,) = (prompt for prompt in prompts_or_skip() if prompt.name.endswith("vm-helpexit"))
+    finals = transcribe(prompt.pcm, prompt.rate, OfflineOptions(telephone_words=telephone_words))
+    assert ("press star for help" in normalise(" ".join(final.text for final in finals))) is understood
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_any_rate_will_do_and_places_are_in_its_samples(rate: int) -> None:
     (final,) = transcribe(soxr.resample(first_line(), RATE, rate), rate)

@@ -3,7 +3,7 @@
 import pytest
 
 from asr.engines.whisper import HeardWord
-from asr.plausibility import plausible
+from asr.plausibility import heard_in_time, plausible
 
 
 def words(text: str, no_speech: float = 0.1, log_probability: float = -0.3) -> list[HeardWord]:
@@ -46,3 +46,22 @@ def test_what_nobody_said_is_not(text: str, seconds: float) -> None:
 def test_an_unlikely_text_of_what_may_be_silence_is_not_plausible() -> None:
     assert not plausible(words("Thank you very much.", no_speech=0.9, log_probability=-1.3), 2.0)
     assert plausible(words("Thank you very much.", no_speech=0.9, log_probability=-0.4), 2.0)
+
+
+def timed(*words: tuple[str, float]) -> list[HeardWord]:
+    """Words with how long each took, in seconds, one after another."""
+    placed, start = [], 0.0
+    for text, seconds in words:
+        placed.append(HeardWord(text, start, start + seconds, 0.9, 0.1, -0.3))
+        start += seconds
+    return placed
+
+
+def test_words_that_took_no_time_were_not_said() -> None:
+    said, made_up = [("Thank", 0.2), ("you.", 0.3)], [("We'll", 0.02), ("see", 0.0), ("you", 0.0), ("soon.", 0.02)]
+    assert [word.text for word in heard_in_time(timed(*said, *made_up))] == ["Thank", "you."]
+
+
+def test_a_word_or_two_may_be_placed_badly() -> None:
+    said = timed(("Press", 0.0), ("one", 0.02), ("now", 0.2), ("or", 0.0), ("two.", 0.3))
+    assert heard_in_time(said) == tuple(said)

@@ -59,11 +59,17 @@ class MoonshineEngine:
     max_batch = 8
 
     def __init__(
-        self, folder: Path | None = None, *, device: Device = "auto", precision: Precision | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        device: Device = "auto",
+        precision: Precision | None = None,
+        preferred: tuple[Hotword, ...] = (),
     ) -> None:
         """Load the model from `folder`, by default from the package moonshine-voice.
 
-        The precision is int8 on a CPU and fp32 on a GPU unless told. Raises EngineUnavailable.
+        The precision is int8 on a CPU and fp32 on a GPU unless told. `preferred` are hotwords of every job. Raises
+        EngineUnavailable.
         """
         place = device_for(device)
         precision = precision or ("int8" if place == "cpu" else "fp32")
@@ -78,6 +84,7 @@ class MoonshineEngine:
         except KeyError as error:
             raise EngineUnavailable(f"the model in {folder} has no weights named {error}") from error
         self._encoder, self._decoder = (Model(graph, place) for graph in graphs)
+        self._preferred = preferred
         self._trie_of = lru_cache(maxsize=64)(self._build_trie)
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
@@ -97,7 +104,7 @@ class MoonshineEngine:
             limit=int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
             width=_WIDTH if job.final else 1,
             margin=_MARGIN,
-            trie=self._trie_of(job.hotwords) or None,
+            trie=self._trie_of(self._preferred + job.hotwords) or None,
             draft=job.earlier.tokens,
             held=() if job.final else self._held(job),
             hold=_HOLD,
