@@ -40,7 +40,7 @@ _WORD = re.compile(r"[a-z']+|\d")
 _SHARE = 0.04
 """Share of a speaker's ends that may be taken for pauses: their finals come late."""
 _STEP = 0.5
-_MOST_SHIFT = 6.0
+_LOWEST = -6.0
 
 
 def completeness(text: str, fall: float) -> float:
@@ -76,7 +76,7 @@ def wants_more(text: str) -> bool:
 class SpeakerHabit:
     """From which completeness on a speaker is taken to be done.
 
-    Voices end in their own ways: the bound follows the level below which _SHARE of the speaker's own ends lie (a
+    Some voices hardly fall: then the bound sinks to the level below which _SHARE of the speaker's own ends lie (a
     stochastic approximation of that quantile: Robbins and Monro, Annals of Mathematical Statistics 22, 1951).
     """
 
@@ -89,4 +89,4 @@ class SpeakerHabit:
     def ended(self, *, foreseen: bool) -> None:
         """The speaker was done; `foreseen` when it was taken for the end at once."""
         shift = _STEP * (_SHARE if foreseen else _SHARE - 1.0)
-        self.bound = min(max(self.bound + shift, -_MOST_SHIFT), _MOST_SHIFT)
+        self.bound = min(max(self.bound + shift, _LOWEST), 0.0)

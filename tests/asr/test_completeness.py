@@ -60,12 +60,12 @@ def test_it_learns_how_a_speaker_ends_whose_voice_does_not_fall() -> None:
     assert not habit.done(-4.0)
 
 
-def test_a_speaker_whose_ends_are_clear_is_waited_for_in_doubt() -> None:
+def test_a_speaker_whose_ends_are_clear_is_not_waited_for_longer() -> None:
     habit = SpeakerHabit()
     for _ in range(40):
         habit.ended(foreseen=True)
-    assert not habit.done(0.5)
-    assert habit.done(2.0)
+    assert habit.done(0.0)
+    assert not habit.done(-0.1)
 
 
 def test_what_it_learns_has_bounds() -> None:
