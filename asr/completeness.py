@@ -2,8 +2,8 @@
 voice, against how this speaker has ended before. Pure.
 
 A logistic model over five clues that anybody can check. Its weights are a fit to the even-numbered telephone prompts
-(one voice), rounded: of 97 ends of prompts 3 % are taken for pauses, of 314 pauses put in at word borders 14 % for ends
-(many of these are sentences so far), of 28 between the recordings of an announcement 40 %. Of such clues: Ferrer,
+(one voice), rounded: of 97 ends of prompts 3 % are taken for pauses, of 314 pauses put in at word borders 12 % for ends
+(many of these are sentences so far), of 28 between the recordings of an announcement 32 %. Of such clues: Ferrer,
 Shriberg and Stolcke, "Is the speaker done yet?", ICSLP 2002.
 """
 
