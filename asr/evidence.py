@@ -16,7 +16,7 @@ _SURELY_SPEECH = 0.87
 _FEWEST_RIGHT, _FEWEST_RIGHT_YET = 0.35, 0.26
 """Words that are less likely right than this, on average, are no words; less is asked of a partial, or the first words
 would come late: so half of the first partials come as early as without, and one in twenty 160 ms later."""
-_SAID_OF_NOTHING = frozenset({"you", "thank you for watching", "thanks for watching"})
+_SAID_OF_NOTHING = frozenset({"you", "mm", "thank you for watching", "thanks for watching"})
 """Of 340 pieces of tones, noise and music, Moonshine says this of 209, and is sure of it."""
 _SAID_OF_A_BLINK = _SAID_OF_NOTHING | {"uh", "um", "oh", "hmm", "mm hmm"}
 """And this of their first 200 ms: a partial can wait."""

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import soxr
 
+from asr.engine import DecodingJob
+from asr.engines import load_engine
+from asr.level import leveled
 from asr.offline import OfflineOptions, transcribe
+from asr.resampling import Upsampler
 from asr.settings import EndpointSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from tests.asr.speech import FIRST_LINE, RATE, TWO_CITIES, first_line, silence, through_mu_law, two_cities
@@ -36,8 +40,9 @@ def test_telephone_prompts_have_at_most_eight_percent_word_errors() -> None:
 @pytest.mark.parametrize(("telephone_words", "understood"), [(True, True), (False, False)])
 def test_words_of_the_telephone_are_preferred_unless_told_not_to(telephone_words: bool, understood: bool) -> None:
     (prompt,) = (prompt for prompt in prompts_or_skip() if prompt.name.endswith("vm-helpexit"))
-    finals = transcribe(prompt.pcm, prompt.rate, OfflineOptions(telephone_words=telephone_words))
-    assert ("press star for help" in normalise(" ".join(final.text for final in finals))) is understood
+    engine = load_engine("moonshine", telephone_words=telephone_words)
+    (decoding,) = engine.decode([DecodingJob(leveled(Upsampler(RATE).push(prompt.pcm)))])
+    assert ("press star for help" in normalise(decoding.text)) is understood
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
