@@ -41,6 +41,7 @@ _SHARE = 0.04
 """Share of a speaker's ends that may be taken for pauses: their finals come late."""
 _STEP = 0.5
 _LOWEST = -6.0
+"""Bound below which it does not sink."""
 
 
 def completeness(text: str, fall: float) -> float:

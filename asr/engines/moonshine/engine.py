@@ -104,7 +104,7 @@ class MoonshineEngine:
             limit=int(len(job.audio) / ENGINE_RATE * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
             width=_WIDTH if job.final else 1,
             margin=_MARGIN,
-            trie=self._trie_of(self._preferred + job.hotwords) or None,
+            trie=self._trie_of(job.hotwords) or None,
             draft=job.earlier.tokens,
             held=() if job.final else self._held(job),
             hold=_HOLD,
@@ -148,4 +148,5 @@ class MoonshineEngine:
         return Decoding(best.tokens, text, utterance_confidence(words), aligned(words, best.queries, keys, samples))
 
     def _build_trie(self, hotwords: tuple[Hotword, ...]) -> HotwordTrie:
-        return HotwordTrie(hotwords, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)
+        every = self._preferred + hotwords
+        return HotwordTrie(every, self._tokenizer.encode, begin_bonus=_HOTWORD_BEGIN_BONUS, bonus=_HOTWORD_BONUS)
