@@ -60,8 +60,9 @@ class EmbeddedServers:
 
     def stop(self) -> None:
         """End the servers, the last started first."""
+        # Told before the lock is waited for: whoever holds it to start one server shall not win it again for the next.
+        self._stopped = True
         with self._lock:
-            self._stopped = True
             for server in reversed(self._running):
                 server.stop()
 
