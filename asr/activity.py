@@ -1,8 +1,10 @@
-"""Voice activity: how likely each 32 ms of a channel is speech. Silero VAD 6 behind a gate above the line's noise.
+"""Voice activity: how likely each 32 ms of a channel is speech. Silero VAD 6 behind a gate above the line's noise; soft
+lines it hears louder.
 
 Model: Silero Team, "Silero VAD", https://github.com/snakers4/silero-vad, MIT; the package faster-whisper carries it.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,13 @@ _ABOVE_NOISE = 10.0 ** (6.0 / 10.0)
 """Between the two, windows this much above the line's noise are worth a question: soft lines carry soft speech."""
 _NOISE_RISE = 10.0 ** (0.03 / 10.0)
 """What the noise is taken to grow in a window, 1 dB a second, until a quieter one is heard."""
+_FOLLOWING = 8
+"""Windows after such a one that are asked about too: without those between soft words the model forgets the speaker."""
+_WANTED = 10.0 ** (-26.0 / 10.0)
+"""Mean power that the loudest windows of a soft line are brought to: the model is used to such speech."""
+_MOST_GAIN = 10.0 ** (30.0 / 10.0)
+_FORGETTING = 10.0 ** (-0.01 / 10.0)
+"""What the loudest power is taken to sink in a window, a third of a decibel a second."""
 _STATE_SHAPE = (1, 1, 128)
 
 
@@ -44,11 +53,13 @@ class ActivityModel:
 class Activity:
     """The ear of one channel: windows in, probabilities out, state kept between."""
 
-    __slots__ = ("_context", "_model", "_noise", "_state")
+    __slots__ = ("_context", "_following", "_loudest", "_model", "_noise", "_state")
 
     def __init__(self, model: ActivityModel) -> None:
         self._model = model
         self._context = np.zeros(_CONTEXT, np.float32)
+        self._following = 0
+        self._loudest = 0.0
         self._noise = _LOUDEST_SILENCE
         self._state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
 
@@ -62,10 +73,21 @@ class Activity:
         probabilities = np.zeros(len(windows), np.float32)
         if len(heard):
             overlapping = np.lib.stride_tricks.sliding_window_view(known, _CONTEXT + WINDOW)[::WINDOW]
-            probabilities[heard], self._state = self._model.run(overlapping[heard], self._state)
+            gains = np.array([self._gain(power) for power in powers[heard].tolist()], np.float32)
+            audible = overlapping[heard] * gains[:, np.newaxis]
+            probabilities[heard], self._state = self._model.run(audible, self._state)
         return probabilities
+
+    def _gain(self, power: float) -> float:
+        """Factor for a window of this mean power: it raises a soft line, and leaves a loud one as it is."""
+        self._loudest = max(power, self._loudest * _FORGETTING)
+        return math.sqrt(min(max(_WANTED / self._loudest, 1.0), _MOST_GAIN))
 
     def _worth_asking(self, power: float) -> bool:
         """True when a window of this mean power may be speech."""
         self._noise = max(min(power, self._noise * _NOISE_RISE), _FAINTEST_SPEECH / _ABOVE_NOISE)
-        return power >= min(self._noise * _ABOVE_NOISE, _LOUDEST_SILENCE)
+        if power >= min(self._noise * _ABOVE_NOISE, _LOUDEST_SILENCE):
+            self._following = _FOLLOWING
+            return True
+        self._following -= 1
+        return self._following >= 0

@@ -11,6 +11,7 @@ import numpy as np
 
 from asr.activity import WINDOW, Activity, ActivityModel
 from asr.buffer import AudioBuffer
+from asr.companding import restored
 from asr.completeness import SpeakerHabit, completeness
 from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
@@ -283,7 +284,7 @@ class Hearing:
 
     def _task(self, utterance: Utterance, audio: Waveform, end: int, *, final: bool) -> DecodingTask:
         job = DecodingJob(
-            leveled(audio),
+            leveled(restored(audio)),
             earlier=utterance.told,
             held=len(utterance.shown.committed.split()),
             final=final,

@@ -14,7 +14,7 @@ _REACH = 24
 """Input samples on each side of a sum: 3 ms of delay at 8 kHz."""
 _KAISER_BETA = 8.0
 _WEIGHT_SCALE = 2.0**24
-_FULL_SCALE = 32768.0
+FULL_SCALE = 32768.0
 
 Samples = NDArray[np.int16]
 """Mono PCM at a line's rate."""
@@ -32,6 +32,20 @@ def _half_band_weights() -> NDArray[np.float64]:
 _WEIGHTS = _half_band_weights()
 
 
+def doubled(sound: NDArray[np.float64]) -> Waveform:
+    """All of a sound at 8 kHz, in units of a 16-bit sample, at the engine's rate."""
+    return _between(np.pad(sound, (_REACH - 1, _REACH)))
+
+
+def _between(known: NDArray[np.float64]) -> Waveform:
+    """Samples whose neighbours are all known, and those between."""
+    count = len(known) - 2 * _REACH + 1
+    out = np.empty(2 * count, np.float64)
+    out[0::2] = known[_REACH - 1 : _REACH - 1 + count]
+    out[1::2] = np.convolve(known, _WEIGHTS, "valid") / _WEIGHT_SCALE
+    return (out / FULL_SCALE).astype(np.float32)
+
+
 class Upsampler:
     """One channel's audio at the engine's rate. Sample n of the line is sample n * `factor` of the output."""
 
@@ -47,17 +61,14 @@ class Upsampler:
     def push(self, samples: Samples) -> Waveform:
         """What can be said after these samples; at 8 kHz the last 3 ms wait for what follows."""
         if self.factor == 1:
-            return samples.astype(np.float32) / np.float32(_FULL_SCALE)
+            return samples.astype(np.float32) / np.float32(FULL_SCALE)
         known = np.concatenate([self._pending, samples])
         count = len(known) - 2 * _REACH + 1
         if count <= 0:
             self._pending = known
             return np.zeros(0, np.float32)
         self._pending = known[count:]
-        out = np.empty(2 * count, np.float64)
-        out[0::2] = known[_REACH - 1 : _REACH - 1 + count]
-        out[1::2] = np.convolve(known.astype(np.float64), _WEIGHTS, "valid") / _WEIGHT_SCALE
-        return (out / _FULL_SCALE).astype(np.float32)
+        return _between(known.astype(np.float64))
 
     def flush(self) -> Waveform:
         """What waited, as if silence followed. Nothing may be pushed after it."""

@@ -84,3 +84,11 @@ def test_what_is_no_speech_never_looks_like_it_for_long(model: ActivityModel, ki
     probabilities = Activity(model).push(whole_windows(sounds[kind].astype(np.int16)))
     runs = "".join("x" if probability >= 0.5 else " " for probability in probabilities).split()
     assert max(map(len, runs), default=0) < 4
+
+
+@pytest.mark.parametrize("decibels", [10, 20, 30])
+def test_softer_speech_begins_and_ends_where_loud_speech_does(model: ActivityModel, decibels: int) -> None:
+    told = whole_windows(two_cities()[: 12 * RATE])
+    soft = np.rint(told * np.float32(32768 * 10 ** (-decibels / 20))) / np.float32(32768)
+    loud, faint = (Activity(model).push(audio) > 0.5 for audio in (told, soft))
+    assert (loud != faint).mean() < 0.06
