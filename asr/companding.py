@@ -16,7 +16,6 @@ from asr.resampling import FULL_SCALE, doubled
 
 Sound = NDArray[np.float64]
 
-TELEPHONE_RATE = 8000
 _SOFT = 10.0 ** (15.0 / 20.0)
 """Gain that speech must want to be soft: below -35 dBFS."""
 _SMALLEST = 120
@@ -38,17 +37,11 @@ def restored(audio: Waveform) -> Waveform:
 
     Loud speech, and what has not come out of mu-law or A-law untouched, is returned as it is.
     """
+    if speech_gain(audio) < _SOFT:
+        return audio
     line = np.rint(audio[::2].astype(np.float64) * FULL_SCALE)
-    sound = smoothed(line)
-    return audio if sound is line else doubled(sound)
-
-
-def smoothed(line: Sound) -> Sound:
-    """`restored` for samples at 8 kHz, in 16-bit units."""
-    if speech_gain((line / FULL_SCALE).astype(np.float32)) < _SOFT:
-        return line
     steps = _steps(line)
-    return line if steps is None else _within_steps(line, steps)
+    return audio if steps is None else doubled(_within_steps(line, steps))
 
 
 def _steps(line: Sound) -> Sound | None:

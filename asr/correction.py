@@ -42,8 +42,11 @@ def corrected(said: Said, hotwords: tuple[Hotword, ...], threshold: float) -> Sa
     matching = len(said.words) == len(said.text.split())
     confidences = [word.confidence for word in said.words] if matching else ()
     text, made = _corrector(hotwords, threshold).correct(said.text, confidences)
+    if not made:
+        return said
     words = _replaced(said.words, text, made) if matching else said.words
-    return replace(said, text=text, words=words, corrections=tuple(one.correction for one in made)) if made else said
+    corrections = said.corrections + tuple(one.correction for one in made)
+    return replace(said, text=text, words=words, corrections=corrections)
 
 
 @lru_cache(maxsize=64)

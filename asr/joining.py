@@ -26,11 +26,11 @@ def continued(decoding: Decoding) -> Decoding:
     """
     words = decoding.words
     if words:
-        words = (replace(words[0], text=_uncapitalised(words[0].text)), *words[1:])
-    return replace(decoding, text=_uncapitalised(decoding.text), words=words)
+        words = (replace(words[0], text=uncapitalised(words[0].text)), *words[1:])
+    return replace(decoding, text=uncapitalised(decoding.text), words=words)
 
 
-def _uncapitalised(text: str) -> str:
+def uncapitalised(text: str) -> str:
     first = text.split(maxsplit=1)[0] if text else ""
     if first.partition("'")[0].rstrip(",.?!") == "I" or first[1:] != first[1:].lower() or any(map(str.isdigit, first)):
         return text

@@ -9,13 +9,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr.companding import TELEPHONE_RATE, smoothed
 from asr.engine import ENGINE_RATE, Waveform
 from asr.engines.whisper import PACKAGED_NAME, WINDOW_S, HeardWord, WhisperEngine
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
-from asr.resampling import FULL_SCALE
 from asr.settings import SecondPassSettings
 from callscribe.domain.transcript import Word
 
@@ -102,16 +100,8 @@ def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[in
 
 def _sound(pcm: NDArray[np.int16], rate: int, window: Window) -> Waveform:
     """The window's audio at ENGINE_RATE, each utterance at the same level."""
-    return np.concatenate([leveled(_resampled(pcm[piece.start : piece.end], rate)) for piece in window.pieces])
-
-
-def _resampled(pcm: NDArray[np.int16], rate: int) -> Waveform:
-    """The audio at ENGINE_RATE; that of telephone lines restored."""
-    sound = pcm.astype(np.float64)
-    if rate == TELEPHONE_RATE:
-        sound = smoothed(sound)
-    resampled: Waveform = soxr.resample((sound / FULL_SCALE).astype(np.float32), rate, ENGINE_RATE)
-    return resampled
+    pieces = [pcm[piece.start : piece.end].astype(np.float32) / np.float32(32768) for piece in window.pieces]
+    return np.concatenate([leveled(soxr.resample(piece, rate, ENGINE_RATE)) for piece in pieces])
 
 
 def _words_by_piece(window: Window, heard: Sequence[HeardWord], rate: int) -> list[tuple[Piece, tuple[HeardWord, ...]]]:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from uuid import UUID
 
+from asr.combination import revision_of
 from asr.offline import transcribe
-from asr.second_pass import SecondPass
+from asr.second_pass import SecondPass, SecondPassText
 from asr.settings import SecondPassSettings
 from benchmarks.acoustics import by_telephone, far_field, in_babble, in_white_noise, lowered
 from benchmarks.corpus import RATE, Channel, Pcm, channels, odd_prompts, unbroken
 from benchmarks.voices import Voice
+from callscribe.domain.transcript import Final
 from tests.wer import word_error_rate
 
 
@@ -35,7 +38,7 @@ class Texts:
     case: Case
     live: str
     second: str | None
-    """The second pass's text of each utterance, the first's where it keeps that; None where it was not asked for."""
+    """What is stored after the second pass; None where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,16 @@ def hear(case: Case) -> Texts:
     if not case.second_pass:
         return Texts(case, live, None)
     revised = _second_pass().revise(case.pcm, RATE, [(final.start, final.end) for final in finals])
-    second = [new.text if new else final.text for new, final in zip(revised, finals, strict=True)]
+    second = stored_texts(finals, revised)
     return Texts(case, live, " ".join(second))
+
+
+def stored_texts(finals: Sequence[Final], second: Sequence[SecondPassText | None]) -> list[str]:
+    """What a service would hold of each utterance in the end."""
+    return [
+        revision_of(final, UUID(int=0), text, "").text if text else final.text
+        for final, text in zip(finals, second, strict=True)
+    ]
 
 
 @cache

@@ -14,6 +14,7 @@ from asr.wire.messages import ChannelOptions
 from benchmarks.acoustics import by_telephone
 from benchmarks.alignment import Aligner
 from benchmarks.certainty import Judged
+from benchmarks.conditions import stored_texts
 from benchmarks.corpus import RATE, Channel
 from benchmarks.latency import Latencies, measure, right_words, utterances
 from benchmarks.stability import Flicker, flicker_of_committed, flicker_of_shown
@@ -59,7 +60,7 @@ def hear(channel: Channel) -> Call:
     began = time.process_time()
     revised = second_pass.revise(pcm, RATE, [(final.start, final.end) for final in heard.finals])
     second_cpu_s = time.process_time() - began
-    second = [new.text if new else final.text for new, final in zip(revised, heard.finals, strict=True)]
+    second = stored_texts(heard.finals, revised)
     latencies = Latencies()
     measure(channel, heard, reference, latencies)
     words, finals = _judged(heard, [word.text for word in reference])

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from asr.combination import revision_of
 from asr.files import AudioFile, read_audio
 from asr.offline import OfflineOptions, transcribe
 from asr.second_pass import SecondPass
@@ -99,6 +100,5 @@ def _second_pass(
         for final, text in zip(said, texts, strict=True):
             if text is not None:
                 name = utterance_id(call_id, index, final.start)
-                revision = Revision(name, text.text, text.confidence, engine.engine, "second-pass", text.words)
-                revisions[name] = (revision,)
+                revisions[name] = (revision_of(final, name, text, engine.engine),)
     return revisions

@@ -4,21 +4,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from asr.combination import revision_of
 from asr.correction import corrected
 from asr.offline import OfflineOptions, transcribe
 from asr.second_pass import SecondPass, SecondPassText
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call
 from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
-from callscribe.domain.transcript import Final, Revision, Word
+from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.stretches import Stretch, stretches
 from callscribe.text.written import Text, write
 from storage.recordings import read_channel
 from storage.records import ChannelRange
 from telephony.settings import TrunkSettings
-
-REASON = "second-pass"
 
 
 class CallDecoder:
@@ -62,7 +61,7 @@ class CallDecoder:
             (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
-            for revision in [_revision(utterance, text, engine, stretch.start)]
+            for revision in [revision_of(utterance.final, utterance.id, _moved(text, stretch.start), engine)]
         ]
         return sorted(revised, key=lambda pair: pair[0].final.start)
 
@@ -101,20 +100,10 @@ def _for_readers(said: Text, trunk: TrunkSettings) -> Text:
     return write(said, trunk.language) if trunk.inverse_text_normalization else said
 
 
-def _revision(utterance: Utterance, text: SecondPassText, engine: str, offset: int) -> Revision:
-    return Revision(
-        utterance_id=utterance.id,
-        text=text.text,
-        confidence=text.confidence,
-        engine=engine,
-        reason=REASON,
-        words=tuple(_moved(word, offset) for word in text.words),
-    )
-
-
 def _least_sure_first(stretch: Stretch) -> Stretch:
     return replace(stretch, utterances=tuple(sorted(stretch.utterances, key=lambda found: found.final.confidence)))
 
 
-def _moved(word: Word, offset: int) -> Word:
-    return replace(word, start=word.start + offset, end=word.end + offset)
+def _moved(text: SecondPassText, offset: int) -> SecondPassText:
+    words = (replace(word, start=word.start + offset, end=word.end + offset) for word in text.words)
+    return replace(text, words=tuple(words))
