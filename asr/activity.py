@@ -25,8 +25,6 @@ _ABOVE_NOISE = 10.0 ** (6.0 / 10.0)
 """Between the two, windows this much above the line's noise are worth a question: soft lines carry soft speech."""
 _NOISE_RISE = 10.0 ** (0.03 / 10.0)
 """What the noise is taken to grow in a window, 1 dB a second, until a quieter one is heard."""
-_FOLLOWING = 8
-"""Windows after such a one that are asked about too: without those between soft words the model forgets the speaker."""
 _WANTED = 10.0 ** (-26.0 / 10.0)
 """Mean power that the loudest windows of a soft line are brought to: the model is used to such speech."""
 _MOST_GAIN = 10.0 ** (30.0 / 10.0)
@@ -53,12 +51,11 @@ class ActivityModel:
 class Activity:
     """The ear of one channel: windows in, probabilities out, state kept between."""
 
-    __slots__ = ("_context", "_following", "_loudest", "_model", "_noise", "_state")
+    __slots__ = ("_context", "_loudest", "_model", "_noise", "_state")
 
     def __init__(self, model: ActivityModel) -> None:
         self._model = model
         self._context = np.zeros(_CONTEXT, np.float32)
-        self._following = 0
         self._loudest = 0.0
         self._noise = _LOUDEST_SILENCE
         self._state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
@@ -86,8 +83,4 @@ class Activity:
     def _worth_asking(self, power: float) -> bool:
         """True when a window of this mean power may be speech."""
         self._noise = max(min(power, self._noise * _NOISE_RISE), _FAINTEST_SPEECH / _ABOVE_NOISE)
-        if power >= min(self._noise * _ABOVE_NOISE, _LOUDEST_SILENCE):
-            self._following = _FOLLOWING
-            return True
-        self._following -= 1
-        return self._following >= 0
+        return power >= min(self._noise * _ABOVE_NOISE, _LOUDEST_SILENCE)
