@@ -113,6 +113,7 @@ def acoustic_cases(every: int, others: Sequence[Pcm]) -> list[Case]:
         "far field, RT60 0.6 s": lambda channel: far_field(channel, 0.6),
     }
     cases = [Case("clean, no codec", channel.pcm, channel.text) for channel in clean]
+    cases += [Case("40 dB lower, no codec", lowered(channel, 40), channel.text) for channel in clean]
     for name, change in conditions.items():
         cases += [Case(name, by_telephone(change(channel)), channel.text) for channel in clean]
     cases += [Case("unbroken speech", by_telephone(one.pcm), one.text) for one in unbroken(odd_prompts(every))]
