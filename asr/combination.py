@@ -10,7 +10,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from uuid import UUID
 
-from asr.joining import uncapitalised
+from asr.joining import left_open, uncapitalised
 from asr.second_pass import SecondPassText
 from callscribe.domain.transcript import Final, Revision, Word
 from callscribe.text.word_errors import normalise
@@ -18,7 +18,6 @@ from callscribe.text.word_errors import normalise
 _MARGIN = 1.0
 """Log odds by which the first engine must be surer: fitted to the even-numbered telephone prompts, clean, 40 dB lower
 and in white noise at 10 dB; 0.75 to 1.25 do as well."""
-_SENTENCE_ENDS = (".", "?", "!", "…")
 _MARKS = ".,;:?!…"
 
 
@@ -33,13 +32,13 @@ def revision_of(final: Final, utterance_id: UUID, second: SecondPassText, engine
     words = combined(final.words, second.words)
     if words == second.words:
         return revision
-    taken = " ".join(word.text for word in words if word not in second.words)
+    taken = normalise(" ".join(word.text for word in words if word not in second.words))
     return replace(
         revision,
         text=" ".join(word.text for word in words),
         confidence=sum(word.confidence for word in words) / len(words),
         words=words,
-        corrections=tuple(one for one in final.corrections if one.phrase in taken),
+        corrections=tuple(one for one in final.corrections if f" {normalise(one.phrase)} " in f" {taken} "),
     )
 
 
@@ -53,7 +52,7 @@ def combined(first: Sequence[Word], second: Sequence[Word]) -> tuple[Word, ...]:
     for kind, start, end, second_start, second_end in matcher.get_opcodes():
         theirs, ours = first[start:end], second[second_start:second_end]
         if kind == "replace" and _log_odds(theirs) > _log_odds(ours) + _MARGIN:
-            opens = not start or first[start - 1].text.endswith(_SENTENCE_ENDS)
+            opens = not start or not left_open(first[start - 1].text)
             words += _fitted(theirs, ours, after=words, opens=opens)
         else:
             words += ours
@@ -76,7 +75,7 @@ def _fitted(theirs: Sequence[Word], ours: Sequence[Word], *, after: Sequence[Wor
     text = ours[-1].text
     marks = text[len(text.rstrip(_MARKS)) :]
     words = [*theirs[:-1], replace(theirs[-1], text=theirs[-1].text.rstrip(_MARKS) + marks)]
-    if not after or after[-1].text.endswith(_SENTENCE_ENDS):
+    if not after or not left_open(after[-1].text):
         words[0] = replace(words[0], text=words[0].text[:1].upper() + words[0].text[1:])
     elif opens:
         words[0] = replace(words[0], text=uncapitalised(words[0].text))

@@ -46,10 +46,11 @@ def restored(audio: Waveform) -> Waveform:
 
 def _steps(line: Sound) -> Sound | None:
     """Width of the step around each sample; None where they are not the code's values."""
-    small = line[np.abs(line) <= _SMALLEST]
-    if np.mean(small % _STEP == 0) < _COMPANDED:
-        return None
     magnitude = np.abs(line)
+    # Zeros tell nothing: any silence is made of them.
+    small = line[(magnitude > 0) & (magnitude <= _SMALLEST)]
+    if not len(small) or np.mean(small % _STEP == 0) < _COMPANDED:
+        return None
     if np.mean(small % (2 * _STEP) == _STEP) >= _COMPANDED:
         return 2.0 * _STEP * 2.0 ** np.maximum(np.floor(np.log2(np.maximum(magnitude, 1) / 256)), 0)
     return _STEP * 2.0 ** np.floor(np.log2((magnitude + 132) / 132))

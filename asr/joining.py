@@ -31,6 +31,7 @@ def continued(decoding: Decoding) -> Decoding:
 
 
 def uncapitalised(text: str) -> str:
+    """The text without the capital of a beginning; "I", figures and words with capitals further on stay."""
     first = text.split(maxsplit=1)[0] if text else ""
     if first.partition("'")[0].rstrip(",.?!") == "I" or first[1:] != first[1:].lower() or any(map(str.isdigit, first)):
         return text

@@ -10,7 +10,7 @@ SURE, UNSURE = 0.95, 0.5
 
 
 def words_of(text: str, confidence: float) -> tuple[Word, ...]:
-    """A word in capitals between stars is as sure as can be; all others have this confidence."""
+    """A word after a star is as sure as can be; all others have this confidence."""
     return tuple(
         Word(word.strip("*"), 800 * place, 800 * place + 700, 0.99 if word.startswith("*") else confidence)
         for place, word in enumerate(text.split())
@@ -65,7 +65,7 @@ def test_the_revision_tells_its_words_their_mean_confidence_and_the_engine() -> 
 
 
 def test_a_hotword_that_is_taken_over_is_told() -> None:
-    corrections = (Correction("benit", "Bennet", 0.94), Correction("kall", "call", 0.9))
+    corrections = (Correction("benit", "Bennet", 0.94), Correction("kall", "call", 0.9), Correction("net", "Benn", 0.8))
     final = Final(0, 0, 8000, "call Bennet", 0.9, "m", words=words_of("call Bennet", SURE), corrections=corrections)
     text = SecondPassText("call Benny", 0.5, words_of("call Benny", UNSURE))
     said = revision_of(final, UUID(int=1), text, "w")
