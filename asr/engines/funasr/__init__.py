@@ -1,0 +1,1 @@
+"""FunASR models by our own calls of their modules."""
