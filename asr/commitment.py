@@ -8,30 +8,32 @@ Translation by Partial Hypothesis Selection", Interspeech 2020) says little wher
 from dataclasses import dataclass, field
 
 from asr.engine import ENGINE_RATE, Decoding
+from callscribe.domain.language import joined, units
 
 _TRUSTED_AFTER = 3 * ENGINE_RATE // 2
 """Samples that a word and all before it must have stood unchanged."""
 _SURE = 0.6
 """Confidence that it must have, and all before it."""
-_GUESSED_MARKS = " .,;:?!…"
+_GUESSED_MARKS = " .,;:?!…。，、；：？！"
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A partial's text in two parts, both without outer spaces; a space lies between."""
+    """A partial's text in two parts, both without outer spaces, to be `joined`."""
 
     committed: str
     tentative: str
     since: tuple[int, ...] = field(default=(), compare=False)
-    """For each word, the sample up to which had been heard when it came to stand where it does."""
+    """For each unit, the sample up to which had been heard when it came to stand where it does."""
 
     @property
     def words(self) -> list[str]:
-        return f"{self.committed} {self.tentative}".split()
+        """The units of both; what is called a word here is a character where a script has no blanks."""
+        return units(self.committed) + units(self.tentative)
 
     def goes_on_from(self, earlier: "Split") -> bool:
         """True when the words that were committed before are all there."""
-        committed = earlier.committed.split()
+        committed = units(earlier.committed)
         return [_bare(word) for word in self.words[: len(committed)]] == [_bare(word) for word in committed]
 
 
@@ -42,7 +44,7 @@ def split_at_trusted(before: Split, decoding: Decoding, heard: int) -> Split:
     """Cut what was understood of audio up to sample `heard` after the words that may be trusted; case and marks do not
     count. `before` is what the partial before this one showed: of as many words as that committed to, none is tentative
     again, or a word that came back would be free to change once more."""
-    words = open_ended(decoding.text).split()
+    words = units(open_ended(decoding.text))
     since: list[int] = []
     for word, earlier, first in zip(words, before.words, before.since, strict=False):
         if _bare(word) != _bare(earlier):
@@ -50,14 +52,14 @@ def split_at_trusted(before: Split, decoding: Decoding, heard: int) -> Split:
         since.append(first)
     since += [heard] * (len(words) - len(since))
     stood = sum(first <= heard - _TRUSTED_AFTER for first in since[: _sure(decoding)])
-    trusted = max(stood, len(before.committed.split()))
-    return Split(" ".join(words[:trusted]), " ".join(words[trusted:]), tuple(since))
+    trusted = max(stood, len(units(before.committed)))
+    return Split(joined(*words[:trusted]), joined(*words[trusted:]), tuple(since))
 
 
 def _sure(decoding: Decoding) -> int:
     """How many words, from the first, the engine is sure of: all where it tells nothing of them."""
     unsure = (place for place, word in enumerate(decoding.words) if word.confidence < _SURE)
-    return next(unsure, len(decoding.text.split()))
+    return next(unsure, len(units(decoding.text)))
 
 
 def open_ended(text: str) -> str:

@@ -11,6 +11,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from callscribe.domain.language import primary
+
 _COMMA, _OPEN_WORD, _NUMBER, _OPEN_CLAUSE = -1.4, -4.5, -6.0, -2.5
 """Weights, in log odds that the speaker is done, of: a comma that the engine heard, a word that wants another, a figure
 after which more may come, a clause that wants a main one."""
@@ -42,6 +44,11 @@ _SHARE = 0.04
 _STEP = 0.5
 _LOWEST = -6.0
 """Bound below which it does not sink."""
+
+
+def judges(language: str) -> bool:
+    """True for a BCP 47 tag of the language whose words are known here; of others neither words nor tones are."""
+    return primary(language) == "en"
 
 
 def completeness(text: str, fall: float) -> float:

@@ -1,13 +1,14 @@
 """What a recognition engine promises, so that the scheduler need not know which one it drives."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import primary
 
 ENGINE_RATE = 16_000
 """Sample rate in Hz of the audio every engine hears."""
@@ -28,7 +29,7 @@ class Capabilities:
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag whose first part is one of the languages."""
-        return language.partition("-")[0].lower() in self.languages
+        return primary(language) in self.languages
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,15 @@ class Decoding:
     confidence: float
     """0 to 1: chance that the text is right, as far as the engine can tell."""
     words: tuple[DecodedWord, ...] = ()
-    """Empty where the engine gives no word times."""
+    """Empty where the engine gives no word times; one a character in scripts that have no blanks."""
+    language: str = ""
+    """ISO 639-1 code that the engine heard; "": it goes by the job's."""
+    emotion: str = ""
+    """How the speaker sounded, in the engine's word for it; "": not told."""
+    audio_events: tuple[str, ...] = ()
+    """What was heard beside speech, such as laughter."""
+    state: object = field(default=None, compare=False, repr=False)
+    """What the engine needs to go on where this decoding's audio ended; its own, and never changed."""
 
 
 EMPTY = Decoding(tokens=(), text="", confidence=0.0)
@@ -66,7 +75,8 @@ class DecodingJob:
 
     audio: Waveform
     earlier: Decoding = EMPTY
-    """What the same engine made of the beginning of this audio. It saves work, and is no promise."""
+    """What the same engine made of the beginning of this audio (its level may have been a little different). It saves
+    work, and is no promise."""
     held: int = 0
     """Words of `earlier`, from its first, that are committed: unless it is final, only what sounds far better replaces
     them."""
@@ -74,6 +84,8 @@ class DecodingJob:
     """False where a later job will know better: it is to be quick. A final's text does not depend on earlier ones."""
     hotwords: tuple[Hotword, ...] = ()
     """Words and phrases to prefer."""
+    language: str = "en"
+    """BCP 47 tag of what is spoken, as far as is known."""
 
 
 class Engine(Protocol):

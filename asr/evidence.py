@@ -10,6 +10,7 @@ import math
 import re
 
 from asr.engine import Decoding
+from callscribe.domain.language import units
 
 _SURELY_SPEECH = 0.87
 """Highest speech probability of an utterance from which its text is not asked."""
@@ -34,5 +35,5 @@ def spoken(decoding: Decoding, activity: float, *, final: bool = True) -> bool:
 def _word_confidence(decoding: Decoding) -> float:
     """Chance of a word to be right: the geometric mean of all."""
     if not decoding.words:
-        return float(decoding.confidence ** (1 / len(decoding.text.split())))
+        return float(decoding.confidence ** (1 / len(units(decoding.text))))
     return math.prod(word.confidence for word in decoding.words) ** (1 / len(decoding.words))

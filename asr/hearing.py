@@ -12,7 +12,7 @@ import numpy as np
 from asr.activity import WINDOW, Activity, ActivityModel
 from asr.buffer import AudioBuffer
 from asr.companding import restored
-from asr.completeness import SpeakerHabit, completeness
+from asr.completeness import SpeakerHabit, completeness, judges
 from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
 from asr.engine import ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
@@ -23,6 +23,7 @@ from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
 from asr.utterance import Utterance
 from asr.wire.messages import ChannelOptions
+from callscribe.domain.language import primary, units
 from callscribe.domain.transcript import Final, Partial, Word
 
 _WARM_UP = ENGINE_RATE
@@ -153,8 +154,14 @@ class Hearing:
         elif utterance.understood(decoding, task.decoded):
             self._report(utterance)
         if utterance is self._current and utterance.foreseen:
-            utterance.done = self._habit.done(completeness(decoding.text, final_fall(task.job.audio)))
+            utterance.done = self._done(task, decoding)
             self._decide(utterance.done)
+
+    def _done(self, task: DecodingTask, decoding: Decoding) -> bool:
+        """True when the speaker is taken to be done; where nothing is known of a language's ends, only time tells."""
+        if not judges(decoding.language or self._options.language):
+            return not decoding.text
+        return self._habit.done(completeness(decoding.text, final_fall(task.job.audio)))
 
     def _listen_from(self, offset: int) -> None:
         window, skipped = divmod(offset * self._factor, WINDOW)
@@ -258,7 +265,9 @@ class Hearing:
             text=utterance.latest.text,
             confidence=utterance.latest.confidence,
             engine=self._engine.name,
-            language=self._engine.capabilities.languages[0],
+            language=utterance.latest.language or primary(self._options.language),
+            emotion=utterance.latest.emotion,
+            audio_events=utterance.latest.audio_events,
             words=tuple(self._placed(word, utterance.first) for word in utterance.latest.words),
         )
         self.events.append(corrected(final, self.hotwords, self._options.correction))
@@ -286,8 +295,9 @@ class Hearing:
         job = DecodingJob(
             leveled(restored(audio)),
             earlier=utterance.told,
-            held=len(utterance.shown.committed.split()),
+            held=len(units(utterance.shown.committed)),
             final=final,
             hotwords=self.hotwords,
+            language=self._options.language,
         )
         return DecodingTask(self, utterance, job, end)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from asr.completeness import wants_more
 from asr.engine import Decoding
 
-_SENTENCE_ENDS = (".", "?", "!", "…")
+_SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！")
 _GUESSED = " .,"
 
 

@@ -12,7 +12,7 @@ from asr.engine import ENGINE_RATE, Engine
 from asr.engines import load_engine
 from asr.hearing import Hearing
 from asr.resampling import Samples
-from asr.settings import EndpointSettings
+from asr.settings import EndpointSettings, RecognizerSettings
 from asr.wire.messages import RATES, ChannelOptions
 from callscribe.domain.errors import RecognitionError
 from callscribe.domain.hotword import Hotword
@@ -37,9 +37,8 @@ class OfflineOptions:
     correction: float = 0.0
     """As a ChannelOptions'."""
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
-    engine: str = "moonshine"
-    telephone_words: bool = True
-    """As a RecognizerSettings'."""
+    recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
+    """Of which the engine and what belongs to it counts."""
 
 
 @cache
@@ -65,7 +64,7 @@ def transcribe(
     options = options or OfflineOptions()
     if rate not in RATES:
         return _transcribe_resampled(pcm, rate, options, progress)
-    engine = _engine(options.engine, telephone_words=options.telephone_words)
+    engine = _engine(options.recognizer)
     if not engine.capabilities.knows(options.language):
         raise RecognitionError(f"the engine {engine.name} does not know the language {options.language}")
     hearing = Hearing(_channel_options(options, rate), options.offset, _activity_model(), engine)

@@ -154,7 +154,7 @@ class RecognizerServer:
 
 
 def _load(settings: RecognizerSettings) -> tuple[Engine, Scheduler]:
-    engine = load_engine(settings.engine, settings.device, telephone_words=settings.telephone_words)
+    engine = load_engine(settings)
     warm_up(engine)
     return engine, Scheduler(engine, ActivityModel(), Allowance(time.monotonic))
 

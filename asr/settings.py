@@ -16,6 +16,8 @@ ENDPOINT_BOUNDS = {
 """Lowest and highest value of each endpoint setting."""
 UPDATE_MS_BOUNDS = (100, 60_000)
 MOST_CPU_SHARE = 100.0
+MOST_CHUNK = 100
+MOST_LOOK_BACK = 100
 
 
 def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
@@ -46,6 +48,48 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FunasrSettings:
+    """The engine "funasr": streaming Paraformer for partials, an offline one for finals, and marks.
+
+    A model is a folder, or "modelscope:ID" or "huggingface:ID", at a revision where "@REVISION" follows.
+    """
+
+    streaming: str = "modelscope:iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-online"
+    """"": partials come from `offline` too, at more cost."""
+    offline: str = "modelscope:iic/speech_seaco_paraformer_large_asr_nat-zh-cn-16k-common-vocab8404-pytorch"
+    """"": finals come from `streaming` too."""
+    punctuation: str = "modelscope:iic/punc_ct-transformer_cn-en-common-vocab471067-large"
+    """"": no marks."""
+    languages: tuple[str, ...] = ("zh", "en")
+    """ISO 639-1 codes of what the models know."""
+    chunk_size: tuple[int, int, int] = (0, 10, 5)
+    """What the streaming model hears at once, in frames of 60 ms: before, new and ahead."""
+    encoder_look_back: int = 4
+    """Chunks before that the streaming encoder attends to."""
+    decoder_look_back: int = 1
+    """Chunks before that its decoder attends to."""
+
+    def __post_init__(self) -> None:
+        if not (self.streaming or self.offline):
+            raise ValueError("streaming or offline must name a model")
+        before, new, ahead = self.chunk_size
+        if before != 0 or not 1 <= new <= MOST_CHUNK or not 0 <= ahead <= new:
+            raise ValueError(f"chunk_size is [0, new, ahead]: new from 1 to {MOST_CHUNK}, ahead at most new")
+        for name in ("encoder_look_back", "decoder_look_back"):
+            _check(name, getattr(self, name), (0, MOST_LOOK_BACK))
+
+
+@dataclass(frozen=True, slots=True)
+class SensevoiceSettings:
+    """The engine "sensevoice": text with its language, the speaker's emotion and sounds beside speech."""
+
+    model: str = "modelscope:iic/SenseVoiceSmall"
+    """As those of FunasrSettings."""
+    figures: bool = False
+    """Whether the model writes marks and figures itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizerSettings:
     """The live recogniser: where it is, or how it runs here."""
 
@@ -57,12 +101,19 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
+    """"moonshine", "funasr" or "sensevoice"."""
     device: Device = "auto"
+    activity: Literal["silero", "fsmn-vad"] = "silero"
+    """What tells speech from the rest."""
+    fsmn_vad: str = "modelscope:iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
+    """The model of activity "fsmn-vad", as those of FunasrSettings."""
     telephone_words: bool = True
     """Whether words that are said on telephones, as "caller" or "voicemail", are preferred without being on a list."""
     update_ms: int = 200
     """Least time between two partials of an utterance; a recogniser that is busy makes it longer."""
     endpoint: EndpointSettings = EndpointSettings()
+    funasr: FunasrSettings = FunasrSettings()
+    sensevoice: SensevoiceSettings = SensevoiceSettings()
 
     def __post_init__(self) -> None:
         _check("update_ms", self.update_ms, UPDATE_MS_BOUNDS)

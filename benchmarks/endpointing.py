@@ -22,7 +22,7 @@ from asr.engine import ENGINE_RATE, Capabilities, Decoding, DecodingJob, Engine
 from asr.engines import load_engine
 from asr.hearing import Hearing
 from asr.resampling import Upsampler
-from asr.settings import EndpointSettings
+from asr.settings import EndpointSettings, RecognizerSettings
 from asr.wire.messages import ChannelOptions
 from benchmarks.acoustics import in_white_noise, lowered
 from benchmarks.corpus import RATE, Channel, Clip, Pcm, channels
@@ -139,7 +139,7 @@ def main() -> None:
     if not prompts:
         raise SystemExit("install the Debian packages asterisk-core-sounds-en and asterisk-core-sounds-en-wav")
     clips = [Clip(prompt.name, prompt.text, prompt.pcm) for prompt in prompts]
-    listener = Listener(Remembering(load_engine("moonshine")), ActivityModel())
+    listener = Listener(Remembering(load_engine(RecognizerSettings())), ActivityModel())
     curve = trade(listener, clips)
     found = detections(listener, clips)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)

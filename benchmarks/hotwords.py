@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.offline import OfflineOptions, transcribe
+from asr.settings import RecognizerSettings
 from benchmarks.acoustics import by_telephone, in_white_noise
 from benchmarks.corpus import RATE, Channel, Clip, Pcm, channels, odd_prompts, to_pcm
 from benchmarks.names import NAMES, conversation, rare_words, unsaid_names
@@ -30,6 +31,7 @@ OUTPUT = Path("build/bench/hotwords.json")
 NOISE_DB = 5.0
 UNSAID = (100, 1000)
 CORRECTION = TrunkSettings("").hotword_correction
+BARE = RecognizerSettings(telephone_words=False)
 _SILENCE_S = 120
 _IDLE_LINE = 8.0
 """Root mean square of an idle line's noise, in 16-bit steps."""
@@ -88,7 +90,7 @@ class Material:
 
     def heard(self, listed: Sequence[str], correction: float) -> list[str]:
         """The text of each channel."""
-        options = OfflineOptions(hotwords=tuple(map(Hotword, listed)), correction=correction, telephone_words=False)
+        options = OfflineOptions(hotwords=tuple(map(Hotword, listed)), correction=correction, recognizer=BARE)
         sounds = [by_telephone(self.sound(channel)) for channel in self.sent]
         return [" ".join(final.text for final in transcribe(sound, RATE, options)) for sound in sounds]
 
@@ -218,7 +220,7 @@ def _texts_in_silence(materials: Sequence[Material]) -> int:
     random = np.random.default_rng(4)
     noise = to_pcm(random.normal(0.0, _IDLE_LINE, _SILENCE_S * RATE))
     listed = [phrase for material in materials for phrase in material.phrases]
-    options = OfflineOptions(hotwords=tuple(map(Hotword, listed)), correction=CORRECTION, telephone_words=False)
+    options = OfflineOptions(hotwords=tuple(map(Hotword, listed)), correction=CORRECTION, recognizer=BARE)
     return sum(len(transcribe(by_telephone(sound), RATE, options)) for sound in (np.zeros_like(noise), noise))
 
 

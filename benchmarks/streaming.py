@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from asr.activity import ActivityModel
 from asr.engines import load_engine, warm_up
 from asr.scheduler import Scheduler
+from asr.settings import RecognizerSettings
 from asr.wire.messages import Audio, ChannelOptions, Close, FinalReport, Open, PartialReport
 from benchmarks.corpus import RATE, Pcm
 from callscribe.domain.transcript import Final, Partial
@@ -48,7 +49,7 @@ class Listener:
     """The engine and the activity model, loaded and warm."""
 
     def __init__(self) -> None:
-        self._engine, self._model = load_engine("moonshine"), ActivityModel()
+        self._engine, self._model = load_engine(RecognizerSettings()), ActivityModel()
         warm_up(self._engine)
 
     def hear(self, pcm: Pcm, options: ChannelOptions, framing_ms: int = FRAMING_MS) -> Heard:

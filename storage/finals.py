@@ -43,6 +43,8 @@ def write_final(session: Session, call_id: UUID, final: Final) -> bool:
             words=final.words,
             spoken=clean(final.spoken),
             corrections=final.corrections,
+            emotion=clean(final.emotion),
+            audio_events=[clean(heard) for heard in final.audio_events],
         )
         .on_conflict_do_nothing()
         .returning(UtteranceRow.id)

@@ -190,6 +190,8 @@ class UtteranceRow(Base):
     spoken: Mapped[str] = mapped_column(server_default="")
     """Empty where it is the text."""
     corrections: Mapped[tuple[Correction, ...]] = mapped_column(Corrections, server_default=EMPTY_LIST)
+    emotion: Mapped[str] = mapped_column(server_default="")
+    audio_events: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=EMPTY_ARRAY)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     revisions: Mapped[list["RevisionRow"]] = relationship(order_by="RevisionRow.number", viewonly=True)

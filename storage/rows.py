@@ -98,6 +98,8 @@ def final_of(row: UtteranceRow) -> Final:
         words=row.words,
         spoken=row.spoken,
         corrections=row.corrections,
+        emotion=row.emotion,
+        audio_events=tuple(row.audio_events),
     )
 
 

@@ -3,22 +3,37 @@
 import numpy as np
 
 from asr.engine import ENGINE_RATE, DecodingJob, Engine
-from asr.settings import Device
+from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
+ENGINES = ("moonshine", "funasr", "sensevoice")
+"""What `recognizer.engine` may be."""
 
-def load_engine(name: str, device: Device = "auto", *, telephone_words: bool = True) -> Engine:
-    """Load the engine that the settings name; `telephone_words`: it prefers those of `asr.vocabulary`.
 
-    Raises EngineUnavailable when there is none, or its model or the device is missing.
+def load_engine(settings: RecognizerSettings) -> Engine:
+    """Load the engine that the settings name.
+
+    Raises EngineUnavailable when there is none, or its packages, its model or the device is missing.
     """
-    if name != "moonshine":
-        raise EngineUnavailable(f"there is no engine {name}; recognizer.engine is moonshine")
     # An engine's libraries are loaded only where it is used.
-    from asr.engines.moonshine import MoonshineEngine
+    match settings.engine:
+        case "moonshine":
+            from asr.engines.moonshine import MoonshineEngine
 
-    return MoonshineEngine(device=device, preferred=TELEPHONE_WORDS if telephone_words else ())
+            return MoonshineEngine(
+                device=settings.device, preferred=TELEPHONE_WORDS if settings.telephone_words else ()
+            )
+        case "funasr":
+            from asr.engines.funasr import FunasrEngine
+
+            return FunasrEngine(settings.funasr, settings.device)
+        case "sensevoice":
+            from asr.engines.sensevoice import SenseVoiceEngine
+
+            return SenseVoiceEngine(settings.sensevoice, settings.device)
+        case unknown:
+            raise EngineUnavailable(f"there is no engine {unknown}; recognizer.engine is one of {', '.join(ENGINES)}")
 
 
 def warm_up(engine: Engine) -> None:

@@ -29,6 +29,8 @@ RATES = (8_000, 16_000)
 """Sample rates in Hz that a channel may have."""
 _MAX_WORDS = 2_000
 """Words of a final, and so its corrections; what they hold is bounded by the message."""
+_MAX_AUDIO_EVENTS, _MAX_LABEL = 16, 100
+"""Sounds beside speech in one final; characters of what names one, or an emotion."""
 
 _AUDIO_HEADER = struct.Struct("<IQ")
 _MAX_NUMBER = 2**32 - 1
@@ -332,6 +334,8 @@ def _final_fields(final: Final) -> dict[str, object]:
         "corrections": [
             {"heard": made.heard, "phrase": made.phrase, "score": round(made.score, 4)} for made in final.corrections
         ],
+        "emotion": final.emotion,
+        "audio_events": list(final.audio_events),
     }
 
 
@@ -347,6 +351,8 @@ def _parse_final(fields: Fields) -> Final:
         words=tuple(_parse_word(word) for word in fields.objects("words", _MAX_WORDS)),
         spoken=fields.text("spoken", MAX_MESSAGE_BYTES),
         corrections=tuple(_parse_correction(made) for made in fields.objects("corrections", _MAX_WORDS)),
+        emotion=fields.text("emotion", _MAX_LABEL),
+        audio_events=fields.texts("audio_events", _MAX_AUDIO_EVENTS, _MAX_LABEL),
     )
 
 

@@ -84,7 +84,7 @@ def _service_answers(settings: Settings) -> bool:
 
 
 def _check_engine(settings: RecognizerSettings) -> str:
-    load_engine(settings.engine, settings.device)
+    load_engine(settings)
     return f"{settings.engine}, its model loads"
 
 

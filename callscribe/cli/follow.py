@@ -88,8 +88,8 @@ class CallFollower:
                 self._introduce(event)
             case UtterancePartial():
                 self._open[event.channel] = self._line(event.channel, event.party or event.role, event.start_ms)
-                self._open[event.channel].append(event.committed, "bold").append(" " if event.committed else "")
-                self._open[event.channel].append(event.tentative, "dim")
+                committed = event.text.removesuffix(event.tentative)
+                self._open[event.channel].append(committed, "bold").append(event.tentative, "dim")
             case UtteranceFinal():
                 self._open.pop(event.channel, None)
                 self.seen.finals[event.channel].append(event.spoken or event.text)

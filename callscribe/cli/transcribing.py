@@ -78,8 +78,7 @@ def _first_pass(settings: Settings, audio: AudioFile, progress: Progress, name: 
         options = OfflineOptions(
             channel=index,
             endpoint=settings.recognizer.endpoint,
-            engine=settings.recognizer.engine,
-            telephone_words=settings.recognizer.telephone_words,
+            recognizer=settings.recognizer,
         )
         finals += transcribe(pcm, audio.rate, options, _advance(progress, task, index))
     return finals

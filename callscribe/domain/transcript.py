@@ -66,6 +66,10 @@ class Final:
     """The text as it was spoken, where `text` writes it otherwise (numbers as figures); empty: the same."""
     corrections: tuple[Correction, ...] = ()
     """What was replaced in the text after decoding, in its order."""
+    emotion: str = ""
+    """How the speaker sounded, in small letters ("happy", "angry"); empty where the engine does not tell."""
+    audio_events: tuple[str, ...] = ()
+    """What was heard beside speech, in small letters ("laughter", "bgm")."""
 
 
 @dataclass(frozen=True, slots=True)

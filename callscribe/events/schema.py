@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, Party, Role
+from callscribe.domain.language import joined
 from callscribe.domain.transcript import Correction, Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
 
@@ -190,7 +191,7 @@ class UtterancePartial(_Spoken):
             utterance_id=utterance_id(call.id, partial.channel, partial.start),
             start_ms=samples_to_ms(partial.start, call.sample_rate),
             end_ms=samples_to_ms(partial.end, call.sample_rate),
-            text=" ".join(part for part in (partial.committed.strip(), partial.tentative.strip()) if part),
+            text=joined(partial.committed, partial.tentative),
             committed=partial.committed,
             tentative=partial.tentative,
             revision=partial.revision,
@@ -212,6 +213,10 @@ class UtteranceFinal(_Spoken):
     """The text as it was spoken, where `text` writes it otherwise; "": the same."""
     corrections: tuple[EventCorrection, ...] = ()
     """What was replaced in the text after decoding, in its order."""
+    emotion: str = ""
+    """How the speaker sounded ("happy", "angry"); "" where the engine does not tell."""
+    audio_events: tuple[str, ...] = ()
+    """What was heard beside speech ("laughter", "bgm")."""
 
     @classmethod
     def of(cls, call: Call, final: Final, at: datetime) -> Self:
@@ -232,6 +237,8 @@ class UtteranceFinal(_Spoken):
             engine=final.engine,
             spoken=final.spoken,
             corrections=tuple(EventCorrection.of(made) for made in final.corrections),
+            emotion=final.emotion,
+            audio_events=final.audio_events,
         )
 
 

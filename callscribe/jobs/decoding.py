@@ -76,8 +76,7 @@ class CallDecoder:
             hotwords=hotwords,
             correction=trunk.hotword_correction,
             endpoint=self._settings.endpoint_of(trunk),
-            engine=self._settings.recognizer.engine,
-            telephone_words=self._settings.recognizer.telephone_words,
+            recognizer=self._settings.recognizer,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
         return tuple(_for_readers(final, trunk) for final in transcribe(pcm, call.sample_rate, options))

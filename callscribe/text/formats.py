@@ -210,6 +210,8 @@ def _utterance_json(transcript: Transcript, utterance: Utterance) -> Json:
         "end_ms": transcript.ms(final.end),
         "text": utterance.text,
         "language": final.language,
+        "emotion": final.emotion,
+        "audio_events": list(final.audio_events),
         "final": _reading_json(transcript, final),
         "revisions": [
             {"reason": revision.reason, **_reading_json(transcript, revision)} for revision in utterance.revisions

@@ -78,3 +78,10 @@ def test_a_text_goes_on_from_an_earlier_one_where_it_has_its_committed_words(tex
 )
 def test_a_mark_at_the_end_of_what_goes_on_is_not_shown(text: str, shown: str) -> None:
     assert open_ended(text) == shown
+
+
+def test_a_script_without_blanks_is_committed_character_by_character() -> None:
+    before = split_at_trusted(NOTHING, Decoding((), "你好谢", 0.9), 0)
+    after = split_at_trusted(before, Decoding((), "你好再见。", 0.9), 2 * ENGINE_RATE)
+    assert (after.committed, after.tentative) == ("你好", "再见")
+    assert after.goes_on_from(before)

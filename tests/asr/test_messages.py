@@ -51,6 +51,8 @@ FINAL = Final(
     engine="e",
     spoken="for you, acne",
     corrections=(Correction("acne", "Acme", 0.875),),
+    emotion="happy",
+    audio_events=("laughter",),
 )
 OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
 

@@ -9,7 +9,7 @@ from asr.engines import load_engine
 from asr.level import leveled
 from asr.offline import OfflineOptions, transcribe
 from asr.resampling import Upsampler
-from asr.settings import EndpointSettings
+from asr.settings import EndpointSettings, RecognizerSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from tests.asr.speech import FIRST_LINE, RATE, TWO_CITIES, first_line, silence, through_mu_law, two_cities
 from tests.prompts import prompts_or_skip
@@ -40,7 +40,7 @@ def test_telephone_prompts_have_at_most_eight_percent_word_errors() -> None:
 @pytest.mark.parametrize(("telephone_words", "understood"), [(True, True), (False, False)])
 def test_words_of_the_telephone_are_preferred_unless_told_not_to(telephone_words: bool, understood: bool) -> None:
     (prompt,) = (prompt for prompt in prompts_or_skip() if prompt.name.endswith("vm-helpexit"))
-    engine = load_engine("moonshine", telephone_words=telephone_words)
+    engine = load_engine(RecognizerSettings(telephone_words=telephone_words))
     (decoding,) = engine.decode([DecodingJob(leveled(Upsampler(RATE).push(prompt.pcm)))])
     assert ("press star for help" in normalise(decoding.text)) is understood
 
@@ -95,4 +95,4 @@ def test_progress_grows_to_one() -> None:
 
 def test_an_unknown_engine_is_named() -> None:
     with pytest.raises(EngineUnavailable, match="there is no engine sphinx"):
-        transcribe(first_line(), RATE, OfflineOptions(engine="sphinx"))
+        transcribe(first_line(), RATE, OfflineOptions(recognizer=RecognizerSettings(engine="sphinx")))

@@ -12,6 +12,7 @@ from asr.engine import Engine
 from asr.engines import load_engine
 from asr.files import read_audio
 from asr.scheduler import Scheduler
+from asr.settings import RecognizerSettings
 from asr.wire.messages import Audio, ChannelOptions, Close, FinalReport, Open, PartialReport
 from tests.asr.speech import silence
 from tests.music import instrumental
@@ -24,7 +25,7 @@ HOLD_MUSIC_S = 60
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return load_engine("moonshine")
+    return load_engine(RecognizerSettings())
 
 
 @pytest.fixture(scope="module")

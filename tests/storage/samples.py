@@ -48,6 +48,8 @@ def make_final(channel: int, start: int, text: str, *, confidence: float = 0.9) 
         words=(Word(text.split()[0], start, start + 4000, 0.8),),
         spoken=f"{text} as spoken",
         corrections=(Correction("acne", "Acme", 0.75),),
+        emotion="happy",
+        audio_events=("laughter", "bgm"),
     )
 
 

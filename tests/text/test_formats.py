@@ -130,6 +130,8 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
         "end_ms": 3_723_004,
         "text": "Late.",
         "language": "en",
+        "emotion": "",
+        "audio_events": [],
         "final": {
             "text": "late",
             "confidence": 0.75,

@@ -88,8 +88,8 @@ export class TranscriptView {
     const row = known ?? this.#insert(event);
     this.open.set(event.channel, event.utterance_id);
     row.revision = event.revision;
-    const gap = event.committed && event.tentative ? " " : "";
-    row.committed.textContent = event.committed + gap;
+    // The whole text has a blank between both where their language has blanks.
+    row.committed.textContent = event.text.slice(0, event.text.length - event.tentative.length);
     row.tentative.textContent = event.tentative;
   }
 
