@@ -40,6 +40,7 @@ format: $(VENV)/.installed-dev ## format the code
 lock: ## renew the locked dependencies (needs uv)
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr -c requirements/base.lock -c requirements/funasr.in -o requirements/funasr.txt
 
 clean: ## remove the virtual environment, build results and the demo's data
 	@rm -rf $(VENV) build *.egg-info
@@ -57,6 +58,8 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml requirements/base.lock
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
+# torch differs from machine to machine, so what needs it is pinned without hashes.
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/funasr.txt
 	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.lock
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/funasr.txt -e '.[funasr]'
 	@touch $@
