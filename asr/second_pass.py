@@ -15,6 +15,7 @@ from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
 from asr.settings import SecondPassSettings
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Word
 
 
@@ -53,19 +54,25 @@ class SecondPass:
         """Name of the model, for a revision's `engine`."""
         return f"whisper-{self._folder.name}" if self._folder else PACKAGED_NAME
 
+    def knows(self, language: str) -> bool:
+        """True for a BCP 47 tag of a language that the model can decode. Raises EngineUnavailable."""
+        return self._engine().knows(language)
+
     def revise(
         self,
         pcm: NDArray[np.int16],
         rate: int,
         spans: Sequence[Span],
         language: str = "en",
+        hotwords: tuple[Hotword, ...] = (),
     ) -> tuple[SecondPassText | None, ...]:
         """A second text for each of a channel's utterances; None: the first text is to be kept.
 
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
         two windows. What is given first is decoded first: where `cpu_share` ends it early, the last keep their texts.
-        Raises EngineUnavailable when the model is missing, without spans too.
+        Hotwords are not told to Whisper (`asr/engines/whisper.py` says why). Raises EngineUnavailable when the model is
+        missing, without spans too.
         """
         engine, channel = self._engine(), _Channel(pcm, rate, language)
         texts: dict[int, SecondPassText] = {}

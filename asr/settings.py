@@ -124,6 +124,8 @@ class SecondPassSettings:
     """The decoding of an ended call."""
 
     enabled: bool = True
+    engine: str = "whisper"
+    """"whisper", or an engine of the recogniser's, with its settings there."""
     model: str = ""
     """Folder of a CTranslate2 Whisper model; "": the packaged tiny.en."""
     beam: int = 5

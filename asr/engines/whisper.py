@@ -9,6 +9,7 @@ from pathlib import Path
 from asr.engine import ENGINE_RATE, Waveform
 from asr.runtime import package_folder
 from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.language import primary
 
 PACKAGED_NAME = "whisper-tiny-en"
 WINDOW_S = 30
@@ -54,6 +55,10 @@ class WhisperEngine:
         except (ImportError, RuntimeError, ValueError) as error:
             raise EngineUnavailable(f"the Whisper model in {folder} cannot be loaded: {error}") from error
 
+    def knows(self, language: str) -> bool:
+        """True for a BCP 47 tag of a language that the model was made for."""
+        return primary(language) in self._model.supported_languages
+
     def decode(self, audio: Waveform, language: str) -> tuple[HeardWord, ...]:
         """What was said in up to WINDOW_S of audio, word by word; longer audio takes several windows.
 
@@ -64,7 +69,7 @@ class WhisperEngine:
         """
         segments, _ = self._model.transcribe(
             audio,
-            language=language.partition("-")[0].lower() if self._model.model.is_multilingual else "en",
+            language=primary(language) if self._model.model.is_multilingual else "en",
             beam_size=self._beam,
             temperature=0.0,
             compression_ratio_threshold=None,

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from asr.engines import load_engine
-from asr.second_pass import SecondPass
-from asr.settings import RecognizerSettings, SecondPassSettings
+from asr.passes import second_pass_of
+from asr.settings import RecognizerSettings
 from callscribe.cli.api import base_url, fetch
 from callscribe.cli.ports import PublicPort, public_ports
 from callscribe.config.settings import Settings
@@ -58,7 +58,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     running = _service_answers(settings)
     yield _finding("PJSUA2", _check_pjsua2)
     yield _finding("live engine", lambda: _check_engine(settings.recognizer))
-    yield _finding("second pass", lambda: _check_second_pass(settings.second_pass))
+    yield _finding("second pass", lambda: _check_second_pass(settings))
     yield _finding("data folder", lambda: _check_folder(settings.data_folder))
     yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")
     for port in () if running else public_ports(settings):
@@ -88,8 +88,8 @@ def _check_engine(settings: RecognizerSettings) -> str:
     return f"{settings.engine}, its model loads"
 
 
-def _check_second_pass(settings: SecondPassSettings) -> str:
-    engine = SecondPass(settings)
+def _check_second_pass(settings: Settings) -> str:
+    engine = second_pass_of(settings.second_pass, settings.recognizer)
     engine.revise(np.zeros(0, np.int16), 8000, ())
     return f"{engine.engine}, its model loads"
 

@@ -13,7 +13,7 @@ from rich.progress import Progress, TaskID
 from asr.combination import revision_of
 from asr.files import AudioFile, read_audio
 from asr.offline import OfflineOptions, transcribe
-from asr.second_pass import SecondPass
+from asr.passes import second_pass_of
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
 from callscribe.domain.errors import SettingsError
@@ -91,7 +91,7 @@ def _advance(progress: Progress, task: TaskID, channels_done: int) -> Callable[[
 def _second_pass(
     settings: Settings, call_id: UUID, audio: AudioFile, finals: Sequence[Final], progress: Progress
 ) -> dict[UUID, tuple[Revision, ...]]:
-    engine = SecondPass(settings.second_pass)
+    engine = second_pass_of(settings.second_pass, settings.recognizer)
     revisions: dict[UUID, tuple[Revision, ...]] = {}
     for index, pcm in progress.track(list(enumerate(audio.channels)), description="second pass"):
         said = sorted((final for final in finals if final.channel == index), key=lambda final: final.confidence)

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
+
 from asr.combination import revision_of
 from asr.correction import corrected
 from asr.offline import OfflineOptions, transcribe
-from asr.second_pass import SecondPass, SecondPassText
+from asr.passes import second_pass_of
+from asr.second_pass import SecondPassText
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call
 from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
@@ -19,6 +22,8 @@ from storage.recordings import read_channel
 from storage.records import ChannelRange
 from telephony.settings import TrunkSettings
 
+log = structlog.get_logger()
+
 
 class CallDecoder:
     """Decodes recordings. Models are loaded by the first call that needs them; one thread at a time."""
@@ -27,14 +32,19 @@ class CallDecoder:
         """`lists` reads the hotword lists; it may raise StorageError."""
         self._settings = settings
         self._lists = lists
-        self._second_pass = SecondPass(settings.second_pass)
+        self._second_pass = second_pass_of(settings.second_pass, settings.recognizer)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
-        """Utterances whose text the second pass makes better, each with its revision.
+        """Utterances whose text the second pass makes better, each with its revision; none where it does not know the
+        call's language.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
         call = transcript.call
+        language = self._trunk(call).language
+        if not self._second_pass.knows(language):
+            log.warning("second_pass_language_unknown", engine=self._second_pass.engine, language=language)
+            return ()
         hotwords = self._hotwords(call)
         return tuple(
             revised
@@ -56,7 +66,7 @@ class CallDecoder:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
         stretch = _least_sure_first(stretch)
         trunk, engine = self._trunk(call), self._second_pass.engine
-        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.language)
+        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.language, hotwords)
         revised = [
             (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
             for utterance, text in zip(stretch.utterances, texts, strict=True)

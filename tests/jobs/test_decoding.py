@@ -11,10 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from asr.second_pass import SecondPassText
-from asr.settings import SecondPassSettings
+from asr.settings import RecognizerSettings, SecondPassSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import CallState
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.decoding import CallDecoder
@@ -41,7 +42,10 @@ class PoorSecondPass:
 
     engine = "poor"
 
-    def __init__(self, settings: SecondPassSettings) -> None: ...
+    def __init__(self, settings: SecondPassSettings, recognizer: RecognizerSettings) -> None: ...
+
+    def knows(self, language: str) -> bool:
+        return language == "en"
 
     def revise(
         self,
@@ -49,6 +53,7 @@ class PoorSecondPass:
         rate: int,
         spans: Sequence[tuple[int, int]],
         language: str,
+        hotwords: tuple[Hotword, ...],
     ) -> tuple[SecondPassText | None, ...]:
         words = (Word("twenty", 0, 800, 0.9), Word("one", 800, 1600, 0.9))
         return (SecondPassText("You have twenty one messages.", 0.9, words),) * len(spans)
@@ -78,7 +83,7 @@ def test_recovered_finals_are_in_figures_where_the_trunk_wants_them(recording: P
 def test_revisions_are_in_figures_where_the_trunk_wants_them(
     recording: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, texts: tuple[str, str]
 ) -> None:
-    monkeypatch.setattr("callscribe.jobs.decoding.SecondPass", PoorSecondPass)
+    monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", PoorSecondPass)
     call, final = make_call(), make_final(800, "you have twenty")
     said = Utterance(utterance_id(call.id, 0, final.start), final)
     transcript = Transcript(call, CallState.ENDED, datetime.now(UTC), (said,))
@@ -86,6 +91,16 @@ def test_revisions_are_in_figures_where_the_trunk_wants_them(
     assert (revision.text, revision.spoken) == texts
     assert [word.text for word in revision.words] == ["twenty", "one"]
     assert utterance == said
+
+
+def test_a_call_in_a_language_that_the_second_pass_does_not_know_keeps_its_texts(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", PoorSecondPass)
+    call, final = make_call(), make_final(800, "你好")
+    said = Utterance(utterance_id(call.id, 0, final.start), final)
+    decoder = CallDecoder(Settings(trunks=(TrunkSettings(call.trunk, language="zh"),)), tuple)
+    assert decoder.revise(Transcript(call, CallState.ENDED, datetime.now(UTC), (said,)), recording) == ()
 
 
 class HurriedSecondPass(PoorSecondPass):
@@ -101,7 +116,7 @@ class HurriedSecondPass(PoorSecondPass):
 def test_the_least_sure_utterances_go_first_and_come_back_in_the_order_of_time(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callscribe.jobs.decoding.SecondPass", HurriedSecondPass)
+    monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", HurriedSecondPass)
     call = make_call()
     finals = [
         replace(make_final(start, "first text"), confidence=confidence)

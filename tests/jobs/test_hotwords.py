@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from asr.second_pass import SecondPassText
-from asr.settings import SecondPassSettings
+from asr.settings import RecognizerSettings, SecondPassSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallState, Channel, Party, Role
@@ -62,10 +62,13 @@ class DeafSecondPass:
 
     engine = "deaf"
 
-    def __init__(self, settings: SecondPassSettings) -> None: ...
+    def __init__(self, settings: SecondPassSettings, recognizer: RecognizerSettings) -> None: ...
+
+    def knows(self, language: str) -> bool:
+        return language == "en"
 
     def revise(
-        self, pcm: NDArray[np.int16], rate: int, spans: Sequence[tuple[int, int]], language: str
+        self, pcm: NDArray[np.int16], rate: int, spans: Sequence[tuple[int, int]], *_: object
     ) -> tuple[SecondPassText | None, ...]:
         words = (Word("Ms", 0, 800, 0.9), Word("Benit.", 800, 1600, 0.5))
         return (SecondPassText("Ms Benit.", 0.7, words),) * len(spans)
@@ -77,7 +80,7 @@ class DeafSecondPass:
 def test_a_revision_tells_what_was_replaced(
     recording: Path, monkeypatch: pytest.MonkeyPatch, agent: str, correction: float, replaced: bool
 ) -> None:
-    monkeypatch.setattr("callscribe.jobs.decoding.SecondPass", DeafSecondPass)
+    monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", DeafSecondPass)
     call = call_of(agent)
     said = make_final(0, "Ms Bennett.")
     utterance = Utterance(utterance_id(call.id, 0, said.start), said)
