@@ -13,7 +13,9 @@ import numpy as np
 
 from asr.lexicon import is_common
 from asr.phonetics import class_counts, distance, sounds_of, weight_of
+from asr.pinyin import is_han
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import joined, units
 from callscribe.domain.transcript import Correction, Final, Revision, Word
 
 Said = TypeVar("Said", Final, Revision)
@@ -27,7 +29,7 @@ _CERTAIN = 0.9
 """Words of which the engine is as sure as this, in the mean, are not replaced unless they sound the same."""
 _ROUNDING = 1e-6
 _WORD = re.compile(r"[^\W_]+(?:['’.&-][^\W_]+)*")
-_BREAK = re.compile(r"[.?!;:]")
+_BREAK = re.compile("[.?!;:。？！；：]")
 """No hotword goes across the end of a sentence."""
 _ENDING = re.compile(r"['’]s$", re.IGNORECASE)
 
@@ -39,7 +41,7 @@ def corrected(said: Said, hotwords: tuple[Hotword, ...], threshold: float) -> Sa
     """
     if not hotwords or not threshold:
         return said
-    matching = len(said.words) == len(said.text.split())
+    matching = len(said.words) == len(units(said.text))
     confidences = [word.confidence for word in said.words] if matching else ()
     text, made = _corrector(hotwords, threshold).correct(said.text, confidences)
     if not made:
@@ -59,7 +61,7 @@ class Replacement:
     """A correction and where it is made."""
 
     first: int
-    """Word of the text, by its blanks, counted from 0."""
+    """Unit of the text, a word as a rule, counted from 0."""
     last: int
     """Exclusive."""
     start: int
@@ -80,6 +82,8 @@ class _Phrase:
     words: int
     common: bool
     """All of its words are."""
+    han: bool
+    """It is written in Chinese characters, a word each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,16 @@ class _Token:
 
     text: str
     place: int
-    """The text's word, by its blanks, that it stands in."""
+    """The text's unit that it stands in."""
     start: int
     end: int
     """Places of characters."""
     common: bool
     confidence: float
+
+    @property
+    def han(self) -> bool:
+        return is_han(self.text)
 
 
 class Corrector:
@@ -114,7 +122,7 @@ class Corrector:
     def correct(self, text: str, confidences: Sequence[float] = ()) -> tuple[str, tuple[Replacement, ...]]:
         """The text with hotwords in place of what sounds like them, and what was replaced, in order.
 
-        `confidences` has a value for each of the text's words (by blanks), or none.
+        `confidences` has a value for each of the text's units, or none.
         """
         tokens = self._tokens(text, confidences)
         found = sorted(
@@ -131,10 +139,13 @@ class Corrector:
 
     def _tokens(self, text: str, confidences: Sequence[float]) -> list[_Token]:
         tokens = []
-        for place, blankless in enumerate(re.finditer(r"\S+", text)):
+        after = 0
+        for place, unit in enumerate(units(text)):
+            begin = text.index(unit, after)
+            after = begin + len(unit)
             confidence = confidences[place] if place < len(confidences) else 0.0
-            for word in _WORD.finditer(blankless.group()):
-                start, end = blankless.start() + word.start(), blankless.start() + word.end()
+            for word in _WORD.finditer(unit):
+                start, end = begin + word.start(), begin + word.end()
                 bare = _ENDING.sub("", word.group())
                 end -= len(word.group()) - len(bare)
                 tokens.append(_Token(bare, place, start, end, self._is_common(bare.lower()), confidence))
@@ -157,6 +168,8 @@ class Corrector:
         for first in range(len(tokens)):
             for last in range(first + 1, min(first + self._most_words, len(tokens)) + 1):
                 span = tokens[first:last]
+                if tokens[first].han != tokens[last - 1].han:
+                    break
                 if last - 1 in right or (last > first + 1 and _BREAK.search(text, span[-2].end, span[-1].start)):
                     break
                 if match := self._best(span, text[span[0].start : span[-1].end]):
@@ -184,21 +197,24 @@ class Corrector:
 
     def _needed(self, span: Sequence[_Token]) -> float:
         certain = sum(token.confidence for token in span) >= _CERTAIN * len(span)
-        if certain or all(token.common for token in span):
+        # Few syllables make up all Chinese words: half a sound more or less is another one.
+        if certain or span[0].han or all(token.common for token in span):
             return (1.0 + self._threshold) / 2
         return self._threshold
 
 
 def _phrase(text: str, is_common: Callable[[str], bool]) -> _Phrase:
-    words = text.split()
+    words = units(text)
     sounds = sounds_of("".join(words))
     common = all(is_common(word.lower()) for word in words)
-    return _Phrase(" ".join(words), sounds, weight_of(sounds), len(words), common)
+    return _Phrase(joined(*words), sounds, weight_of(sounds), len(words), common, is_han(text))
 
 
 def _fits(phrase: _Phrase, span: Sequence[_Token]) -> bool:
     """False where likeness of sound is not enough. A common word is likely to be right; several in a row may be a name
     torn apart, where there is much to hear. A hotword of common words is not found in what holds any."""
+    if phrase.han or span[0].han:
+        return phrase.han and span[0].han and len(span) == phrase.words
     if phrase.common:
         return len(span) == phrase.words and not any(token.common for token in span)
     if all(token.common for token in span):
@@ -208,24 +224,26 @@ def _fits(phrase: _Phrase, span: Sequence[_Token]) -> bool:
 
 def _folded(text: str) -> str:
     """What two spellings have in common that differ in capitals and marks only."""
-    return " ".join(re.sub(r"[\W_]+", " ", text.lower()).split())
+    return " ".join(units(re.sub(r"[\W_]+", " ", text.lower())))
 
 
 def _replaced(words: Sequence[Word], text: str, made: Sequence[Replacement]) -> tuple[Word, ...]:
-    """The words of the new text: a hotword's share the time of what was heard, by their letters."""
-    written = text.split()
+    """The words of the new text: a hotword's stand where as many were heard, or share their time by their letters."""
+    written = units(text)
     result: list[Word] = []
     place = 0
     for one in made:
         result += words[place : one.first]
-        result += _shared_out(words[one.first : one.last], written[len(result) :][: len(one.correction.phrase.split())])
+        result += _shared_out(words[one.first : one.last], written[len(result) :][: len(units(one.correction.phrase))])
         place = one.last
     return (*result, *words[place:])
 
 
 def _shared_out(heard: Sequence[Word], written: Sequence[str]) -> list[Word]:
-    start, length = heard[0].start, heard[-1].end - heard[0].start
     confidence = sum(word.confidence for word in heard) / len(heard)
+    if len(heard) == len(written):
+        return [replace(word, text=text, confidence=confidence) for word, text in zip(heard, written, strict=True)]
+    start, length = heard[0].start, heard[-1].end - heard[0].start
     letters = sum(map(len, written))
     words: list[Word] = []
     for place, text in enumerate(written):

@@ -1,4 +1,4 @@
-"""How English words sound, roughly, by their letters, and how far two of them are apart. Pure.
+"""How English words sound, roughly, by their letters, Chinese ones by their pinyin, and how far two of them are apart.
 
 Own rules in the manner of Metaphone (Philips, "Hanging on the Metaphone", Computer Language 7, 1990), but vowels stay,
 at half the weight of consonants. The distance is that of Wagner and Fischer ("The string-to-string correction problem",
@@ -7,6 +7,8 @@ JACM 21, 1974) with costs for which sounds that a telephone confuses are near ea
 
 import re
 from functools import lru_cache
+
+from asr.pinyin import is_han, pinyin_sounds
 
 CLASSES = ("aeiou", "pbfvw", "tdT", "szSCJ", "kg", "mn", "lr", "y", "h")
 """Sounds of a class may stand for each other at less than full cost. S is sh, C ch, J as in judge, T th."""
@@ -54,6 +56,8 @@ _DOUBLED = re.compile(r"(.)\1+")
 @lru_cache(maxsize=20_000)
 def sounds_of(word: str) -> str:
     """The sounds of a word, one character each; nothing for what has no letter and no figure."""
+    if is_han(word):
+        return pinyin_sounds(word)
     figured = re.sub("[0-9]", lambda figure: _FIGURES[int(figure.group())], word.lower())
     spelled = re.sub("[^a-z]", "", figured)
     heard = _LETTERS.sub(lambda found: _RULES[(found.lastindex or 1) - 1][1].replace(r"\g<0>", found.group()), spelled)

@@ -116,8 +116,8 @@ def test_a_final_has_the_hotwords_in_its_text_and_its_words_and_tells_what_was_h
     assert [made.heard for made in final.corrections] == ["Mimbus five", "Gawelsky"]
     assert final.words == (
         Word("My", 0, 100, 0.9),
-        Word("Nimbus", 200, 472, 0.5),
-        Word("Five,", 472, 700, 0.5),
+        Word("Nimbus", 200, 500, 0.5),
+        Word("Five,", 500, 700, 0.5),
         Word("Kowalski.", 800, 1000, 0.5),
     )
 
@@ -144,3 +144,30 @@ def test_a_channels_finals_are_corrected_by_the_list_it_has_at_their_end() -> No
     finals = [event for event in hearing.events if isinstance(event, Final)]
     assert [final.text for final in finals] == ["Mister Gawelsky speaking.", "Mister Kowalski speaking."]
     assert [[made.phrase for made in final.corrections] for final in finals] == [[], ["Kowalski"]]
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant"),
+    [
+        ("我要查定单。", "我要查订单。"),
+        ("你好 benit 再见", "你好 Bennett 再见"),
+        ("查一下 订单", "查一下 订单"),
+        ("我要钉蛋壳", "我要订单壳"),
+        ("我要顶单了", "我要订单了"),
+        ("我要传单", "我要传单"),
+        ("定。单", "定。单"),
+    ],
+)
+def test_chinese_hotwords_are_found_by_their_pinyin(heard: str, meant: str) -> None:
+    assert rewritten(heard, "订单", "Bennett") == meant
+
+
+def test_the_characters_of_a_chinese_hotword_take_the_places_of_those_that_were_heard() -> None:
+    words = tuple(Word(text, place * 800, place * 800 + 800, 0.5) for place, text in enumerate(("查", "定", "单。")))
+    final = corrected(Final(0, 0, 2400, "查定单。", 0.5, "e", "zh", words), (Hotword("订单"),), 0.8)
+    assert final.corrections == (Correction("定单", "订单", 1.0),)
+    assert [(word.text, word.start, word.end) for word in final.words] == [
+        ("查", 0, 800),
+        ("订", 800, 1600),
+        ("单。", 1600, 2400),
+    ]

@@ -64,3 +64,8 @@ def test_class_counts_bound_the_distance_from_below() -> None:
         for other in map(sounds_of, words):
             apart = sum(abs(here - there) for here, there in zip(class_counts(one), class_counts(other), strict=True))
             assert apart / 2 <= distance(one, other, FAR) + 1e-9
+
+
+@pytest.mark.parametrize(("one", "other"), [("订单", "定单"), ("行长", "航章"), ("女", "nu")])
+def test_chinese_characters_sound_like_their_pinyin(one: str, other: str) -> None:
+    assert sounds_of(one) == sounds_of(other)
