@@ -22,6 +22,13 @@ from tests.asr.speech import silence
 
 _FOLDER = Path(__file__).parents[2] / "models"
 _RATE = 8_000
+_PAUSED = {
+    "transfer": (0.21, 0.88),
+    "broken": (1.16, 1.65),
+    "manager": (1.82, 2.36),
+    "tomorrow": (2.55, 3.21),
+    "four": (3.31, 3.66),
+}
 
 
 def model(name: str) -> Path:
@@ -39,7 +46,14 @@ def loaded(name: str) -> LoadedModel:
 def spoken() -> Mapping[str, Waveform]:
     """What was said, with the words of each line."""
     with np.load(Path(__file__).with_name("speech.npz")) as lines:
-        return {name.replace("_", " "): _heard(codes) for name, codes in lines.items()}
+        return {name.replace("_", " "): _heard(codes) for name, codes in lines.items() if name != "paused"}
+
+
+@cache
+def paused() -> tuple[Waveform, Mapping[str, tuple[float, float]]]:
+    """Words with pauses between, and where each begins and ends, in seconds."""
+    with np.load(Path(__file__).with_name("speech.npz")) as lines:
+        return _heard(lines["paused"]), _PAUSED
 
 
 @cache

@@ -14,7 +14,7 @@ from asr.engines.funasr.loading import LoadedModel
 from asr.engines.funasr.offline import OfflineParaformer
 from asr.engines.funasr.streaming import HeardToken
 from callscribe.domain.errors import EngineUnavailable
-from tests.asr.funasr.models import idle, loaded, made, model, spoken
+from tests.asr.funasr.models import idle, loaded, made, model, paused, spoken
 from tests.wer import word_error_rate
 
 TOKENS = [
@@ -159,16 +159,15 @@ def test_the_shortest_audio_is_no_failure(paraformer: OfflineParaformer, samples
 
 
 def test_times_are_in_order_and_where_the_words_are(paraformer: OfflineParaformer) -> None:
-    audio = next(iter(spoken().values()))
+    audio, places = paused()
 
-    [early] = paraformer.decode([audio], [()])
-    [late] = paraformer.decode([np.concatenate([idle(0.24), audio])], [()])
+    [heard] = paraformer.decode([audio], [()])
 
-    for heard in (early, late):
-        assert all(token.start < token.end <= following.start for token, following in pairwise(heard))
-    assert early[-1].end <= len(audio)
-    moved = [(after.end - before.end) / ENGINE_RATE for before, after in zip(early, late, strict=True)]
-    assert np.median(moved) == pytest.approx(0.24, abs=0.06)
+    assert all(token.start < token.end <= following.start for token, following in pairwise(heard))
+    spans = [(paraformer.tokens[token.id], token.start / ENGINE_RATE, token.end / ENGINE_RATE) for token in heard]
+    for word, (start, end) in places.items():
+        middle = (start + end) / 2
+        assert any(said == word and began < middle < ended + 0.1 for said, began, ended in spans)
 
 
 def test_probabilities_tell_what_was_said_from_noise(paraformer: OfflineParaformer) -> None:
