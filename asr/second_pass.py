@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE, Waveform
-from asr.engines.whisper import PACKAGED_NAME, WINDOW_S, HeardWord, WhisperEngine
+from asr.engines.whisper import WINDOW_S, HeardWord, WhisperEngine, whisper_name
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
@@ -28,6 +27,10 @@ class SecondPassText:
     """0 to 1: the mean of its words'."""
     words: tuple[Word, ...]
     """With their times, in samples from the start of the call."""
+    language: str = ""
+    """What the engine took it for, or was told; "": it does not tell."""
+    language_probability: float = 1.0
+    """0 to 1: chance that it is this language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class _Channel:
     pcm: NDArray[np.int16]
     rate: int
     language: str
+    hotwords: tuple[Hotword, ...]
 
 
 class SecondPass:
@@ -46,13 +50,12 @@ class SecondPass:
         """`cpu_clock` tells the CPU seconds that decoding has taken."""
         self._settings = settings
         self._cpu_clock = cpu_clock
-        self._folder = Path(settings.model).expanduser() if settings.model else None
         self._loaded: WhisperEngine | None = None
 
     @property
     def engine(self) -> str:
         """Name of the model, for a revision's `engine`."""
-        return f"whisper-{self._folder.name}" if self._folder else PACKAGED_NAME
+        return whisper_name(self._settings.model)
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag of a language that the model can decode. Raises EngineUnavailable."""
@@ -71,10 +74,12 @@ class SecondPass:
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
         two windows. What is given first is decoded first: where `cpu_share` ends it early, the last keep their texts.
-        Hotwords are not told to Whisper (`asr/engines/whisper.py` says why). Raises EngineUnavailable when the model is
-        missing, without spans too.
+        `language` is a BCP 47 tag, or "auto": then Whisper says it, for the utterances of a window together. Hotwords
+        are told to Whisper where the settings say so. Raises EngineUnavailable when the model is missing, without spans
+        too.
         """
-        engine, channel = self._engine(), _Channel(pcm, rate, language)
+        told = hotwords if self._settings.hotwords_in_prompt else ()
+        engine, channel = self._engine(), _Channel(pcm, rate, language, told)
         texts: dict[int, SecondPassText] = {}
         done_by = self._cpu_clock() + self._settings.cpu_share * len(pcm) / rate
         for number, window in enumerate(pack(spans, len(pcm), rate, WINDOW_S)):
@@ -89,17 +94,19 @@ class SecondPass:
 
     def _engine(self) -> WhisperEngine:
         if self._loaded is None:
-            self._loaded = WhisperEngine(self._folder, self._settings.beam, self._settings.threads)
+            self._loaded = WhisperEngine(self._settings)
         return self._loaded
 
 
 def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
     """The plausible texts of a window, by the indexes of their spans."""
     rate = channel.rate
-    heard = engine.decode(_sound(channel.pcm, rate, window), channel.language)
-    timely = ((piece, heard_in_time(words)) for piece, words in _words_by_piece(window, heard, rate))
+    heard = engine.decode(_sound(channel.pcm, rate, window), channel.language, channel.hotwords)
+    timely = ((piece, heard_in_time(words)) for piece, words in _words_by_piece(window, heard.words, rate))
     return {
-        piece.index: _text(piece, words, rate)
+        piece.index: replace(
+            _text(piece, words, rate), language=heard.language, language_probability=heard.language_probability
+        )
         for piece, words in timely
         if plausible(words, (piece.span[1] - piece.span[0]) / rate)
     }

@@ -127,7 +127,13 @@ class SecondPassSettings:
     engine: str = "whisper"
     """"whisper", or an engine of the recogniser's, with its settings there."""
     model: str = ""
-    """Folder of a CTranslate2 Whisper model; "": the packaged tiny.en."""
+    """A Whisper model in CTranslate2's format, as those of FunasrSettings; "": the packaged tiny.en."""
+    device: Device = "auto"
+    """Where Whisper runs."""
+    compute_type: str = ""
+    """CTranslate2's name of the weights' precision; "": int8 on a CPU, float16 on a GPU."""
+    hotwords_in_prompt: bool = False
+    """Whether Whisper is told the hotwords. Small models then put them where nobody said them."""
     beam: int = 5
     threads: int = 1
     cpu_share: float = 1.0

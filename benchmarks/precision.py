@@ -72,8 +72,8 @@ def _second_int8() -> Transcribe:
 
 
 def _second(compute_type: str) -> Transcribe:
-    engine = WhisperEngine(None, SecondPassSettings().beam, 1, compute_type=compute_type)
-    return lambda audio: "".join(word.text for word in engine.decode(audio, "en"))
+    engine = WhisperEngine(SecondPassSettings(device="cpu", compute_type=compute_type))
+    return lambda audio: "".join(word.text for word in engine.decode(audio, "en").words)
 
 
 def all_weights() -> list[Weights]:

@@ -4,15 +4,19 @@ import importlib.util
 import itertools
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asr.engine import Waveform
+from asr.engines.whisper import Heard, WhisperEngine
 from asr.files import read_audio
 from asr.second_pass import SecondPass, SecondPassText
 from asr.settings import SecondPassSettings
 from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.hotword import Hotword
 from tests.prompts import prompts_or_skip
 from tests.wer import word_error_rate
 
@@ -110,9 +114,33 @@ def test_a_wide_band_call_has_its_own_sample_count(second_pass: SecondPass) -> N
     assert span[1] - RATE < text.words[-1].end <= span[1]
 
 
+def test_a_text_tells_its_language(second_pass: SecondPass) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turn = json.loads((MEDIA / "demo-call.json").read_text())["turns"][0]
+    span = (turn["start_ms"] * 8, turn["end_ms"] * 8)
+    for language in ("en", "auto"):
+        (text,) = given(second_pass.revise(call.channels[0], RATE, [span], language))
+        assert (text.language, text.language_probability) == ("en", 1.0)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_whisper_is_told_hotwords_only_where_the_settings_say_so(wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Sequence[Hotword]] = []
+
+    def listening(engine: WhisperEngine, audio: Waveform, language: str, hotwords: Sequence[Hotword] = ()) -> Heard:
+        told.append(hotwords)
+        return Heard((), language, 1.0)
+
+    monkeypatch.setattr(WhisperEngine, "decode", listening)
+    boiler = (Hotword("boiler"),)
+    second_pass = SecondPass(SecondPassSettings(hotwords_in_prompt=wanted))
+    assert second_pass.revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)], "en", boiler) == (None,)
+    assert told == [boiler if wanted else ()]
+
+
 def test_no_utterances_get_no_texts_but_a_missing_model_shows(second_pass: SecondPass) -> None:
     assert second_pass.revise(np.zeros(8, np.int16), RATE, []) == ()
-    with pytest.raises(EngineUnavailable, match="/nowhere holds no"):
+    with pytest.raises(EngineUnavailable, match="there is no folder /nowhere; a model is a folder, "):
         SecondPass(SecondPassSettings(model="/nowhere")).revise(np.zeros(0, np.int16), RATE, [])
 
 
@@ -123,7 +151,8 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
-    (tmp_path / "model.bin").write_bytes(b"no model")
+    for name in ("model.bin", "tokenizer.json"):
+        (tmp_path / name).write_bytes(b"no model")
     with pytest.raises(EngineUnavailable, match="cannot be loaded"):
         SecondPass(SecondPassSettings(model=str(tmp_path))).revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)])
 
