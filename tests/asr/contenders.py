@@ -1,0 +1,70 @@
+"""The engines that are installed, each with a model of its own and speech that it was made for."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr.files import read_audio
+from asr.settings import FunasrSettings, RecognizerSettings
+
+MODELS = Path(__file__).parents[1] / "models"
+MEDIA = Path(__file__).parents[2] / "callscribe" / "cli" / "media"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """An utterance and its text."""
+
+    text: str
+    pcm: NDArray[np.int16]
+    """At 8 kHz, as a telephone carries it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An engine in one language."""
+
+    name: str
+    settings: RecognizerSettings
+    language: str
+    utterances: Callable[[], tuple[Spoken, ...]]
+    limit: float
+    """Errors per word, or character, that it may make."""
+    broken: RecognizerSettings | None = None
+    """The same with a model folder that is not there; None: its model comes with its package."""
+
+
+@cache
+def demo_turns() -> tuple[Spoken, ...]:
+    """What the customer of the demo call says."""
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = json.loads((MEDIA / "demo-call.json").read_text())["turns"]
+    return tuple(
+        Spoken(turn["text"], call.channels[1][turn["start_ms"] * 8 : turn["end_ms"] * 8])
+        for turn in turns
+        if turn["channel"] == 1
+    )
+
+
+def funasr(language: str) -> RecognizerSettings:
+    """The tiny models of a language."""
+    ending = "" if language == "en" else f"-{language}"
+    return RecognizerSettings(
+        engine="funasr",
+        device="cpu",
+        funasr=FunasrSettings(
+            streaming=str(MODELS / f"paraformer-streaming{ending}"),
+            offline=str(MODELS / f"paraformer-offline{ending}"),
+            punctuation="",
+            languages=(language,),
+        ),
+    )
+
+
+CONTENDERS = [Contender("moonshine", RecognizerSettings(device="cpu"), "en", demo_turns, limit=0.08)]
