@@ -1,1 +1,5 @@
 """FunASR models by our own calls of their modules."""
+
+from asr.engines.funasr.engine import FunasrEngine
+
+__all__ = ["FunasrEngine"]

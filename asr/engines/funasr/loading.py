@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE
+from asr.settings import Device
 from callscribe.domain.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ class LoadedModel:
     """jieba's dictionary for a model of whole Chinese words."""
 
 
-def load_model(folder: Path, device: Literal["cpu", "cuda"]) -> LoadedModel:
-    """Load the model of a folder. On the CPU torch uses one thread from then on, in the whole process.
+def load_model(folder: Path, device: Device) -> LoadedModel:
+    """Load the model of a folder; "auto" is the GPU where torch finds one. On the CPU torch uses one thread from then
+    on, in the whole process.
 
     Raises EngineUnavailable when a package or one of the folder's files is missing, or they do not belong together.
     """
@@ -147,6 +149,8 @@ def load_model(folder: Path, device: Literal["cpu", "cuda"]) -> LoadedModel:
         kind = _kind(folder, configuration)
         for module in ("register", *_MODULES[kind]):
             importlib.import_module(f"funasr.{module}")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         raise EngineUnavailable("the device is cuda, but this torch finds no GPU; install torch for CUDA, or say cpu")
     if device == "cpu":

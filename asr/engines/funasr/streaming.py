@@ -140,6 +140,10 @@ class StreamingParaformer:
         """Samples at ENGINE_RATE in which a stream is heard."""
         return self._chunking.new * self._vector_samples
 
+    def heard_samples(self, stream: Stream) -> int:
+        """Samples of its audio that a stream has heard, in whole chunks."""
+        return stream.position * self._vector_samples
+
     def begin(self) -> Stream:
         """A stream that has heard nothing."""
         return self._blank
@@ -322,7 +326,7 @@ class StreamingParaformer:
         return replace(
             stream,
             position=stream.position + self._chunking.new,
-            ahead=torch.cat((stream.ahead, step.vectors))[self._chunking.new :],
+            ahead=torch.cat((stream.ahead, step.vectors))[self._chunking.new :].clone(),
             encoder_memory=_remembered(stream.encoder_memory, settled),
             encoder_known=min(stream.encoder_known + self._chunking.new, stream.encoder_memory.shape[-2]),
         )

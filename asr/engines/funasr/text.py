@@ -51,14 +51,6 @@ def text_of(tokens: Sequence[str]) -> str:
     return joined(*(word.text for word in spelled_words(tokens)))
 
 
-def marked(words: Sequence[SpelledWord], text: str) -> tuple[SpelledWord, ...]:
-    """The words as `text` writes them, which has the same words with marks; unchanged where it has others."""
-    written = units(text)
-    if len(written) != len(words):
-        return tuple(words)
-    return tuple(SpelledWord(unit, word.first, word.end) for unit, word in zip(written, words, strict=True))
-
-
 def _stands_alone(token: str) -> bool:
     """True for a character that no English piece before it can be a part of."""
     return units(token + token) == [token, token]
