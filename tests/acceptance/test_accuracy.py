@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tests.acceptance.recording import start_session
 from tests.acceptance.service import RunningService, wait_for
 from tests.acceptance.speech import RATE, Excerpt
-from tests.acceptance.transcripts import utterances
+from tests.acceptance.transcripts import jobs_done, utterances
 from tests.prompts import Prompt, prompts_or_skip
 from tests.wer import word_error_rate
 
@@ -36,7 +36,7 @@ def test_prompts_are_understood_live_and_better_after_the_second_pass(
     session.sender.wait()
     session.finish()
     call = service.wait_call(session.sip_call_id)
-    wait_for(lambda: revised(service, call["id"]), 120, "the second pass")
+    wait_for(lambda: jobs_done(service, call["id"]), 120, "the second pass")
 
     stored = utterances(service, call["id"])
     live = [(item["channel"], str(item["final"]["text"])) for item in stored]
@@ -64,8 +64,3 @@ def softer(prompt: Prompt, decibels: int) -> Prompt:
 
 def joined(prompts: list[Prompt]) -> NDArray[np.int16]:
     return np.concatenate([PAUSE, *(part for prompt in prompts for part in (prompt.pcm, PAUSE))])
-
-
-def revised(service: RunningService, call_id: str) -> bool:
-    jobs = service.get(f"/api/v1/calls/{call_id}")["jobs"]
-    return bool(jobs) and all(job["state"] == "done" for job in jobs)

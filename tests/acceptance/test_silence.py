@@ -1,18 +1,15 @@
 """A call of tones, machines, noise and music, and of one sentence at its end: that is all the text there is."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from websockets.sync.client import connect
 
-from callscribe.events.schema import CallEnded, UtteranceFinal, UtterancePartial, from_json
+from callscribe.events.schema import UtteranceFinal, UtterancePartial
 from tests.acceptance.recording import start_session
 from tests.acceptance.service import RunningService
 from tests.acceptance.speech import RATE, Excerpt, excerpt
+from tests.acceptance.subscription import subscribed
 from tests.acceptance.transcripts import utterances
 from tests.music import instrumental
 from tests.sounds import Samples, Sound, at_level, noises, signals, telephone_tones
@@ -50,24 +47,3 @@ def joined(sounds: dict[str, Sound], names: tuple[str, ...]) -> Samples:
     return np.concatenate(
         [pause, *(part for name in names for part in (at_level(sounds[name][: SHOWN_S * RATE], -20), pause))]
     )
-
-
-@contextmanager
-def subscribed(service: RunningService, call: str) -> Iterator[list[UtterancePartial | UtteranceFinal]]:
-    """The texts of a call as a subscriber is sent them; all are there when the body ends and the call has."""
-    seen: list[UtterancePartial | UtteranceFinal] = []
-
-    def read() -> None:
-        for text in socket:
-            event = from_json(text if isinstance(text, str) else text.decode())
-            if isinstance(event, UtterancePartial | UtteranceFinal):
-                seen.append(event)
-            if isinstance(event, CallEnded):
-                return
-
-    with connect(f"ws://127.0.0.1:{service.web_port}/api/v1/calls/{call}/ws") as socket:
-        reader = threading.Thread(target=read)
-        reader.start()
-        yield seen
-        reader.join(30)
-        assert not reader.is_alive(), "the call's end was not told"

@@ -33,3 +33,9 @@ def assert_nothing_twice(service: RunningService, call_id: str) -> None:
         assert isinstance(end, int)
         assert start >= ends.get(item["channel"], 0), "an utterance begins before the one before it ends"
         ends[item["channel"]] = end
+
+
+def jobs_done(service: RunningService, call_id: str) -> bool:
+    """True when nothing of the call is still to be decoded."""
+    jobs = service.get(f"/api/v1/calls/{call_id}")["jobs"]
+    return bool(jobs) and all(job["state"] == "done" for job in jobs)
