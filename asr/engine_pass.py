@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Engine
+from asr.engine import ENGINE_RATE, Capabilities, Decoding, DecodingJob, Engine
 from asr.engines import load_engine
 from asr.evidence import spoken
 from asr.level import leveled
@@ -37,9 +37,14 @@ class EnginePass:
         """Name of the engine, for a revision's `engine`. Raises EngineUnavailable."""
         return self._engine().name
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do. Raises EngineUnavailable."""
+        return self._engine().capabilities
+
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag of a language that it can decode. Raises EngineUnavailable."""
-        return self._engine().capabilities.knows(language)
+        return self.capabilities.knows(language)
 
     def revise(
         self,

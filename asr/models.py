@@ -89,6 +89,11 @@ def model_folder(reference: str) -> Path:
         ) from error
 
 
+def is_reference(text: str) -> bool:
+    """True for what `model_folder` would not refuse for its form: a model of a hub, or a folder that is there."""
+    return bool(text) and (_ON_HUB.fullmatch(text) is not None or Path(text).expanduser().is_dir())
+
+
 def _local(reference: str) -> Path:
     folder = Path(reference).expanduser()
     if not reference or not folder.is_dir():

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.engine import Capabilities
 from asr.engine_pass import EnginePass
 from asr.packing import Span
 from asr.second_pass import SecondPass, SecondPassText
@@ -20,6 +21,11 @@ class Pass(Protocol):
     @property
     def engine(self) -> str:
         """Name of the model, for a revision's `engine`. Raises EngineUnavailable."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Raises EngineUnavailable."""
         ...
 
     def knows(self, language: str) -> bool:

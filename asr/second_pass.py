@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr.engine import ENGINE_RATE, Waveform
+from asr.engine import ENGINE_RATE, Capabilities, Waveform
 from asr.engines.whisper import WINDOW_S, HeardWord, WhisperEngine, whisper_name
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
@@ -56,6 +56,16 @@ class SecondPass:
     def engine(self) -> str:
         """Name of the model, for a revision's `engine`."""
         return whisper_name(self._settings.model)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do, as the settings have it. Raises EngineUnavailable."""
+        return Capabilities(
+            languages=self._engine().languages,
+            hotwords=self._settings.hotwords_in_prompt,
+            word_times=True,
+            partials=False,
+        )
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag of a language that the model can decode. Raises EngineUnavailable."""

@@ -90,9 +90,14 @@ class WhisperEngine:
                 raise EngineUnavailable(f"{folder} holds no CTranslate2 Whisper model ({name} is missing)")
         self._model = _loaded(folder, settings)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Whisper's codes of the languages that the model was made for."""
+        return tuple(self._model.supported_languages)
+
     def knows(self, language: str) -> bool:
-        """True for a BCP 47 tag of a language that the model was made for, and for one of ANY_LANGUAGE."""
-        return language in ANY_LANGUAGE or primary(language) in self._model.supported_languages
+        """True for a BCP 47 tag of one of the languages, and for one of ANY_LANGUAGE."""
+        return language in ANY_LANGUAGE or primary(language) in self.languages
 
     def decode(self, audio: Waveform, language: str, hotwords: Sequence[Hotword] = ()) -> Heard:
         """What was said in up to WINDOW_S of audio, word by word; longer audio takes several windows.

@@ -7,15 +7,13 @@ import wave
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import as_file, files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import BaseModel
 from rich.console import Console
 
-from asr.files import read_audio
 from callscribe.cli.api import fetch
+from callscribe.cli.demo_call import said_by_channel, sound
 from callscribe.cli.follow import CallFollower, FollowedCall
 from callscribe.cli.ports import PublicPort, free_port
 from callscribe.cli.processes import Child, ProcessTree
@@ -36,22 +34,6 @@ PARTIES = (
 )
 
 console = Console(highlight=False)
-
-
-class Turn(BaseModel):
-    """A stretch of the demo call's reference text."""
-
-    channel: int
-    text: str
-
-
-class Reference(BaseModel):
-    """What is said in the demo call."""
-
-    turns: list[Turn]
-
-    def by_channel(self) -> dict[int, str]:
-        return _joined((turn.channel, turn.text) for turn in self.turns)
 
 
 class StoredUtterance(BaseModel):
@@ -161,7 +143,7 @@ async def _show_stored(service: DemoService, followed: FollowedCall) -> bool:
     console.print(text.decode().rstrip(), markup=False)
     document = await asyncio.to_thread(fetch, service.web, path, {"format": "json"})
     stored = StoredTranscript.model_validate_json(document)
-    said = Reference.model_validate_json(_media("demo-call.json").read_bytes()).by_channel()
+    said = said_by_channel()
     heard = {channel: " ".join(texts) for channel, texts in followed.finals.items()}
     live_rate = _rate(said, heard)
     stored_rate = _rate(said, _joined((utterance.channel, utterance.text) for utterance in stored.utterances))
@@ -191,15 +173,10 @@ def _joined(texts: Iterable[tuple[int, str]]) -> dict[int, str]:
     return {channel: " ".join(parts) for channel, parts in channels.items()}
 
 
-def _media(name: str) -> Traversable:
-    return files("callscribe.cli") / "media" / name
-
-
 def _split_channels(folder: Path) -> tuple[str, ...]:
     """The demo call's channels as one WAV each, which is what a caller plays."""
     paths = []
-    with as_file(_media("demo-call.wav")) as source:
-        audio = read_audio(source)
+    audio = sound()
     for index, channel in enumerate(audio.channels):
         path = folder / f"channel-{index}.wav"
         with wave.open(str(path), "wb") as file:

@@ -126,11 +126,27 @@ app.command("export")(exporting.export_command)
 def doctor_command(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", help='Load this engine ("moonshine", "whisper", …) and decode something.')
+    ] = "",
+    audio: Annotated[
+        Path | None, typer.Option("--audio", help="With --engine: a recording to decode; default: the demo call.")
+    ] = None,
+    language: Annotated[
+        str, typer.Option("--language", help="With --audio: what is spoken; default: the engine's first language.")
+    ] = "",
 ) -> None:
-    """Check the installation: packages, models, servers, ports, disk."""
+    """Check the installation: packages, models, servers, ports, disk. With --engine, that engine alone."""
+    settings = _invocation(context).settings
+    if engine:
+        from callscribe.cli.trial import run_trial
+
+        raise typer.Exit(run_trial(settings, engine, audio, language, as_json))
+    if audio or language:
+        raise typer.BadParameter("--audio and --language go with --engine")
     from callscribe.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(_invocation(context).settings, as_json))
+    raise typer.Exit(run_doctor(settings, as_json))
 
 
 def main() -> None:

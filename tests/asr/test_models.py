@@ -14,7 +14,7 @@ from huggingface_hub import constants
 from structlog.testing import capture_logs
 
 from asr.hubs import transfer
-from asr.models import PROGRESS_S, Progress, model_folder
+from asr.models import PROGRESS_S, Progress, is_reference, model_folder
 from callscribe.domain.errors import EngineUnavailable
 from tests.hubs import MODEL, Hubs, Mischief, commit, hubs, is_large
 
@@ -107,6 +107,22 @@ def test_what_is_no_folder_is_asked_of_no_hub(machine: Machine, reference: str) 
     with pytest.raises(EngineUnavailable, match=r"there is no folder .*; a model is a folder, modelscope:.* or hugg"):
         model_folder(reference)
     assert machine.served.seen == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("modelscope:iic/SenseVoiceSmall@v1", True),
+        ("huggingface:Systran/faster-whisper-small", True),
+        (str(TINY), True),
+        ("modelscope:SenseVoiceSmall", False),
+        ("/nowhere/model", False),
+        ("auto", False),
+        ("", False),
+    ],
+)
+def test_a_reference_is_told_from_other_settings(text: str, is_one: bool) -> None:
+    assert is_reference(text) is is_one
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:

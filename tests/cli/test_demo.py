@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from callscribe.cli import demo
-from callscribe.cli.demo import DemoService, Reference
+from callscribe.cli.demo import DemoService
+from callscribe.cli.demo_call import said_by_channel
 from callscribe.config.settings import load_settings
 
 THEIRS = """
@@ -50,7 +51,7 @@ def test_the_packaged_call_has_a_channel_for_each_party_and_its_text(tmp_path: P
             lengths.append(file.getnframes())
     assert len(paths) == len(demo.PARTIES) == 2
     assert lengths[0] == lengths[1]
-    said = Reference.model_validate_json(demo._media("demo-call.json").read_bytes()).by_channel()
+    said = said_by_channel()
     assert said[0].startswith("Thank you for calling Summit Telecom.")
     assert said[1].startswith("Hello Daniel")
 
