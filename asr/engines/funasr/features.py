@@ -6,7 +6,7 @@ behind, and the vectors of a stream are those of the whole audio, wherever it wa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 """(vectors, width)."""
 
-_FULL_SCALE = 32768.0
+FULL_SCALE = 32768.0
 """Kaldi's samples are whole numbers of 16 bits."""
 
 
@@ -70,14 +70,22 @@ class Features:
         starts = np.arange(end - first) * self._frontend.stride + begin
         frames = starts[:, None] + np.arange(self._frontend.stacked)
         stacked = mels[np.clip(frames, low, high - 1) - low].reshape(end - first, -1)
+        return self.normalised(stacked)
+
+    def normalised(self, stacked: NDArray[np.float32]) -> Vectors:
+        """Vectors of stacked frames."""
         normalised: Vectors = (stacked + self._normalization.shift) * self._normalization.scale
         return normalised
+
+    def bank(self) -> Any:
+        """Another of Kaldi's filter banks for this model, which takes samples as whole numbers of 16 bits."""
+        return self._filter_bank(self._options)
 
     def _frames(self, samples: int) -> int:
         return max((samples - self._frame) // self._shift + 1, 0)
 
     def _log_mels(self, audio: Waveform) -> NDArray[np.float32]:
-        bank = self._filter_bank(self._options)
-        bank.accept_waveform(ENGINE_RATE, audio * np.float32(_FULL_SCALE))
+        bank = self.bank()
+        bank.accept_waveform(ENGINE_RATE, audio * np.float32(FULL_SCALE))
         bank.input_finished()
         return np.stack([bank.get_frame(frame) for frame in range(bank.num_frames_ready)])
