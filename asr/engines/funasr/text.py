@@ -7,12 +7,15 @@ of all the tokens of an utterance: FunASR makes it of each chunk's and loses the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from callscribe.domain.language import joined, units
 
 _GOES_ON = "@@"
 _SILENT = frozenset({"<blank>", "<s>", "</s>", "<unk>", "<OOV>", "<sil>"})
 """Tokens that stand for no sound, or for none that the model can write."""
+_STUTTERS = ({"i"}, {"a"})
+"""Letters that are words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ def _stands_alone(token: str) -> bool:
 
 def _with_acronyms(words: Sequence[SpelledWord]) -> list[SpelledWord]:
     found: list[SpelledWord] = []
-    spelling = False
-    for word in words:
-        letter = len(word.text) == 1 and word.text.isascii() and word.text.isalnum()
-        if letter and spelling:
-            found[-1] = SpelledWord((found[-1].text + word.text).upper(), found[-1].first, word.end)
-        else:
-            found.append(word)
-        spelling = letter
+    for letters, run in groupby(
+        words, lambda word: len(word.text) == 1 and word.text.isascii() and word.text.isalnum()
+    ):
+        together = list(run)
+        # Who says "I I think" stutters.
+        if letters and len(together) > 1 and {word.text for word in together} not in _STUTTERS:
+            text = "".join(word.text for word in together).upper()
+            together = [SpelledWord(text, together[0].first, together[-1].end)]
+        found += together
     return found

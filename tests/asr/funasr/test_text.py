@@ -24,6 +24,8 @@ def test_a_word_in_pieces_over_chunks_keeps_its_letters() -> None:
         (["下", "载", "a", "p", "p"], "下载 APP"),
         (["room", "b", "four"], "room b four"),
         (["i", "will"], "i will"),
+        (["i", "i", "think"], "i i think"),
+        (["the", "a", "i", "says"], "the AI says"),
         (["it's", "i@@", "bm"], "it's ibm"),
     ],
 )
