@@ -6,6 +6,7 @@ Model: Silero Team, "Silero VAD", https://github.com/snakers4/silero-vad, MIT; t
 
 import math
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +34,32 @@ _FORGETTING = 10.0 ** (-0.01 / 10.0)
 _STATE_SHAPE = (1, 1, 128)
 
 
+class Ear(Protocol):
+    """Hears one channel."""
+
+    def push(self, audio: Waveform) -> NDArray[np.float32]:
+        """Probabilities, 0 to 1, of the whole windows that `audio` is: its length is a multiple of WINDOW."""
+        ...
+
+
+class Ears(Protocol):
+    """A loaded model of voice activity; channels share it, used by one thread at a time."""
+
+    def listen(self) -> Ear:
+        """The ear of another channel."""
+        ...
+
+
 class ActivityModel:
     """The loaded model; channels share it, used by one thread at a time."""
 
     def __init__(self, file: Path | None = None) -> None:
         """Raises EngineUnavailable when the model is missing."""
         self._model = Model(file or package_folder("faster_whisper") / "assets" / "silero_vad_v6.onnx")
+
+    def listen(self) -> "Activity":
+        """The ear of another channel."""
+        return Activity(self)
 
     def run(
         self, windows: NDArray[np.float32], state: tuple[NDArray[np.float32], NDArray[np.float32]]

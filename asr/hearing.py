@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from asr.activity import WINDOW, Activity, ActivityModel
+from asr.activity import WINDOW, Ears
 from asr.buffer import AudioBuffer
 from asr.companding import restored
 from asr.completeness import SpeakerHabit, completeness, judges
@@ -50,12 +50,12 @@ class DecodingTask:
 class Hearing:
     """A channel from its first sample to its last. Partials and finals gather in `events`, oldest first."""
 
-    def __init__(self, options: ChannelOptions, offset: int, model: ActivityModel, engine: Engine) -> None:
+    def __init__(self, options: ChannelOptions, offset: int, ears: Ears, engine: Engine) -> None:
         """`offset` is the sample of the call, at the channel's rate, with which its audio begins."""
         self.hotwords = options.hotwords
         self.events: list[Partial | Final] = []
         self._options = options
-        self._model = model
+        self._ears = ears
         self._engine = engine
         self._factor = ENGINE_RATE // options.rate
         self._preroll = options.endpoint.preroll_ms * ENGINE_RATE // 1000
@@ -167,7 +167,7 @@ class Hearing:
         window, skipped = divmod(offset * self._factor, WINDOW)
         self._position = offset
         self._upsampler = Upsampler(self._options.rate)
-        self._activity = Activity(self._model)
+        self._activity = self._ears.listen()
         self._endpointer = Endpointer(self._options.endpoint, window)
         self._buffer = AudioBuffer(window * WINDOW)
         # Windows lie on one grid from the start of the call, so that a replay finds the same starts.

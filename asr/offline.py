@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import soxr
 
-from asr.activity import ActivityModel
 from asr.engine import ENGINE_RATE, Engine
-from asr.engines import load_engine
+from asr.engines import load_ears, load_engine
 from asr.hearing import Hearing
 from asr.resampling import Samples
 from asr.settings import EndpointSettings, RecognizerSettings
@@ -41,12 +40,8 @@ class OfflineOptions:
     """Of which the engine and what belongs to it counts."""
 
 
-@cache
-def _activity_model() -> ActivityModel:
-    return ActivityModel()
-
-
 _engine = cache(load_engine)
+_ears = cache(load_ears)
 
 
 def transcribe(
@@ -67,7 +62,7 @@ def transcribe(
     engine = _engine(options.recognizer)
     if not engine.capabilities.knows(options.language):
         raise RecognitionError(f"the engine {engine.name} does not know the language {options.language}")
-    hearing = Hearing(_channel_options(options, rate), options.offset, _activity_model(), engine)
+    hearing = Hearing(_channel_options(options, rate), options.offset, _ears(options.recognizer), engine)
     step = _STEP_S * rate
     for start in range(0, len(pcm), step):
         hearing.hear(options.offset + start, pcm[start : start + step])

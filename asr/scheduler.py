@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 
-from asr.activity import ActivityModel
+from asr.activity import Ears
 from asr.allowance import Allowance
 from asr.engine import EMPTY, ENGINE_RATE, Decoding, Engine
 from asr.hearing import DecodingTask, Hearing
@@ -93,10 +93,10 @@ def cost(message: ClientMessage) -> int:
 class Scheduler:
     """All channels of a recogniser process. Used by one thread."""
 
-    def __init__(self, engine: Engine, model: ActivityModel, allowance: Allowance | None = None) -> None:
+    def __init__(self, engine: Engine, ears: Ears, allowance: Allowance | None = None) -> None:
         """Without an allowance partials come as often as asked, whatever it costs."""
         self._engine = engine
-        self._model = model
+        self._ears = ears
         self._allowance = allowance
         self._channels: dict[ChannelKey, _Channel] = {}
         self._rounds = 0
@@ -106,7 +106,7 @@ class Scheduler:
         """Take a message in. One for a channel that is not open is dropped."""
         key = ChannelKey(connection, message.number)
         if isinstance(message, Open):
-            hearing = Hearing(message.options, message.offset, self._model, self._engine)
+            hearing = Hearing(message.options, message.offset, self._ears, self._engine)
             self._channels[key] = _Channel(key, message.options.rate, hearing, told=message.offset)
         channel = self._channels.get(key)
         if channel is None or isinstance(message, Open):

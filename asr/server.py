@@ -11,12 +11,11 @@ from itertools import count
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from asr.activity import ActivityModel
 from asr.allowance import Allowance
 from asr.compute import Compute
 from asr.connection import Connection
 from asr.engine import Engine
-from asr.engines import load_engine, warm_up
+from asr.engines import load_ears, load_engine, warm_up
 from asr.scheduler import Round, Scheduler
 from asr.settings import RecognizerSettings
 from asr.wire.messages import MAX_MESSAGE_BYTES, Load
@@ -156,7 +155,7 @@ class RecognizerServer:
 def _load(settings: RecognizerSettings) -> tuple[Engine, Scheduler]:
     engine = load_engine(settings)
     warm_up(engine)
-    return engine, Scheduler(engine, ActivityModel(), Allowance(time.monotonic))
+    return engine, Scheduler(engine, load_ears(settings), Allowance(time.monotonic))
 
 
 async def serve_recognizer(

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from asr.activity import ActivityModel, Ears
 from asr.engine import ENGINE_RATE, DecodingJob, Engine
+from asr.models import model_folder
 from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
@@ -34,6 +36,18 @@ def load_engine(settings: RecognizerSettings) -> Engine:
             return SenseVoiceEngine(settings.sensevoice, settings.device)
         case unknown:
             raise EngineUnavailable(f"there is no engine {unknown}; recognizer.engine is one of {', '.join(ENGINES)}")
+
+
+def load_ears(settings: RecognizerSettings) -> Ears:
+    """Load what tells speech from the rest. Raises EngineUnavailable when its packages or its model are missing."""
+    if settings.activity == "silero":
+        return ActivityModel()
+    from asr.engines.funasr.loading import load_model
+
+    loaded = load_model(model_folder(settings.fsmn_vad), "cpu")
+    from asr.engines.funasr.activity import FsmnActivityModel
+
+    return FsmnActivityModel(loaded)
 
 
 def warm_up(engine: Engine) -> None:

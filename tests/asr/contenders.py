@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from asr.files import read_audio
 from asr.settings import FunasrSettings, RecognizerSettings
+from tests import tiny_speech
+from tests.tiny_speech import Language
 
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 MODELS = Path(__file__).parents[1] / "models"
 MEDIA = Path(__file__).parents[2] / "callscribe" / "cli" / "media"
 
@@ -53,11 +56,13 @@ def demo_turns() -> tuple[Spoken, ...]:
 
 
 def funasr(language: str) -> RecognizerSettings:
-    """The tiny models of a language."""
+    """The tiny models of a language; in Chinese fsmn-vad tells speech from the rest, too."""
     ending = "" if language == "en" else f"-{language}"
     return RecognizerSettings(
         engine="funasr",
         device="cpu",
+        activity="fsmn-vad" if language == "zh" else "silero",
+        fsmn_vad=str(MODELS / "fsmn-vad"),
         funasr=FunasrSettings(
             streaming=str(MODELS / f"paraformer-streaming{ending}"),
             offline=str(MODELS / f"paraformer-offline{ending}"),
@@ -67,4 +72,20 @@ def funasr(language: str) -> RecognizerSettings:
     )
 
 
-CONTENDERS = [Contender("moonshine", RecognizerSettings(device="cpu"), "en", demo_turns, limit=0.08)]
+def tiny_lines(language: Language) -> Callable[[], tuple[Spoken, ...]]:
+    return lambda: tuple(Spoken(line.text, line.samples) for line in tiny_speech.utterances(language))
+
+
+def contenders() -> list[Contender]:
+    found = [Contender("moonshine", RecognizerSettings(device="cpu"), "en", demo_turns, limit=0.08)]
+    if find_spec("funasr"):
+        found += [
+            Contender(
+                f"funasr-{language}", funasr(language), language, tiny_lines(language), limit=0.2, broken=funasr("none")
+            )
+            for language in LANGUAGES
+        ]
+    return found
+
+
+CONTENDERS = contenders()

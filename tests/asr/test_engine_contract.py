@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asr.activity import ActivityModel
+from asr.activity import Ears
 from asr.engine import Engine
-from asr.engines import load_engine
+from asr.engines import load_ears, load_engine
 from asr.scheduler import Scheduler
 from asr.wire.messages import (
     Acknowledged,
@@ -50,8 +50,8 @@ def engine(contender: Contender) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def ears() -> ActivityModel:
-    return ActivityModel()
+def ears(contender: Contender) -> Ears:
+    return load_ears(contender.settings)
 
 
 def talk(parts: Sequence[Pcm]) -> Pcm:
@@ -92,9 +92,7 @@ def options_of(contender: Contender, *hotwords: Hotword) -> ChannelOptions:
     return ChannelOptions(channel=0, rate=RATE, language=contender.language, hotwords=hotwords)
 
 
-def test_words_are_right_and_events_follow_the_grammar(
-    contender: Contender, engine: Engine, ears: ActivityModel
-) -> None:
+def test_words_are_right_and_events_follow_the_grammar(contender: Contender, engine: Engine, ears: Ears) -> None:
     """Partials of rising revision, then their final; finals in order, acknowledged, and `closed` last."""
     said = contender.utterances()
     pcm = talk([utterance.pcm for utterance in said])
@@ -116,7 +114,7 @@ def test_words_are_right_and_events_follow_the_grammar(
     assert offsets == sorted(set(offsets))
 
 
-def test_words_lie_in_their_utterance_in_order(contender: Contender, engine: Engine, ears: ActivityModel) -> None:
+def test_words_lie_in_their_utterance_in_order(contender: Contender, engine: Engine, ears: Ears) -> None:
     if not engine.capabilities.word_times:
         pytest.skip("it gives no word times, and says so")
     pcm = talk([utterance.pcm for utterance in contender.utterances()[:3]])
@@ -130,9 +128,7 @@ def test_words_lie_in_their_utterance_in_order(contender: Contender, engine: Eng
             assert final.start - RATE // 2 <= places[0] <= places[-1] <= final.end + RATE // 2
 
 
-def test_two_channels_at_once_say_what_each_says_alone(
-    contender: Contender, engine: Engine, ears: ActivityModel
-) -> None:
+def test_two_channels_at_once_say_what_each_says_alone(contender: Contender, engine: Engine, ears: Ears) -> None:
     said = contender.utterances()
     lines = [talk([utterance.pcm for utterance in said[place::2][:2]]) for place in range(2)]
     alone = [text_of(hear(Scheduler(engine, ears), messages_of(0, line, options_of(contender)))[0]) for line in lines]
@@ -144,7 +140,7 @@ def test_two_channels_at_once_say_what_each_says_alone(
     assert alone[0] != alone[1]
 
 
-def test_silence_and_no_audio_at_all_give_no_text(contender: Contender, engine: Engine, ears: ActivityModel) -> None:
+def test_silence_and_no_audio_at_all_give_no_text(contender: Contender, engine: Engine, ears: Ears) -> None:
     silent, empty = np.zeros(5 * RATE, np.int16), np.zeros(0, np.int16)
     heard = hear(
         Scheduler(engine, ears),
@@ -156,9 +152,7 @@ def test_silence_and_no_audio_at_all_give_no_text(contender: Contender, engine: 
         assert heard[number][-1] == Closed(number, length)
 
 
-def test_a_caller_who_goes_mid_word_leaves_nothing_behind(
-    contender: Contender, engine: Engine, ears: ActivityModel
-) -> None:
+def test_a_caller_who_goes_mid_word_leaves_nothing_behind(contender: Contender, engine: Engine, ears: Ears) -> None:
     first, second = contender.utterances()[:2]
     scheduler = Scheduler(engine, ears)
     for message in messages_of(0, talk([first.pcm])[: len(PAUSE) + len(first.pcm) // 2], options_of(contender))[:-1]:
@@ -171,7 +165,7 @@ def test_a_caller_who_goes_mid_word_leaves_nothing_behind(
     assert text_of(again) == text_of(fresh) != ""
 
 
-def test_hotwords_that_nobody_says_change_little(contender: Contender, engine: Engine, ears: ActivityModel) -> None:
+def test_hotwords_that_nobody_says_change_little(contender: Contender, engine: Engine, ears: Ears) -> None:
     """And a list of any content does no harm: addresses, paths and marks are words like others."""
     said = contender.utterances()[:4]
     pcm = talk([utterance.pcm for utterance in said])
@@ -183,7 +177,7 @@ def test_hotwords_that_nobody_says_change_little(contender: Contender, engine: E
 
 @pytest.mark.timeout(600)
 def test_an_hour_of_one_channel_takes_no_more_memory_at_its_end(
-    contender: Contender, engine: Engine, ears: ActivityModel
+    contender: Contender, engine: Engine, ears: Ears
 ) -> None:
     """An utterance each two minutes, and silence: what was understood stays the same, and nothing gathers."""
     utterance = contender.utterances()[0]
@@ -212,6 +206,6 @@ def test_an_hour_of_one_channel_takes_no_more_memory_at_its_end(
 def test_a_model_that_is_not_there_is_told_in_one_sentence(contender: Contender) -> None:
     if contender.broken is None:
         pytest.skip("its model is in a package")
-    with pytest.raises(EngineUnavailable, match="no-such-folder") as told:
+    with pytest.raises(EngineUnavailable, match="paraformer-streaming-none") as told:
         load_engine(contender.broken)
     assert "\n" not in str(told.value)
