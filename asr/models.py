@@ -31,7 +31,8 @@ PROGRESS_S = 5.0
 _ON_HUB = re.compile(r"(modelscope|huggingface):(\w[\w.-]*/\w[\w.-]*)(?:@(\w[\w.-]*(?:/\w[\w.-]*)*))?")
 _CODE = re.compile(r"\.(py|pyc|pyi|ipynb|sh|bat|ps1|js|c|cc|cpp|cu|h|java|go|rs|so|dll|dylib|exe|jar|whl)", re.I)
 _FOR_PEOPLE = re.compile(r"\.(md|html|css|pdf|png|jpe?g|gif|svg|webp|wav|mp3|flac|ogg|m4a|mp4)", re.I)
-_CORRUPT_AT_MOST = 2
+_TRIES = 2
+"""Downloads of a file until what arrived is what the hub tells."""
 
 
 class _Receipt(BaseModel):
@@ -61,12 +62,16 @@ class _Wanted:
 
     @property
     def receipt(self) -> Path:
-        return self.own / f"receipt-{quote(self.revision, safe='')}.json"
+        return self.own / f"receipt-{self._label}.json"
 
     @property
     def unfinished(self) -> Path:
         """Where files lie until all are there."""
-        return self.own / f"unfinished-{quote(self.revision, safe='')}"
+        return self.own / f"unfinished-{self._label}"
+
+    @property
+    def _label(self) -> str:
+        return quote(self.revision, safe="") or "@newest"
 
 
 def model_folder(reference: str) -> Path:
@@ -201,6 +206,7 @@ def _download(wanted: _Wanted, listing: Listing, files: list[HubFile]) -> None:
     """Bring the files into the folder of unfinished ones, whole. What is there from an earlier time is gone on with."""
     total = sum(file.size for file in files)
     log.info("model_download_began", model=wanted.reference, files=len(files), total_bytes=total)
+    _discard_all_but(wanted.unfinished, files)
     progress = Progress(wanted.reference, total)
     for file in files:
         place = wanted.unfinished / file.path
@@ -216,8 +222,8 @@ def _download(wanted: _Wanted, listing: Listing, files: list[HubFile]) -> None:
 
 def _bring(wanted: _Wanted, revision: str, file: HubFile, progress: Progress) -> None:
     place = wanted.unfinished / file.path
-    part = place.with_name(place.name + ".part")
-    for _ in range(_CORRUPT_AT_MOST):
+    part = _part(place, file)
+    for _ in range(_TRIES):
         fetch(wanted.hub.address(wanted.model, revision, file.path), file, part, progress.add)
         if file.is_whole(part):
             part.replace(place)
@@ -226,9 +232,23 @@ def _bring(wanted: _Wanted, revision: str, file: HubFile, progress: Progress) ->
         part.unlink()
         progress.add(-file.size)
     raise EngineUnavailable(
-        f"{file.path} of {wanted.reference} arrived corrupt {_CORRUPT_AT_MOST} times; try again later, or put the "
+        f"{file.path} of {wanted.reference} arrived corrupt {_TRIES} times; try again later, or put the "
         "model's files into a folder and name that folder instead"
     )
+
+
+def _part(place: Path, file: HubFile) -> Path:
+    """Where a file grows: beside its place, under a name that another content would not have."""
+    return place.with_name(f"{place.name}.{(file.sha256 or file.git_blob)[:8]}.part")
+
+
+def _discard_all_but(folder: Path, files: list[HubFile]) -> None:
+    """What is left of an earlier time, when the hub told of other files."""
+    places = {folder / file.path: file for file in files}
+    awaited = {*places, *(_part(place, file) for place, file in places.items())}
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        if path not in awaited:
+            path.unlink()
 
 
 def _move(source: Path, target: Path) -> None:

@@ -39,8 +39,8 @@ class Mischief:
 
     kind: Literal["corrupt", "breaks off", "hangs"]
     times: int
-    after: int = 0
-    """Bytes that are right."""
+    upto: int = 0
+    """Bytes of the file that are right."""
 
 
 @dataclass(slots=True)
@@ -52,6 +52,8 @@ class Hubs:
     seen: list[Seen] = field(default_factory=list)
     mischief: dict[str, Mischief] = field(default_factory=dict)
     """By path of the file."""
+    gated: bool = False
+    """Whether Hugging Face gives the files only to who has accepted terms; it lists them to everybody."""
     stopping: threading.Event = field(default_factory=threading.Event)
     url: str = ""
     store_url: str = ""
@@ -159,10 +161,10 @@ class _Answering(BaseHTTPRequestHandler):
             self.send(206 if partial else 200, {**headers, **length, **partial}, body)
             return
         wrong.times -= 1
-        right = body[: wrong.after]
+        right = body[: max(0, wrong.upto - first)]
         if wrong.kind == "corrupt":
             self.send(
-                206 if partial else 200, {**headers, **length, **partial}, right + b"\xff" * (len(body) - wrong.after)
+                206 if partial else 200, {**headers, **length, **partial}, right + b"\xff" * (len(body) - len(right))
             )
             return
         self.send(206 if partial else 200, {**headers, **length, **partial}, right)
@@ -223,6 +225,9 @@ class _Front(_Answering):
 
     def _huggingface_file(self, model: str, revision: str, path: str) -> None:
         found = self.hubs.files(revision) if model == MODEL else None
+        if self.hubs.gated:
+            self.send(401, {"X-Error-Code": "GatedRepo"})
+            return
         if found is None or path not in found[1]:
             self.send(404, {"X-Error-Code": "EntryNotFound"})
             return

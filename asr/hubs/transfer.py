@@ -16,6 +16,7 @@ from asr.hubs import Address, HubFile, HubUnreachable
 TIMEOUT_S = 20.0
 """Longest silence of a hub."""
 ATTEMPTS = 3
+"""Requests without a byte after which a hub has broken off."""
 PAUSE_S = 1.0
 """Between two attempts."""
 _BLOCK_BYTES = 1 << 16
@@ -54,23 +55,24 @@ def read_json(address: Address) -> object:
 def fetch(address: Address, file: HubFile, part: Path, received: Callable[[int], None]) -> None:
     """Bring `part` to the file's size, going on with what it holds; whether it is the right content is not looked at.
 
-    `received` is told how many bytes more, or less, there are. Raises HTTPError for a refusal, HubUnreachable where the
-    hub breaks off ATTEMPTS times, OSError where the disk does not take it.
+    `received` is told how many bytes more, or less, there are. Raises HTTPError for a refusal, HubUnreachable where
+    ATTEMPTS requests in a row bring nothing, OSError where the disk does not take it.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     part.touch()
     received(_held(part, file))
-    for attempt in range(ATTEMPTS):
-        if attempt:
+    in_vain = 0
+    while (held := part.stat().st_size) < file.size:
+        if in_vain:
             time.sleep(PAUSE_S)
         try:
             _go_on(address, file, part, received)
         except HubUnreachable:
-            if attempt == ATTEMPTS - 1:
+            if in_vain == ATTEMPTS - 1:
                 raise
-        if part.stat().st_size == file.size:
-            return
-    raise HubUnreachable(f"{_host(address)} broke off {ATTEMPTS} times in {file.path}")
+        in_vain = 0 if part.stat().st_size > held else in_vain + 1
+        if in_vain == ATTEMPTS:
+            raise HubUnreachable(f"{_host(address)} broke off in {file.path}")
 
 
 def _held(part: Path, file: HubFile) -> int:
@@ -83,8 +85,6 @@ def _held(part: Path, file: HubFile) -> int:
 def _go_on(address: Address, file: HubFile, part: Path, received: Callable[[int], None]) -> None:
     """One request for what is missing. Ends early, without an error, where the hub does."""
     offset = part.stat().st_size
-    if offset == file.size:
-        return
     try:
         response = _open(address, {"Range": f"bytes={offset}-"} if offset else {})
     except HTTPError as error:

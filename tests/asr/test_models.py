@@ -14,6 +14,7 @@ from huggingface_hub import constants
 from structlog.testing import capture_logs
 
 from asr.hubs import transfer
+from asr.hubs.modelscope import ModelScope
 from asr.models import PROGRESS_S, Progress, is_reference, model_folder
 from callscribe.domain.errors import EngineUnavailable
 from tests.hubs import MODEL, Hubs, Mischief, commit, hubs, is_large
@@ -174,7 +175,7 @@ def test_a_commit_is_a_revision_too(machine: Machine) -> None:
 
 @pytest.mark.parametrize("file", ["model.pt", "config.yaml"])
 def test_a_corrupt_file_is_downloaded_again(machine: Machine, file: str) -> None:
-    machine.served.mischief[file] = Mischief("corrupt", times=1, after=100)
+    machine.served.mischief[file] = Mischief("corrupt", times=1, upto=100)
     with capture_logs() as logs:
         folder = model_folder(machine.reference)
     assert held(folder) == EXPECTED
@@ -190,26 +191,34 @@ def test_a_file_that_is_corrupt_twice_is_named_and_nothing_of_it_loads(machine: 
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(machine: Machine) -> None:
-    machine.served.mischief["model.pt"] = Mischief("breaks off", times=2, after=30_000)
+    machine.served.mischief["model.pt"] = Mischief("breaks off", times=3, upto=30_000)
     assert held(model_folder(machine.reference)) == EXPECTED
-    begun_at = [seen.first_byte for seen in machine.served.content_requests()]
-    assert [place for place in begun_at if place] == [30_000, 60_000]
+    assert [seen.first_byte for seen in machine.served.content_requests()] == [0, 30_000, 30_000, 30_000]
 
 
 def test_a_hub_that_keeps_breaking_off_is_told_and_gone_on_with_later(machine: Machine) -> None:
-    machine.served.mischief["model.pt"] = Mischief("breaks off", times=3, after=30_000)
-    with pytest.raises(
-        EngineUnavailable, match=r"is not on this machine and http.* broke off 3 times in model\.pt; try"
-    ):
+    machine.served.mischief["model.pt"] = Mischief("breaks off", times=4, upto=30_000)
+    with pytest.raises(EngineUnavailable, match=r"is not on this machine and http.* broke off in model\.pt; try again"):
         model_folder(machine.reference)
     assert held(model_folder(machine.reference)) == EXPECTED
-    assert machine.served.content_requests()[-1].first_byte == 90_000
+    assert machine.served.content_requests()[-1].first_byte == 30_000
+
+
+def test_what_another_content_left_unfinished_is_not_gone_on_with(machine: Machine) -> None:
+    machine.served.mischief["model.pt"] = Mischief("breaks off", times=4, upto=30_000)
+    with pytest.raises(EngineUnavailable, match="broke off"):
+        model_folder(machine.reference)
+    machine.served.revisions["v3"] = {"config.yaml": b"of tomorrow: true\n", "model.pt": b"\x01" * 50_000}
+    with capture_logs() as logs:
+        folder = model_folder(machine.reference)
+    assert held(folder) == machine.served.revisions["v3"]
+    assert "model_file_corrupt" not in [log["event"] for log in logs]
 
 
 def test_a_killed_download_leaves_nothing_that_loads_and_is_gone_on_with(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.served.mischief["model.pt"] = Mischief("hangs", times=1, after=40_000)
+    machine.served.mischief["model.pt"] = Mischief("hangs", times=1, upto=40_000)
     child = machine.start(DOWNLOADING, machine.reference)
     wait_for_part(machine.cache, 40_000)
     child.send_signal(signal.SIGKILL)
@@ -224,14 +233,14 @@ def test_a_killed_download_leaves_nothing_that_loads_and_is_gone_on_with(
 
 def wait_for_part(folder: Path, size: int) -> None:
     for _ in range(2000):
-        if any(path.stat().st_size == size for path in folder.rglob("model.pt.part")):
+        if any(path.stat().st_size == size for path in folder.rglob("model.pt.*.part")):
             return
         time.sleep(0.01)
     raise AssertionError("the download did not get so far")
 
 
 def test_two_processes_download_a_model_once(machine: Machine) -> None:
-    machine.served.mischief["model.pt"] = Mischief("breaks off", times=1, after=1_000)
+    machine.served.mischief["model.pt"] = Mischief("breaks off", times=1, upto=1_000)
     children = [machine.start(DOWNLOADING, machine.reference) for _ in range(2)]
     folders = {child.communicate()[1].strip() for child in children}
     assert [child.returncode for child in children] == [0, 0]
@@ -245,6 +254,16 @@ def test_an_unknown_model_or_revision_is_named_and_leaves_nothing(machine: Machi
     with pytest.raises(EngineUnavailable, match=r"has no (model|revision) .*(callscribe/nothing|v9).*; .*correct"):
         model_folder(f"{machine.hub}:{reference}")
     assert held(machine.cache) == {}
+
+
+def test_a_model_whose_terms_are_not_accepted_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hubs({"v2": tiny()}) as served:
+        served.gated = True
+        point_at(served.url, tmp_path, monkeypatch)
+        with pytest.raises(
+            EngineUnavailable, match="only to who has accepted its terms; accept them there and set HF_"
+        ):
+            model_folder(f"huggingface:{MODEL}")
 
 
 def test_a_hub_that_does_not_answer_is_named_with_the_cure(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,6 +362,27 @@ def test_what_a_library_left_corrupt_or_unfinished_is_mended(machine: Machine, m
             model_folder(machine.reference)
     assert model_folder(machine.reference) == snapshot
     assert held(snapshot) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint"),
+    [
+        ({}, "https://modelscope.cn"),
+        ({"MODELSCOPE_DOMAIN": "www.modelscope.ai"}, "https://www.modelscope.ai"),
+        (
+            {"MODELSCOPE_DOMAIN": "x", "MODELSCOPE_ENDPOINT": "http://mirror.example.com:8000/"},
+            "http://mirror.example.com:8000",
+        ),
+    ],
+)
+def test_modelscope_is_where_its_variables_say(
+    variables: dict[str, str], endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MODELSCOPE_DOMAIN", "MODELSCOPE_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert ModelScope().endpoint == endpoint
 
 
 def test_progress_is_noted_at_intervals() -> None:
