@@ -45,7 +45,9 @@ class ChunkEncoder:
         """Raises EngineUnavailable when it is of another make than FunASR's streaming Paraformers."""
         self._layers = [*encoder.encoders0, *encoder.encoders]
         first = self._layers[0].self_attn
-        if not (encoder.normalize_before and hasattr(first, "linear_q_k_v")) or self._layers[0].concat_after:
+        placed = type(encoder.embed).__name__ == "StreamSinusoidalPositionEncoder"
+        known = placed and encoder.normalize_before and hasattr(first, "fsmn_block")
+        if not known or self._layers[0].concat_after:
             raise EngineUnavailable(
                 "the streaming model's encoder is of an unknown make; choose a streaming Paraformer"
             )

@@ -265,9 +265,18 @@ def test_another_kind_of_model_is_refused() -> None:
         StreamingParaformer(loaded("paraformer-offline"), Chunking())
 
 
-def test_a_decoder_that_looks_ahead_is_refused(tmp_path: Path) -> None:
-    settings = RANDOM | {"decoder_conf": RANDOM["decoder_conf"] | {"sanm_shfit": 0}}
-    with pytest.raises(EngineUnavailable, match="decoder is of an unknown make"):
+@pytest.mark.parametrize(
+    ("part", "setting", "reason"),
+    [
+        ("encoder_conf", {"input_layer": "pe"}, "encoder is of an unknown make"),
+        ("encoder_conf", {"normalize_before": False}, "encoder is of an unknown make"),
+        ("decoder_conf", {"sanm_shfit": 0}, "decoder is of an unknown make"),
+        ("decoder_conf", {"att_layer_num": 2}, "decoder is of an unknown make"),
+    ],
+)
+def test_a_model_of_another_make_is_refused(part: str, setting: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    settings = RANDOM | {part: RANDOM[part] | setting}
+    with pytest.raises(EngineUnavailable, match=reason):
         StreamingParaformer(made(tmp_path / "model", settings, TOKENS), Chunking())
 
 
