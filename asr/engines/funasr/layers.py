@@ -6,7 +6,7 @@ for a chunk takes one stream only, and changes its caches in place.
 
 Rows of a batch differ in length, and in how far back they remember, so they are padded and masked: streams of one age,
 which could be grouped by shape instead, hardly ever wait for a chunk at the same time, and chunks without a token leave
-decoders of one age at different places. What is padded is masked with `masked_fill`, since it need not be finite.
+decoders of one age at different places.
 """
 
 from __future__ import annotations

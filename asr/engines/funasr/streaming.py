@@ -112,6 +112,18 @@ class _Step:
     last: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """The chunks of several streams, encoded."""
+
+    vectors: Tensor
+    """(rows, length, width): what was ahead before and what is new, zero behind a row's last."""
+    padding: Tensor
+    """(rows, length): True there."""
+    keys_values: Tensor
+    """(layers, 2, rows, heads, length, width of a head)."""
+
+
 class StreamingParaformer:
     """A loaded streaming model. Used by one thread at a time."""
 
@@ -229,26 +241,24 @@ class StreamingParaformer:
         """What each stream is after its step, in one pass; after the last one only its tokens mean something."""
         if not steps:
             return []
-        encoded, padding, keys_values = self._encode(steps)
-        firing = fire(self._weights(steps, encoded, padding), self._predictor.threshold)
+        encoded = self._encode(steps)
+        firing = fire(self._weights(steps, encoded), self._predictor.threshold)
         # What has begun comes before the chunk, and the end's weight behind it has no sound.
         begun = torch.stack([step.stream.begun for step in steps])[:, None]
-        sounds = torch.cat((begun, encoded, torch.zeros_like(begun)), dim=1)
+        sounds = torch.cat((begun, encoded.vectors, torch.zeros_like(begun)), dim=1)
         embedded = torch.from_numpy(firing.shares).to(self._device) @ sounds
-        decoded = self._decode(steps, firing, embedded, (encoded, padding))
+        decoded = self._decode(steps, firing, embedded, encoded)
         streams = []
         for row, step in enumerate(steps):
             stream = decoded.get(row, step.stream)
             if not step.last:
-                stream = self._moved_on(stream, step, keys_values[:, :, row])
-                left = float(firing.left[row])
-                begun = embedded[row, firing.counts[row]]
-                stream = replace(stream, begun=begun / left if left else begun.clone(), begun_weight=left)
+                stream = self._moved_on(stream, step, encoded.keys_values[:, :, row])
+                rest, weight = embedded[row, firing.counts[row]], float(firing.left[row])
+                stream = replace(stream, begun=rest / weight if weight else rest.clone(), begun_weight=weight)
             streams.append(stream)
         return streams
 
-    def _encode(self, steps: Sequence[_Step]) -> tuple[Tensor, Tensor, Tensor]:
-        """Encoded vectors (rows, length, width), which of them are padding (rows, length), and keys and values."""
+    def _encode(self, steps: Sequence[_Step]) -> _Encoded:
         windows = [torch.cat((step.stream.ahead, step.vectors)) for step in steps]
         vectors = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)
         lengths = torch.tensor([len(window) for window in windows], device=self._device)
@@ -256,20 +266,20 @@ class StreamingParaformer:
         memory = torch.stack([step.stream.encoder_memory for step in steps], dim=2)
         known = [step.stream.encoder_known for step in steps]
         encoded, keys_values = self._encoder.run(vectors, Heard(memory, self._unknown(memory, known), padding))
-        return encoded, padding, keys_values
+        return _Encoded(encoded, padding, keys_values)
 
     def _unknown(self, memory: Tensor, known: Sequence[int]) -> Tensor:
         first = memory.shape[-2] - torch.tensor(known, device=self._device)
         return torch.arange(memory.shape[-2], device=self._device) < first[:, None, None, None]
 
-    def _weights(self, steps: Sequence[_Step], encoded: Tensor, padding: Tensor) -> Weights:
+    def _weights(self, steps: Sequence[_Step], encoded: _Encoded) -> Weights:
         """How much of a token each vector is: of what has begun, of the chunk, and at the stream's end of nothing."""
         predictor = self._predictor
-        around = torch.relu(predictor.cif_conv1d(predictor.pad(encoded.transpose(1, 2)))).transpose(1, 2)
+        around = torch.relu(predictor.cif_conv1d(predictor.pad(encoded.vectors.transpose(1, 2)))).transpose(1, 2)
         likely = torch.sigmoid(predictor.cif_output(around)).squeeze(-1)
-        weights = torch.relu(likely * predictor.smooth_factor - predictor.noise_threshold).masked_fill(padding, 0.0)
+        weights = torch.relu(likely * predictor.smooth_factor - predictor.noise_threshold)
         found = np.zeros((len(steps), weights.shape[1] + 2), np.float32)
-        found[:, 1:-1] = weights.cpu().numpy()
+        found[:, 1:-1] = weights.masked_fill(encoded.padding, 0.0).cpu().numpy()
         for row, step in enumerate(steps):
             found[row, 0] = step.stream.begun_weight
             if step.last:
@@ -278,32 +288,30 @@ class StreamingParaformer:
                 found[row, 1 + self._chunking.new :] = 0.0
         return found
 
-    def _decode(
-        self, steps: Sequence[_Step], firing: Firing, embedded: Tensor, encoded: tuple[Tensor, Tensor]
-    ) -> dict[int, Stream]:
+    def _decode(self, steps: Sequence[_Step], firing: Firing, embedded: Tensor, encoded: _Encoded) -> dict[int, Stream]:
         """The streams of rows in which a token was completed, with these tokens; the others' decoders stand still."""
         rows = [row for row, count in enumerate(firing.counts) if count]
         if not rows:
             return {}
         streams = [steps[row].stream for row in rows]
-        most = max(firing.counts)
         memory = torch.stack([stream.decoder_memory for stream in streams], dim=2)
         unknown = self._unknown(memory, [stream.decoder_known for stream in streams])
         past = torch.stack([stream.decoder_past for stream in streams], dim=1)
-        heard = Heard(memory, unknown, encoded[1][rows])
-        logits, keys_values, past = self._decoder.run(embedded[rows, :most], encoded[0][rows], heard, past)
-        probabilities, ids = logits.softmax(dim=-1).max(dim=-1)
+        heard = Heard(memory, unknown, encoded.padding[rows])
+        tokens = embedded[rows, : max(firing.counts)]
+        logits, keys_values, past = self._decoder.run(tokens, encoded.vectors[rows], heard, past)
+        best = logits.softmax(dim=-1).max(dim=-1)
+        said = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         found: dict[int, Stream] = {}
-        for place, row in enumerate(rows):
+        for place, (row, stream, (ids, probabilities)) in enumerate(zip(rows, streams, said, strict=True)):
             count = firing.counts[row]
-            said = zip(ids[place, :count].tolist(), probabilities[place, :count].tolist(), strict=True)
-            tokens, fired = self._placed(steps[row], firing.fired[row], said)
+            heard_tokens, fired = self._placed(steps[row], firing.fired[row], zip(ids, probabilities, strict=True))
             found[row] = replace(
-                streams[place],
-                tokens=streams[place].tokens + tokens,
+                stream,
+                tokens=stream.tokens + heard_tokens,
                 fired=fired,
-                decoder_memory=_remembered(streams[place].decoder_memory, keys_values[:, :, place]),
-                decoder_known=min(streams[place].decoder_known + encoded[0].shape[1], memory.shape[-2]),
+                decoder_memory=_remembered(stream.decoder_memory, keys_values[:, :, place]),
+                decoder_known=min(stream.decoder_known + encoded.vectors.shape[1], memory.shape[-2]),
                 decoder_past=past[:, place, :, count : count + self._decoder.past].clone(),
             )
         return found
@@ -311,12 +319,12 @@ class StreamingParaformer:
     def _placed(
         self, step: _Step, fired: NDArray[np.bool_], said: Iterable[tuple[int, float]]
     ) -> tuple[tuple[HeardToken, ...], int]:
-        """Tokens at their places in the audio, and the vector at which the last one was complete."""
+        """As much of what was said as fired, at its place in the audio, and the vector at which the last was complete."""
         # The chunk's first vectors are those that the stream heard ahead, and one weight before them had begun.
         first = step.stream.position - self._chunking.ahead - 1
         before = step.stream.fired
         tokens = []
-        for place, (number, probability) in zip(np.flatnonzero(fired), said, strict=True):
+        for place, (number, probability) in zip(np.flatnonzero(fired), said, strict=False):
             end = min(max(first + int(place) + 1, 0), step.stream.position + len(step.vectors))
             start = max(before, end - _LONGEST_TOKEN)
             tokens.append(HeardToken(number, probability, start * self._vector_samples, end * self._vector_samples))
