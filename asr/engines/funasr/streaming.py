@@ -319,7 +319,7 @@ class StreamingParaformer:
     def _placed(
         self, step: _Step, fired: NDArray[np.bool_], said: Iterable[tuple[int, float]]
     ) -> tuple[tuple[HeardToken, ...], int]:
-        """What was said, as far as it fired, at its place in the audio; and the vector at which the last was complete."""
+        """What was said, as far as it fired, at its place in the audio, and the vector at which the last fired."""
         # The chunk's first vectors are those that the stream heard ahead, and one weight before them had begun.
         first = step.stream.position - self._chunking.ahead - 1
         before = step.stream.fired
