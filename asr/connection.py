@@ -70,9 +70,9 @@ class Connection:
         """Channels that are open, or closing."""
         return len(self._open) + len(self._closing)
 
-    async def run(self, engine: str) -> None:
+    async def run(self, engine: str, kind: str) -> None:
         """Serve the supervisor until it goes, or breaks the protocol."""
-        self.post(Ready(engine, self._able))
+        self.post(Ready(engine, self._able, kind))
         writer = asyncio.create_task(self._write())
         try:
             await self._read()

@@ -102,7 +102,7 @@ class RecognizerServer:
         self._connections[number] = connection
         log.info("supervisor_connected", connection=number)
         try:
-            await connection.run(engine.name)
+            await connection.run(engine.name, self._settings.engine)
         finally:
             del self._connections[number]
             compute.submit(number, None)

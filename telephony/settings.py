@@ -51,6 +51,9 @@ class TrunkSettings:
     siprec: bool = False
     """True when every call of this trunk is a recording session, whatever its headers say."""
     language: str = "en"
+    engines: tuple[str, ...] = ()
+    """Engines that may hear its calls, the best first: the next one does when it is not there, or has no time. Empty:
+    `recognizer.engine`."""
     hotwords: tuple[str, ...] = ()
     """Words and phrases the recogniser should prefer."""
     hotword_lists: tuple[str, ...] = ()

@@ -15,8 +15,10 @@ class PoolChannel:
     What waits to be sent is the replay buffer itself, which has a bound.
     """
 
-    def __init__(self, key: int, options: ChannelOptions, replay_s: int) -> None:
+    def __init__(self, key: int, options: ChannelOptions, replay_s: int, engines: tuple[str, ...] = ()) -> None:
         self.key = key
+        self.engines = engines
+        """Engines that may hear it, the best first; empty: any."""
         self.progress = Progress(options.rate)
         self.closing = False
         self._options = options

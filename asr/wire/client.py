@@ -93,12 +93,13 @@ class RecognizerPool:
             if timer is not None:
                 timer.cancel()
 
-    def open(self, key: int, options: ChannelOptions) -> None:
-        """A channel begins. Raises ValueError when the key is in use."""
+    def open(self, key: int, options: ChannelOptions, engines: tuple[str, ...] = ()) -> None:
+        """A channel begins. It is heard by the first of the engines that is there and has time, by any where none is
+        named; when a better one is there again, by that. Raises ValueError when the key is in use."""
         if key in self._channels:
             raise ValueError(f"channel {key} is open already")
         fitting = replace(options, hotwords=self._fitting(key, options.hotwords))
-        self._channels[key] = channel = PoolChannel(key, fitting, self._replay_s)
+        self._channels[key] = channel = PoolChannel(key, fitting, self._replay_s, engines)
         self._place(channel)
 
     def send(self, key: int, chunk: AudioChunk) -> None:
@@ -219,15 +220,21 @@ class RecognizerPool:
             self._await_end(channel)
 
     def _spread(self) -> None:
-        """Move channels from recognisers that have more than their share to those that have less."""
+        """Move channels to better engines, and from recognisers that have more than their share to those with less."""
         self._next_spreading = None
-        ready = [link for link in self._links if link.ready]
-        share = -(-len(self._placed) // max(1, len(ready)))
         for key, link in tuple(self._placed.items()):
             channel = self._channels[key]
-            if link.channels > share and not channel.closing:
+            best = min(self._willing(channel), key=lambda one: _fitness(one, channel), default=link)
+            if not channel.closing and (
+                _rank(best, channel) < _rank(link, channel) or link.channels > self._share(link)
+            ):
                 link.detach(channel, tell=True)
                 self._unplace(channel)
+
+    def _share(self, link: RecognizerLink) -> int:
+        """How many channels a recogniser has when all of its kind have as many."""
+        alike = [one.channels for one in self._links if one.ready and one.kind == link.kind]
+        return -(-sum(alike) // len(alike)) if alike else 0
 
     def _place_waiting(self) -> None:
         self._next_placing = None
@@ -237,18 +244,30 @@ class RecognizerPool:
 
     def _place(self, channel: PoolChannel) -> None:
         """Give the channel to the least strained recogniser, or leave it waiting for one."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        ready = [link for link in self._links if link.ready and self._runs]
-        willing = [link for link in ready if self._refusals.get((channel.key, link.url), 0.0) <= now]
-        if willing:
-            link = min(willing, key=lambda one: one.strain)
+        if willing := self._willing(channel):
+            link = min(willing, key=lambda one: _fitness(one, channel))
+            if _rank(link, channel):
+                self._counts["recognizer_fallbacks"] += 1
+                log.warning("recognizer_fallback", key=channel.key, engine=link.kind, wanted=channel.engines[0])
             self._placed[channel.key] = link
             link.attach(channel)
             if channel.closing:
                 self._await_end(channel)
-        elif ready and self._next_placing is None:
+        elif self._next_placing is None and any(link.ready and self._runs for link in self._links):
+            loop = asyncio.get_running_loop()
             self._next_placing = loop.call_later(self._timings.refused_s, self._place_waiting)
+
+    def _willing(self, channel: PoolChannel) -> list[RecognizerLink]:
+        """The recognisers that could take the channel now."""
+        now = asyncio.get_running_loop().time()
+        return [
+            link
+            for link in self._links
+            if link.ready
+            and self._runs
+            and (not channel.engines or link.kind in channel.engines)
+            and self._refusals.get((channel.key, link.url), 0.0) <= now
+        ]
 
     def _wake(self, channel: PoolChannel) -> None:
         link = self._placed.get(channel.key)
@@ -299,6 +318,16 @@ class RecognizerPool:
         lost = channel.progress.lost
         self._counts["samples_lost"] += sum(stretch.end - stretch.start for stretch in lost)
         self._listener.closed(channel.key, channel.progress.resume, lost)
+
+
+def _rank(link: RecognizerLink, channel: PoolChannel) -> int:
+    """0 for the engine that the channel should have."""
+    return channel.engines.index(link.kind) if link.kind in channel.engines else 0
+
+
+def _fitness(link: RecognizerLink, channel: PoolChannel) -> tuple[bool, int, int, int]:
+    """Sorts recognisers for a channel, the best first: a lesser engine goes before a better one that has no time."""
+    return (link.overloaded, _rank(link, channel), *link.strain)
 
 
 def _report_break(run: asyncio.Task[None]) -> None:

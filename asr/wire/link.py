@@ -29,6 +29,9 @@ from callscribe.domain.errors import WireViolation
 
 log = structlog.get_logger()
 
+_OVERLOADED = 0.95
+"""Real-time factor."""
+
 ChannelReport = PartialReport | FinalReport | Acknowledged | Closed | Failure
 
 
@@ -70,6 +73,8 @@ class RecognizerLink:
     def __init__(self, url: str, owner: LinkOwner, timings: PoolTimings) -> None:
         self.url = url
         self.ready = False
+        self.kind = ""
+        """The engine there, as settings name it; known once it was ready."""
         self._owner = owner
         self._timings = timings
         self._numbers = count(1)
@@ -82,9 +87,14 @@ class RecognizerLink:
         self._changed = 0
 
     @property
-    def strain(self) -> tuple[bool, int, int]:
+    def overloaded(self) -> bool:
+        """True while it has no time left."""
+        return self._load.real_time_factor >= _OVERLOADED
+
+    @property
+    def strain(self) -> tuple[int, int]:
         """Sorts recognisers: that which should take the next channel comes first."""
-        return self._load.real_time_factor >= 0.95, self._load.channels + self._changed, self._load.queued
+        return self._load.channels + self._changed, self._load.queued
 
     @property
     def channels(self) -> int:
@@ -156,6 +166,7 @@ class RecognizerLink:
                 raise WireViolation("a recogniser begins with ready")
             self._load = Load(channels=0, queued=0, real_time_factor=0.0, refused=self._load.refused)
             self._changed = 0
+            self.kind = first.kind
             self.ready = True
             log.info("recognizer_connected", url=self.url, engine=first.engine)
             sender = asyncio.create_task(self._send(socket))

@@ -98,7 +98,10 @@ class Ready:
     """Recogniser: the first message of every connection; the model is loaded and warm."""
 
     engine: str
+    """The model's name, which finals carry."""
     capabilities: Capabilities
+    kind: str = ""
+    """What `recognizer.engine` is there."""
     version: int = VERSION
 
 
@@ -195,9 +198,9 @@ def parse_client(message: str | bytes) -> ClientMessage:
 def encode_server(message: ServerMessage) -> str:
     """A recogniser's message as WebSocket text."""
     match message:
-        case Ready(engine, able, version):
+        case Ready(engine, able, kind, version):
             flags = {"hotwords": able.hotwords, "word_times": able.word_times, "partials": able.partials}
-            return _text("ready", engine=engine, version=version, languages=able.languages, **flags)
+            return _text("ready", engine=engine, engine_kind=kind, version=version, languages=able.languages, **flags)
         case PartialReport(number, partial):
             texts = {"committed": partial.committed, "tentative": partial.tentative}
             span = {"channel": partial.channel, "start": partial.start, "end": partial.end}
@@ -303,7 +306,7 @@ def _parse_ready(fields: Fields) -> Ready:
         word_times=fields.flag("word_times"),
         partials=fields.flag("partials"),
     )
-    return Ready(fields.text("engine", 100), able, version)
+    return Ready(fields.text("engine", 100), able, fields.text("engine_kind", 100), version)
 
 
 def _parse_partial(fields: Fields) -> Partial:

@@ -113,6 +113,17 @@ class Settings:
         except ValueError as error:
             raise ValueError(f"trunks: the endpoint of {trunk.name}: {error}") from None
 
+    def engines_of(self, trunk: TrunkSettings) -> tuple[str, ...]:
+        """The engines that may hear the trunk's calls, the best first; empty where no trunk chooses: any may."""
+        routed = any(one.engines for one in self.trunks)
+        return trunk.engines or ((self.recognizer.engine,) if routed else ())
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All engines that calls may need."""
+        wanted = (self.recognizer.engine, *(engine for trunk in self.trunks for engine in trunk.engines))
+        return tuple(dict.fromkeys(wanted))
+
     @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path."""

@@ -40,6 +40,7 @@ class Supervisor:
         self._settings = settings
         self._began_at = self.now()
         self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
+        self._engines = {trunk.name: settings.engines_of(trunk) for trunk in settings.trunks}
         self._endpoints = {trunk.name: settings.endpoint_of(trunk) for trunk in settings.trunks}
         self._corrections = {trunk.name: trunk.hotword_correction for trunk in settings.trunks}
         self._figures = {trunk.name for trunk in settings.trunks if trunk.inverse_text_normalization}
@@ -147,7 +148,7 @@ class Supervisor:
     def open_channel(self, session: CallSession, channel: int, options: ChannelOptions) -> int:
         key = next(self._keys)
         self._channels[key] = (session, channel)
-        self._pool.open(key, options)
+        self._pool.open(key, options, self._engines[session.call.trunk])
         return key
 
     def send(self, key: int, chunk: AudioChunk) -> None:

@@ -97,7 +97,10 @@ class HeardChannel:
 class FakeRecognizer:
     """One at a loopback port of its own, which it keeps when it is killed and started again."""
 
-    def __init__(self, load_s: float = 0.05) -> None:
+    def __init__(self, load_s: float = 0.05, kind: str = "") -> None:
+        self.kind = kind
+        self.real_time_factor = 0.1
+        """What it tells of its load."""
         self.openings: list[Open] = []
         self.closings: list[int] = []
         self.mistakes: list[str] = []
@@ -157,7 +160,7 @@ class FakeRecognizer:
         self._open.clear()
 
     async def _converse(self, connection: ServerConnection) -> None:
-        await self._say(connection, [Ready("fake", Capabilities(languages=("en",), hotwords=True))])
+        await self._say(connection, [Ready("fake", Capabilities(languages=("en",), hotwords=True), self.kind)])
         loads = asyncio.create_task(self._report_load(connection))
         try:
             async for message in connection:
@@ -179,7 +182,7 @@ class FakeRecognizer:
     async def _report_load(self, connection: ServerConnection) -> None:
         try:
             while True:
-                await connection.send(encode_server(Load(self.channels, 0, 0.1, self.refused)))
+                await connection.send(encode_server(Load(self.channels, 0, self.real_time_factor, self.refused)))
                 await asyncio.sleep(self._load_s)
         except ConnectionClosed:
             return

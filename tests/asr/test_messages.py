@@ -74,7 +74,7 @@ def test_what_a_supervisor_says_arrives_as_it_was(message: ClientMessage) -> Non
 @pytest.mark.parametrize(
     "message",
     [
-        Ready("moonshine-tiny-en", Capabilities(languages=("en",), hotwords=True)),
+        Ready("moonshine-tiny-en", Capabilities(languages=("en",), hotwords=True), "moonshine"),
         PartialReport(5, Partial(channel=1, start=8, end=9, committed="Grüezi", tentative='"mit', revision=2)),
         FinalReport(5, Final(0, 1, 2, "yes", 0.5, "e", "en", (Word("yes", 1, 2, 0.25),))),
         FinalReport(5, FINAL),
@@ -165,6 +165,6 @@ def test_nonsense_from_a_recogniser_is_a_wire_violation(message: str | bytes) ->
 
 
 def test_a_recogniser_of_another_version_is_refused_by_its_number() -> None:
-    ready = encode_server(Ready("e", Capabilities(("en",)), VERSION + 1))
+    ready = encode_server(Ready("e", Capabilities(("en",)), "", VERSION + 1))
     with pytest.raises(WireViolation, match=f"version {VERSION + 1}"):
         parse_server(ready)
