@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from callscribe.cli import calling, exporting, roles, transcribing
+from callscribe.cli import calling, exporting, fetching, roles, transcribing
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, load_settings
@@ -117,6 +117,7 @@ def demo_command(
     raise typer.Exit(run_demo(_invocation(context).settings, once))
 
 
+app.command("fetch")(fetching.fetch_command)
 app.command("call")(calling.call_command)
 app.command("transcribe")(transcribing.transcribe_command)
 app.command("export")(exporting.export_command)

@@ -79,6 +79,14 @@ class ProcessTree:
             raise ChildFailed(f"{child.name} {state}; its message stands above")
         self._watchers.append(asyncio.create_task(self._watch(child)))
 
+    async def run(self, child: Child) -> None:
+        """Start a child and wait until it has done its work, however long that takes. Raises ChildFailed."""
+        self._children.append(child)
+        await self._spawn(child)
+        assert child.process is not None
+        if await child.process.wait():
+            raise ChildFailed(f"{child.name} failed; its message stands above")
+
     async def stop(self) -> None:
         """Stop the children, the last started first; one that does not end in time is killed."""
         self._stopping = True
@@ -88,6 +96,7 @@ class ProcessTree:
         await asyncio.gather(*self._watchers, return_exceptions=True)
         for child in reversed(self._children):
             await self._end(child)
+        await asyncio.gather(*self._closing)
         self._folder.cleanup()
 
     async def _end(self, child: Child) -> None:

@@ -4,25 +4,23 @@ import json
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import typer
 from rich.console import Console
-from rich.table import Table
 
 from asr.engine import Capabilities
 from asr.files import AudioFile, read_audio
-from asr.models import is_reference, model_folder
+from asr.models import model_folder
 from asr.passes import Pass, second_pass_of
 from asr.settings import MOST_CPU_SHARE
 from asr.spans import spoken_spans
 from callscribe.cli import demo_call
+from callscribe.cli.fetching import models_of
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.text.word_errors import word_error_rate
-
-WHISPER = "whisper"
-"""The engine whose settings are the second pass's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def run_trial(settings: Settings, engine: str, audio: Path | None, language: str
         trial = try_out(settings, engine, _sample(audio, language))
     if as_json:
         document = asdict(trial) | {"real_time_factor": trial.real_time_factor}
-        print(json.dumps(document, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         _show(trial)
     return 0
@@ -115,7 +113,9 @@ def try_out(settings: Settings, engine: str, sample: Sample) -> Trial:
     heard = [" ".join(found) for found in texts]
     return Trial(
         engine=decoder.engine,
-        models=_models(settings, engine),
+        models=tuple(
+            TriedModel(model.setting, str(model_folder(model.reference))) for model in models_of(settings, engine)
+        ),
         capabilities=capabilities,
         load_s=round(load_s, 2),
         memory_mb=_memory_mb(),
@@ -133,17 +133,6 @@ def _texts(
     return [text.text if text else "" for text in found]
 
 
-def _models(settings: Settings, engine: str) -> tuple[TriedModel, ...]:
-    """The folders of the models that the engine's own settings name."""
-    own = settings.second_pass if engine == WHISPER else getattr(settings.recognizer, engine, None)
-    named = [(field.name, getattr(own, field.name)) for field in fields(own)] if is_dataclass(own) else []
-    return tuple(
-        TriedModel(name, str(model_folder(value)))
-        for name, value in named
-        if isinstance(value, str) and is_reference(value)
-    )
-
-
 def _memory_mb() -> int:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux tells kilobytes, macOS bytes.
@@ -151,23 +140,21 @@ def _memory_mb() -> int:
 
 
 def _show(trial: Trial) -> None:
-    table = Table(box=None, show_header=False)
-    table.add_row("engine", trial.engine)
-    for model in trial.models:
-        table.add_row(model.setting, model.folder)
-    if not trial.models:
-        table.add_row("model", "its package's own")
     can = [name.replace("_", " ") for name, able in asdict(trial.capabilities).items() if able is True]
-    table.add_row("languages", ", ".join(trial.capabilities.languages))
-    table.add_row("can", ", ".join(can) or "finals only")
-    table.add_row("loaded in", f"{trial.load_s:.2f} s")
-    table.add_row("memory", f"{trial.memory_mb} MB, the process's most")
-    table.add_row(
-        "decoded in", f"{trial.decoding_s:.2f} s, {trial.audio_s:.2f} s of audio (factor {trial.real_time_factor:.3f})"
-    )
+    rows = [
+        ("engine", trial.engine),
+        *((model.setting, model.folder) for model in trial.models),
+        ("languages", ", ".join(trial.capabilities.languages)),
+        ("can", ", ".join(can) or "finals only"),
+        ("loaded in", f"{trial.load_s:.2f} s"),
+        ("memory", f"{trial.memory_mb} MB, the process's most"),
+        ("decoded", f"{trial.audio_s:.2f} s in {trial.decoding_s:.2f} s (factor {trial.real_time_factor:.3f})"),
+    ]
     if trial.word_error_rate is not None:
-        table.add_row("wrong words", f"{trial.word_error_rate:.1%}")
-    console = Console(highlight=False, markup=False)
-    console.print(table)
+        rows.append(("wrong words", f"{trial.word_error_rate:.1%}"))
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        typer.echo(f"{name:<{width}}  {value}")
+    typer.echo("heard")
     for text in trial.texts:
-        console.print(f"  {text}", soft_wrap=True)
+        typer.echo(f"  {text}")

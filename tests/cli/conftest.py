@@ -28,6 +28,8 @@ note("began")
 signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "stubborn" else finish)
 if behaviour == "dies":
     sys.exit(3)
+if behaviour == "works":
+    finish(0, None)
 if behaviour != "mute":
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
@@ -43,7 +45,8 @@ class Stage:
     log: Path
 
     def child(self, name: str, behaviour: str = "serves", stop_timeout_s: float = 5.0) -> Child:
-        """`behaviour`: serves, stubborn (deaf to SIGTERM), mute (never ready), dies, short (ready, then gone)."""
+        """`behaviour`: serves, stubborn (deaf to SIGTERM), mute (never ready), dies, short (ready, then gone),
+        works (done at once)."""
         return Child(name, (name, behaviour), {}, stop_timeout_s)
 
     def told(self) -> list[tuple[str, str]]:

@@ -42,6 +42,25 @@ async def test_children_start_in_order_and_stop_in_the_opposite_one(stage: Stage
     assert stage.living() == []
 
 
+async def test_work_is_waited_for_and_its_failure_named(stage: Stage) -> None:
+    async with growing() as tree:
+        await tree.run(stage.child("fetch", "works"))
+        assert stage.told() == [("began", "fetch"), ("ended", "fetch")]
+        with pytest.raises(ChildFailed, match=r"^check failed; its message stands above$"):
+            await tree.run(stage.child("check", "dies"))
+        await asyncio.sleep(0.3)
+    assert len(stage.pids("fetch") + stage.pids("check")) == 2
+
+
+async def test_work_that_goes_on_when_the_service_stops_is_stopped(stage: Stage) -> None:
+    async with growing() as tree:
+        child = stage.child("fetch", "mute")
+        working = asyncio.create_task(tree.run(child))
+        await until(lambda: child.process is not None and bool(stage.living()))
+        working.cancel()
+    assert stage.told() == [("began", "fetch"), ("ended", "fetch")]
+
+
 async def test_a_child_that_ends_before_it_serves_is_named(stage: Stage) -> None:
     async with growing() as tree:
         with pytest.raises(ChildFailed, match=r"^web ended; its message stands above$"):

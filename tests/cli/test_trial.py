@@ -73,7 +73,7 @@ def test_a_recording_of_ones_own_is_decoded_by_the_model_that_the_settings_name(
     assert outcome.returncode == 0, outcome.stderr
     rows = [line.split(maxsplit=1) for line in outcome.stdout.splitlines()]
     assert ["engine", "whisper-model"] in [[part.strip() for part in row] for row in rows]
-    assert ["model", str(model)] in [[part.strip() for part in row] for row in rows]
+    assert ["second_pass.model", str(model)] in [[part.strip() for part in row] for row in rows]
     assert "wrong words" not in outcome.stdout
     assert "  Thank you for calling Summit Telecom. My name is Daniel. How can I help you today?" in outcome.stdout
 
