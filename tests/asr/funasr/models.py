@@ -19,6 +19,7 @@ from asr.engines.funasr.loading import LoadedModel, load_model
 from asr.resampling import Upsampler
 from callscribe.domain.errors import EngineUnavailable
 from tests.asr.speech import silence
+from tests.tiny_speech import utterances
 
 _FOLDER = Path(__file__).parents[2] / "models"
 _RATE = 8_000
@@ -47,6 +48,12 @@ def spoken() -> Mapping[str, Waveform]:
     """What was said, with the words of each line."""
     with np.load(Path(__file__).with_name("speech.npz")) as lines:
         return {name.replace("_", " "): _heard(codes) for name, codes in lines.items() if name != "paused"}
+
+
+@cache
+def spoken_chinese() -> Mapping[str, Waveform]:
+    """Likewise, with the characters of each line."""
+    return {line.text: _wide(line.samples) for line in utterances("zh")}
 
 
 @cache

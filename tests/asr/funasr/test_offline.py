@@ -14,7 +14,7 @@ from asr.engines.funasr.loading import LoadedModel
 from asr.engines.funasr.offline import OfflineParaformer
 from asr.engines.funasr.streaming import HeardToken
 from callscribe.domain.errors import EngineUnavailable
-from tests.asr.funasr.models import idle, loaded, made, model, paused, spoken
+from tests.asr.funasr.models import idle, loaded, made, model, paused, spoken, spoken_chinese
 from tests.wer import word_error_rate
 
 TOKENS = [
@@ -119,6 +119,15 @@ def test_known_voices_are_understood(paraformer: OfflineParaformer) -> None:
     heard = paraformer.decode(list(lines.values()), [()] * len(lines))
 
     assert word_error_rate(list(lines), [words(paraformer, row) for row in heard]) < 0.1
+
+
+def test_chinese_is_understood() -> None:
+    engine = OfflineParaformer(loaded("paraformer-offline-zh"))
+    lines = spoken_chinese()
+
+    heard = engine.decode(list(lines.values()), [()] * len(lines))
+
+    assert word_error_rate([" ".join(text) for text in lines], [words(engine, row) for row in heard]) < 0.1
 
 
 def test_it_hears_what_the_library_hears(paraformer: OfflineParaformer) -> None:
