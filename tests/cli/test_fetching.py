@@ -11,6 +11,7 @@ import pytest
 from asr.settings import FunasrSettings, RecognizerSettings, SecondPassSettings
 from callscribe.cli.fetching import NamedModel, models_of, needed_models
 from callscribe.config.settings import Settings
+from telephony.settings import TrunkSettings
 from tests.hubs import MODEL, hubs
 
 TINY = Path(__file__).parents[1] / "models" / "fsmn-vad"
@@ -38,6 +39,11 @@ def test_an_engine_needs_the_models_that_its_settings_name() -> None:
         settings, recognizer=replace(settings.recognizer, activity="fsmn-vad", fsmn_vad="huggingface:a/b")
     )
     assert needed_models(listening) == (ONLINE, OFFLINE, NamedModel("recognizer.fsmn_vad", "huggingface:a/b"))
+
+
+def test_the_engines_of_trunks_are_needed_too() -> None:
+    trunks = (TrunkSettings("pbx", engines=("moonshine", "funasr")), TrunkSettings("sbc", engines=("funasr",)))
+    assert needed_models(Settings(trunks=trunks, recognizer=RecognizerSettings(funasr=FUNASR))) == (ONLINE, OFFLINE)
 
 
 def test_recognisers_elsewhere_have_their_models_there() -> None:
