@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.language import primary
+from callscribe.domain.language import UNKNOWN, primary
 
 ENGINE_RATE = 16_000
 """Sample rate in Hz of the audio every engine hears."""
@@ -26,10 +26,14 @@ class Capabilities:
     hotwords: bool = False
     word_times: bool = False
     partials: bool = True
+    identifies_language: bool = False
+    """It tells of each utterance which of the languages was spoken."""
+    emotion: bool = False
+    """It tells how the speaker sounded, and sounds beside speech."""
 
     def knows(self, language: str) -> bool:
-        """True for a BCP 47 tag whose first part is one of the languages."""
-        return primary(language) in self.languages
+        """True for a BCP 47 tag whose first part is one of the languages, and for UNKNOWN where it finds out itself."""
+        return primary(language) in self.languages or (language == UNKNOWN and self.identifies_language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class DecodingJob:
     hotwords: tuple[Hotword, ...] = ()
     """Words and phrases to prefer."""
     language: str = "en"
-    """BCP 47 tag of what is spoken, as far as is known."""
+    """BCP 47 tag of what is spoken, or UNKNOWN."""
 
 
 class Engine(Protocol):

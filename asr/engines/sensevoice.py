@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from asr.engine import EMPTY, Capabilities, DecodedWord, Decoding, DecodingJob, Waveform
+from asr.engine import EMPTY, Capabilities, DecodedWord, Decoding, DecodingJob
 from asr.engines.funasr.features import Features
 from asr.engines.funasr.loading import load_model
 from asr.models import model_folder
 from asr.settings import Device, SensevoiceSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
-from callscribe.domain.language import joined, units
+from callscribe.domain.language import joined, primary, units
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -85,7 +85,9 @@ class SenseVoiceEngine:
         self._features = Features(loaded.frontend, loaded.normalization)
         self._style = self._module.textnorm_dict["withitn" if settings.figures else "woitn"]
         self._reader = Reader(loaded.pieces, self._module.blank_id, loaded.frontend.vector_samples)
-        self.capabilities = Capabilities(languages=self._reader.languages, word_times=True)
+        self.capabilities = Capabilities(
+            languages=self._reader.languages, word_times=True, identifies_language=True, emotion=True
+        )
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
         """One decoding a job. Raises RecognitionError."""
@@ -97,24 +99,30 @@ class SenseVoiceEngine:
             with torch.inference_mode():
                 for first in range(0, len(audible), self.max_batch):
                     places = audible[first : first + self.max_batch]
-                    audios = [jobs[place].audio for place in places]
-                    for place, audio, encoded in zip(places, audios, self._encode(audios), strict=True):
+                    batch = [jobs[place] for place in places]
+                    for place, job, encoded in zip(places, batch, self._encode(batch), strict=True):
                         # A row at a time: the scores of all, over 25,000 pieces, would take a quarter of a gigabyte.
                         scores = self._module.ctc.ctc_lo(encoded).log_softmax(-1)
-                        found[place] = self._reader.decoding(scores, len(audio))
+                        found[place] = self._reader.decoding(scores, len(job.audio))
         except (RuntimeError, IndexError) as error:
             raise RecognitionError("the SenseVoice model failed") from error
         return tuple(found)
 
-    def _encode(self, audios: Sequence[Waveform]) -> Iterator[Tensor]:
+    def _encode(self, jobs: Sequence[DecodingJob]) -> Iterator[Tensor]:
         """Of each audio the encoder's frames, those of the tags first, (_TAGS + vectors, width)."""
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        asked = [self._module.lid_dict["auto"], *_EMOTION_AND_EVENT, self._style]
+        known = self._module.lid_dict
+        asked = [[known.get(primary(job.language), known["auto"]), *_EMOTION_AND_EVENT, self._style] for job in jobs]
         questions = self._module.embed(torch.tensor(asked, device=self._device))
-        vectors = [self._features.vectors(audio, 0, self._features.count(len(audio), ended=True)) for audio in audios]
-        rows = [torch.cat([questions, torch.from_numpy(row).to(self._device)]) for row in vectors]
+        vectors = [
+            self._features.vectors(job.audio, 0, self._features.count(len(job.audio), ended=True)) for job in jobs
+        ]
+        rows = [
+            torch.cat([question, torch.from_numpy(row).to(self._device)])
+            for question, row in zip(questions, vectors, strict=True)
+        ]
         lengths = torch.tensor([len(row) for row in rows], device=self._device)
         encoded, _ = self._module.encoder(pad_sequence(rows, batch_first=True), lengths)
         return (frames[:length] for frames, length in zip(encoded, lengths.tolist(), strict=True))

@@ -32,6 +32,9 @@ _MAX_WORDS = 2_000
 _MAX_AUDIO_EVENTS, _MAX_LABEL = 16, 100
 """Sounds beside speech in one final; characters of what names one, or an emotion."""
 
+_ABILITIES = ("hotwords", "word_times", "partials", "identifies_language", "emotion")
+"""Of an engine's capabilities what is said, beside its languages."""
+
 _AUDIO_HEADER = struct.Struct("<IQ")
 _MAX_NUMBER = 2**32 - 1
 _MAX_OFFSET = 2**53 - 1
@@ -199,7 +202,7 @@ def encode_server(message: ServerMessage) -> str:
     """A recogniser's message as WebSocket text."""
     match message:
         case Ready(engine, able, kind, version):
-            flags = {"hotwords": able.hotwords, "word_times": able.word_times, "partials": able.partials}
+            flags = {name: getattr(able, name) for name in _ABILITIES}
             return _text("ready", engine=engine, engine_kind=kind, version=version, languages=able.languages, **flags)
         case PartialReport(number, partial):
             texts = {"committed": partial.committed, "tentative": partial.tentative}
@@ -300,12 +303,8 @@ def _parse_ready(fields: Fields) -> Ready:
     version = fields.integer("version", 0, _MAX_NUMBER)
     if version != VERSION:
         raise WireViolation(f"the recogniser speaks version {version} of the wire, this release version {VERSION}")
-    able = Capabilities(
-        languages=fields.texts("languages", 200, 32),
-        hotwords=fields.flag("hotwords"),
-        word_times=fields.flag("word_times"),
-        partials=fields.flag("partials"),
-    )
+    flags = {name: fields.flag(name) for name in _ABILITIES}
+    able = Capabilities(fields.texts("languages", 200, 32), **flags)
     return Ready(fields.text("engine", 100), able, fields.text("engine_kind", 100), version)
 
 

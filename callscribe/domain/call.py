@@ -21,6 +21,7 @@ class Dialect(StrEnum):
     PLAIN = "plain"
     SIPREC = "siprec"
     FILE = "file"
+    FUNASR = "funasr"
 
 
 class CallState(StrEnum):
@@ -106,6 +107,6 @@ class CallEnd:
     samples: int
     """Length of the call in samples: the longest channel's sample count."""
     reason: str
-    """"bye", "rejected", "no-media", "line-lost", "drained" or "interrupted"."""
+    """"bye", "rejected", "no-media", "line-lost", "connection-lost", "drained" or "interrupted"."""
     interrupted: bool = False
     """True when the call ended because a part of Callscribe failed."""

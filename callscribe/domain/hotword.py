@@ -7,6 +7,7 @@ from itertools import chain
 from uuid import UUID
 
 from callscribe.domain.call import Call, Role
+from callscribe.domain.language import UNKNOWN, primary
 
 MAX_HOTWORDS = 1_000
 """Of one list, and of one call."""
@@ -37,9 +38,9 @@ class HotwordList:
     """Shell patterns (fnmatch) over the agent's address or its user part, such as "1???"; empty: all, known or not."""
 
     def serves(self, call: Call, language: str) -> bool:
-        """True where the list is for a call in `language` (a BCP 47 tag) with this call's agent."""
-        spoken = language.partition("-")[0].lower()
-        if self.languages and spoken not in (code.lower() for code in self.languages):
+        """True where the list is for a call in `language` (a BCP 47 tag, or UNKNOWN: any) with this call's agent."""
+        spoken = (UNKNOWN, *(code.lower() for code in self.languages))
+        if self.languages and primary(language) not in spoken:
             return False
         return not self.agents or any(fnmatchcase(name, pattern) for name in _agent(call) for pattern in self.agents)
 

@@ -12,6 +12,9 @@ _MARKS = r"\u3001-\u3004\u3008-\u3020\u30fb\uff01-\uff0f\uff1a-\uff1f"
 _UNIT = re.compile(rf"[{_UNBROKEN}][{_MARKS}]*|[^\s{_UNBROKEN}]+")
 _UNSPACED = re.compile(rf"[{_UNBROKEN}{_MARKS}]")
 
+UNKNOWN = "auto"
+"""In place of a BCP 47 tag: whatever is spoken; the engine finds out."""
+
 
 def primary(tag: str) -> str:
     """The ISO 639 code with which a BCP 47 tag begins, in small letters: "en" of "en-GB"."""

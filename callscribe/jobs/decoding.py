@@ -35,20 +35,20 @@ class CallDecoder:
         self._second_pass = second_pass_of(settings.second_pass, settings.recognizer)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
-        """Utterances whose text the second pass makes better, each with its revision; none where it does not know the
-        call's language.
+        """Utterances whose text the second pass makes better, each with its revision; none for those in a
+        language that it does not know.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
         call = transcript.call
-        language = self._trunk(call).language
-        if not self._second_pass.knows(language):
-            log.warning("second_pass_language_unknown", engine=self._second_pass.engine, language=language)
-            return ()
         hotwords = self._hotwords(call)
+        known = [said for said in transcript.utterances if self._second_pass.knows(said.final.language)]
+        if left := len(transcript.utterances) - len(known):
+            log.warning("second_pass_language_unknown", engine=self._second_pass.engine, utterances=left)
         return tuple(
             revised
-            for stretch in stretches(transcript.utterances, call.sample_rate)
+            for language in sorted({said.final.language for said in known})
+            for stretch in stretches([said for said in known if said.final.language == language], call.sample_rate)
             for revised in self._revise_stretch(call, stretch, recording, hotwords)
         )
 
@@ -66,9 +66,11 @@ class CallDecoder:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
         stretch = _least_sure_first(stretch)
         trunk, engine = self._trunk(call), self._second_pass.engine
-        texts = self._second_pass.revise(pcm, call.sample_rate, stretch.spans, trunk.language, hotwords)
+        texts = self._second_pass.revise(
+            pcm, call.sample_rate, stretch.spans, stretch.utterances[0].final.language, hotwords
+        )
         revised = [
-            (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk))
+            (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk, utterance.final))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
             for revision in [revision_of(utterance.final, utterance.id, _moved(text, stretch.start), engine)]
@@ -89,7 +91,7 @@ class CallDecoder:
             recognizer=self._settings.recognizer,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
-        return tuple(_for_readers(final, trunk) for final in transcribe(pcm, call.sample_rate, options))
+        return tuple(_for_readers(final, trunk, final) for final in transcribe(pcm, call.sample_rate, options))
 
     def _hotwords(self, call: Call) -> tuple[Hotword, ...]:
         """As the lists stand now: what was missed live may have been put on one since."""
@@ -105,8 +107,8 @@ class CallDecoder:
         return next(named, TrunkSettings(call.trunk))
 
 
-def _for_readers(said: Text, trunk: TrunkSettings) -> Text:
-    return write(said, trunk.language) if trunk.inverse_text_normalization else said
+def _for_readers(said: Text, trunk: TrunkSettings, final: Final) -> Text:
+    return write(said, final.language) if trunk.inverse_text_normalization else said
 
 
 def _least_sure_first(stretch: Stretch) -> Stretch:

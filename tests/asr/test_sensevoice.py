@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE, Decoding, DecodingJob
+from asr.engines.funasr.loading import library
 from asr.engines.sensevoice import Reader, SenseVoiceEngine
 from asr.settings import SensevoiceSettings
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import UNKNOWN
 from tests.asr.funasr.models import idle, loaded, model, spoken
 
 SETTINGS = SensevoiceSettings(model=str(model("sensevoice")))
@@ -150,7 +152,7 @@ def test_a_batch_hears_what_each_alone_does(engine: SenseVoiceEngine) -> None:
 
     def scores(jobs: list[DecodingJob]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            return [row.numpy() for row in engine._encode([job.audio for job in jobs])]
+            return [row.numpy() for row in engine._encode(jobs)]
 
     assert len(jobs) > engine.max_batch
     for job, together in zip(jobs, scores(jobs), strict=True):
@@ -159,9 +161,13 @@ def test_a_batch_hears_what_each_alone_does(engine: SenseVoiceEngine) -> None:
     assert len(engine.decode(jobs)) == len(jobs)
 
 
-@pytest.mark.parametrize("figures", [False, True])
-def test_it_hears_what_the_library_hears(figures: bool) -> None:
-    from funasr.frontends.wav_frontend import WavFrontend
+@pytest.mark.parametrize(
+    ("figures", "language", "asked"),
+    [(False, UNKNOWN, "auto"), (True, UNKNOWN, "auto"), (False, "zh-CN", "zh"), (False, "de", "auto")],
+)
+def test_it_hears_what_the_library_hears(figures: bool, language: str, asked: str) -> None:
+    with library():
+        from funasr.frontends.wav_frontend import WavFrontend
 
     frontend = WavFrontend(cmvn_file=str(model("sensevoice") / "am.mvn"), n_mels=80, lfr_m=7, lfr_n=6, dither=0.0)
     module: Any = loaded("sensevoice").module
@@ -176,9 +182,9 @@ def test_it_hears_what_the_library_hears(figures: bool) -> None:
     own = engine._module.encoder.register_forward_pre_hook(keep)
     try:
         with torch.inference_mode():
-            asked = {"language": "auto", "use_itn": figures, "device": "cpu"}
-            module.inference([torch.from_numpy(audio)], key=["k"], tokenizer=_Numbers(), frontend=frontend, **asked)
-            engine.decode([DecodingJob(audio)])
+            options = {"language": asked, "use_itn": figures, "device": "cpu"}
+            module.inference([torch.from_numpy(audio)], key=["k"], tokenizer=_Numbers(), frontend=frontend, **options)
+            engine.decode([DecodingJob(audio, language=language)])
     finally:
         hook.remove()
         own.remove()

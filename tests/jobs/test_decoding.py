@@ -97,10 +97,12 @@ def test_a_call_in_a_language_that_the_second_pass_does_not_know_keeps_its_texts
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", PoorSecondPass)
-    call, final = make_call(), make_final(800, "你好")
+    call, final = make_call(), replace(make_final(800, "你好"), language="zh")
     said = Utterance(utterance_id(call.id, 0, final.start), final)
-    decoder = CallDecoder(Settings(trunks=(TrunkSettings(call.trunk, language="zh"),)), tuple)
-    assert decoder.revise(Transcript(call, CallState.ENDED, datetime.now(UTC), (said,)), recording) == ()
+    assert (
+        decoder_of(call.trunk, False).revise(Transcript(call, CallState.ENDED, datetime.now(UTC), (said,)), recording)
+        == ()
+    )
 
 
 class HurriedSecondPass(PoorSecondPass):
