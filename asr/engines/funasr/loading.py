@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import json
 import pickle
 import re
 import sys
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE
+from asr.engines.funasr.folder import DOWNLOAD, ModelFolder
 from asr.settings import Device
 from callscribe.domain.errors import EngineUnavailable
 
@@ -70,7 +70,6 @@ _MODULES: Mapping[ModelKind, tuple[str, ...]] = {
 
 _TEXT_ONLY = ("CTTransformer", "CTTransformerStreaming")
 _INSTALL = "install callscribe[funasr], and torch for this machine (https://pytorch.org/get-started)"
-_DOWNLOAD = "give the folder of a whole FunASR model, or modelscope:ID to download one"
 _TRAINING_ONLY = re.compile(r"(?:ctc|criterion_\w+)\.")
 """Weights of a Paraformer that only its training needs: some checkpoints leave them out."""
 _NONE = re.compile(r"(?!)")
@@ -141,25 +140,30 @@ def load_model(folder: Path, device: Device) -> LoadedModel:
     Raises EngineUnavailable when a package or one of the folder's files is missing, or they do not belong together.
     """
     if not folder.is_dir():
-        raise EngineUnavailable(f"there is no model folder {folder}; {_DOWNLOAD}")
-    with _packages():
-        import torch
-
-        configuration = _Folder(folder).configuration()
+        raise EngineUnavailable(f"there is no model folder {folder}; {DOWNLOAD}")
+    files = ModelFolder(folder)
+    with library():
+        configuration = files.configuration()
         kind = _kind(folder, configuration)
         for module in ("register", *_MODULES[kind]):
             importlib.import_module(f"funasr.{module}")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
+        return _load(files, kind, configuration, _device(device))
+
+
+def _device(wanted: Device) -> torch.device:
+    import torch
+
+    found = torch.cuda.is_available()
+    if wanted == "cuda" and not found:
         raise EngineUnavailable("the device is cuda, but this torch finds no GPU; install torch for CUDA, or say cpu")
-    if device == "cpu":
-        # Channels share the cores already: more threads for one decoding make all of them slower.
-        torch.set_num_threads(1)
-    return _load(_Folder(folder), kind, configuration, torch.device(device))
+    if found and wanted != "cpu":
+        return torch.device("cuda")
+    # Channels share the cores already: more threads for one decoding make all of them slower.
+    torch.set_num_threads(1)
+    return torch.device("cpu")
 
 
-def _load(folder: _Folder, kind: ModelKind, configuration: Mapping[str, Any], device: torch.device) -> LoadedModel:
+def _load(folder: ModelFolder, kind: ModelKind, configuration: Mapping[str, Any], device: torch.device) -> LoadedModel:
     frontend = None if kind in _TEXT_ONLY else _frontend(folder.path, configuration)
     pieces = folder.pieces() if kind == "SenseVoiceSmall" else None
     tokens: tuple[str, ...] = ()
@@ -176,116 +180,23 @@ def _load(folder: _Folder, kind: ModelKind, configuration: Mapping[str, Any], de
         device=device,
         tokens=tokens,
         frontend=frontend,
-        normalization=folder.normalization(frontend.width) if frontend is not None else None,
+        normalization=Normalization(*folder.normalization(frontend.width)) if frontend is not None else None,
         pieces=pieces,
         spellings=folder.spellings(),
         user_words=folder.find("jieba_usr_dict", "jieba_usr_dict"),
     )
 
 
-class _Folder:
-    """A model's folder; its files have their usual names, or those that its configuration.json tells."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._names: Mapping[str, object] = {}
-        described = path / "configuration.json"
-        if described.is_file():
-            told = _read_json(described)
-            names = told.get("file_path_metas") if isinstance(told, dict) else None
-            self._names = names if isinstance(names, dict) else {}
-
-    def find(self, key: str, *usual: str) -> Path | None:
-        """The file that configuration.json names under `key` ("section.name"), or the first usual one that is there."""
-        named: object = self._names
-        for part in key.split("."):
-            named = named.get(part) if isinstance(named, dict) else None
-        # A name that leads out of the folder is somebody else's file.
-        inside = [named] if isinstance(named, str) and Path(named).name == named else []
-        return next((self.path / name for name in (*inside, *usual) if (self.path / name).is_file()), None)
-
-    def need(self, key: str, *usual: str) -> Path:
-        """As `find`. Raises EngineUnavailable when there is none."""
-        found = self.find(key, *usual)
-        if found is None:
-            raise EngineUnavailable(f"{self.path} holds no whole FunASR model ({usual[0]} is missing); {_DOWNLOAD}")
-        return found
-
-    def configuration(self) -> Mapping[str, Any]:
-        """What config.yaml says. Raises EngineUnavailable."""
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-        from yaml import YAMLError  # type: ignore[import-untyped]
-
-        file = self.need("config", "config.yaml")
-        try:
-            # Unresolved: what stands in `${}` could read this machine's environment.
-            configuration = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-        except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-            raise EngineUnavailable(f"{file} is no YAML; {_DOWNLOAD}") from error
-        if not isinstance(configuration, dict):
-            raise EngineUnavailable(f"{file} describes no model; {_DOWNLOAD}")
-        return {str(key): value for key, value in configuration.items()}
-
-    def weights(self) -> Path:
-        return self.need("init_param", "model.pt")
-
-    def tokens(self) -> tuple[str, ...]:
-        file = self.need("tokenizer_conf.token_list", "tokens.json", "tokens.txt")
-        tokens = _read_json(file) if file.suffix == ".json" else _read_text(file).splitlines()
-        if not isinstance(tokens, list):
-            raise EngineUnavailable(f"{file} is no list of tokens; {_DOWNLOAD}")
-        return tuple(str(token).rstrip() for token in tokens)
-
-    def pieces(self) -> SentencePieceProcessor:
-        from sentencepiece import SentencePieceProcessor
-
-        file = self.need("tokenizer_conf.bpemodel", "bpe.model", "chn_jpn_yue_eng_ko_spectok.bpe.model")
-        try:
-            return SentencePieceProcessor(model_file=str(file))
-        except (RuntimeError, OSError) as error:
-            raise EngineUnavailable(f"{file} is no SentencePiece model; {_DOWNLOAD}") from error
-
-    def normalization(self, width: int) -> Normalization:
-        """Read Kaldi's text form of a shift and a scale (`am.mvn`)."""
-        file = self.need("frontend_conf.cmvn_file", "am.mvn")
-        rows = re.findall(r"<(AddShift|Rescale)>.*?\[([^\]]*)\]", _read_text(file), re.DOTALL)
-        numbers = {name: np.array(row.split(), np.float32) for name, row in rows}
-        if {name: len(row) for name, row in numbers.items()} != {"AddShift": width, "Rescale": width}:
-            raise EngineUnavailable(f"{file} does not fit the model's {width} features; {_DOWNLOAD}")
-        return Normalization(shift=numbers["AddShift"], scale=numbers["Rescale"])
-
-    def spellings(self) -> Mapping[str, tuple[str, ...]]:
-        file = self.find("tokenizer_conf.seg_dict_file", "seg_dict")
-        if file is None:
-            return {}
-        rows = (line.split() for line in _read_text(file).splitlines())
-        return {row[0]: tuple(row[1:]) for row in rows if row}
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EngineUnavailable(f"{file} cannot be read; {_DOWNLOAD}") from error
-
-
-def _read_json(file: Path) -> object:
-    try:
-        told: object = json.loads(_read_text(file))
-    except json.JSONDecodeError as error:
-        raise EngineUnavailable(f"{file} is no JSON; {_DOWNLOAD}") from error
-    return told
-
-
 @contextlib.contextmanager
-def _packages() -> Iterator[None]:
-    """Import what models need, and only that: `import funasr` alone imports 3,000 modules in 10 s and 290 MB.
+def library() -> Iterator[None]:
+    """Within it the modules of funasr can be imported one by one, by their whole names.
 
-    Afterwards `funasr` is a package whose modules are imported by their own names, `funasr.auto.auto_model` too. Raises
+    `import funasr` imports all of its 3,000 modules, in 10 s and 290 MB, and changes the root logger. So a bare package
+    stands in for it meanwhile; afterwards the real one can be imported as ever, and has the same modules. Raises
     EngineUnavailable when a package is missing.
     """
-    if "funasr" not in sys.modules and (spec := find_spec("funasr")) is not None:
+    spec = find_spec("funasr") if "funasr" not in sys.modules else None
+    if spec is not None:
         package = types.ModuleType("funasr")
         package.__spec__, package.__path__ = spec, list(spec.submodule_search_locations or ())
         sys.modules["funasr"] = package
@@ -295,6 +206,9 @@ def _packages() -> Iterator[None]:
             yield
     except ImportError as error:
         raise EngineUnavailable(f"the package {error.name} is missing: {_INSTALL}") from error
+    finally:
+        if spec is not None:
+            sys.modules.pop("funasr", None)
 
 
 def _kind(folder: Path, configuration: Mapping[str, Any]) -> ModelKind:
@@ -347,7 +261,7 @@ def _fill(module: torch.nn.Module, file: Path, spared: re.Pattern[str]) -> None:
         # Only weights: a pickle from a hub could run any code when it is read.
         found = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise EngineUnavailable(f"{file} cannot be read, or holds more than weights; {_DOWNLOAD}") from error
+        raise EngineUnavailable(f"{file} cannot be read, or holds more than weights; {DOWNLOAD}") from error
     for wrapping in ("state_dict", "model_state_dict", "model"):
         found = found.get(wrapping, found)
     weights = {name.removeprefix("module."): tensor for name, tensor in found.items()}
@@ -356,6 +270,6 @@ def _fill(module: torch.nn.Module, file: Path, spared: re.Pattern[str]) -> None:
     if unfit:
         raise EngineUnavailable(
             f"{file} does not fit the config.yaml beside it: {len(unfit)} weights are missing or of another size, "
-            f"the first is {unfit[0]}; {_DOWNLOAD}"
+            f"the first is {unfit[0]}; {DOWNLOAD}"
         )
     module.load_state_dict({name: weights[name] for name in wanted}, strict=False)

@@ -15,7 +15,7 @@ import torch
 import yaml  # type: ignore[import-untyped]
 
 from asr.engine import Waveform
-from asr.engines.funasr.loading import LoadedModel, load_model
+from asr.engines.funasr.loading import LoadedModel, library, load_model
 from asr.resampling import Upsampler
 from callscribe.domain.errors import EngineUnavailable
 from tests.asr.speech import silence
@@ -83,7 +83,8 @@ def made(folder: Path, settings: Mapping[str, Any], tokens: list[str], seed: int
     # It fails for want of weights, when it has imported the model's class.
     with pytest.raises(EngineUnavailable, match=r"model\.pt is missing"):
         load_model(folder, "cpu")
-    from funasr.register import tables
+    with library():
+        from funasr.register import tables
 
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -7,6 +5,7 @@ from numpy.typing import NDArray
 
 from asr.engine import Waveform
 from asr.engines.funasr.features import Features
+from asr.engines.funasr.loading import library
 from tests.asr.funasr.models import loaded, model, spoken
 
 LENGTHS = [400, 559, 560, 1_359, 1_360, 9_519, 9_520, 9_599, 9_600, 9_601, 31_700]
@@ -27,7 +26,7 @@ def line() -> Waveform:
 
 def by_funasr(audio: Waveform) -> NDArray[np.float32]:
     """What FunASR's own front end for whole recordings makes of it, with the model's settings."""
-    with warnings.catch_warnings(action="ignore"):
+    with library():
         from funasr.frontends.wav_frontend import WavFrontend
     frontend = loaded("paraformer-streaming").frontend
     assert frontend is not None

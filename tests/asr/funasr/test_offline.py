@@ -10,7 +10,7 @@ import torch
 from structlog.testing import capture_logs
 
 from asr.engine import ENGINE_RATE
-from asr.engines.funasr.loading import LoadedModel
+from asr.engines.funasr.loading import LoadedModel, library
 from asr.engines.funasr.offline import OfflineParaformer
 from asr.engines.funasr.streaming import HeardToken
 from callscribe.domain.errors import EngineUnavailable
@@ -131,7 +131,8 @@ def test_chinese_is_understood() -> None:
 
 
 def test_it_hears_what_the_library_hears(paraformer: OfflineParaformer) -> None:
-    from funasr.frontends.wav_frontend import WavFrontend
+    with library():
+        from funasr.frontends.wav_frontend import WavFrontend
 
     settings = {"n_mels": 40, "lfr_m": 7, "lfr_n": 6, "dither": 0.0}
     frontend = WavFrontend(cmvn_file=str(model("paraformer-offline") / "am.mvn"), **settings)

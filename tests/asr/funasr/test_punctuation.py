@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from asr.engines.funasr.loading import LoadedModel, load_model
+from asr.engines.funasr.loading import LoadedModel, library, load_model
 from asr.engines.funasr.punctuation import Punctuation
 from callscribe.domain.errors import EngineUnavailable
 from tests.asr.funasr.models import loaded, made
@@ -87,7 +87,8 @@ def test_a_long_text_is_marked_to_its_end(punctuation: Punctuation) -> None:
 
 
 def test_marks_are_those_of_the_library(punctuation: Punctuation) -> None:
-    from funasr.models.ct_transformer.utils import split_words
+    with library():
+        from funasr.models.ct_transformer.utils import split_words
 
     module: Any = loaded("ct-punc").module
     words = bare([random.Random(place).choice(SENTENCES) for place in range(12)])

@@ -1,4 +1,3 @@
-import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import cache
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 from asr.engine import ENGINE_RATE, Waveform
-from asr.engines.funasr.loading import LoadedModel
+from asr.engines.funasr.loading import LoadedModel, library
 from asr.engines.funasr.streaming import Chunking, HeardToken, Part, Stream, StreamingParaformer
 from asr.engines.funasr.text import text_of
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
@@ -86,7 +85,7 @@ def at_once(streaming: StreamingParaformer, audio: Waveform) -> list[int]:
 def by_funasr(model: LoadedModel, audio: Waveform, chunking: Chunking, cut: int, position: int = 0) -> list[int]:
     """What FunASR's own streaming inference says, a piece of `cut` samples at a time; with `position` vectors before,
     of which it remembers nothing."""
-    with warnings.catch_warnings(action="ignore"):
+    with library():
         from funasr.frontends.wav_frontend import WavFrontendOnline
     frontend, normalization, module = model.frontend, model.normalization, model.module
     assert frontend is not None
