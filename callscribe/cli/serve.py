@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from callscribe.cli.fetching import needed_models
 from callscribe.cli.ports import free_port, public_ports
 from callscribe.cli.processes import Child, ProcessTree
 from callscribe.cli.servers import EmbeddedServers, Report
@@ -55,6 +56,7 @@ class Service:
             port.check()
         self._settings = await asyncio.to_thread(self._servers.start)
         self._watch = asyncio.create_task(self._watch_servers())
+        await self._fetch_models()
         urls = await self._start_recognizers()
         settings = self._settings
         environment = {
@@ -87,16 +89,24 @@ class Service:
             await asyncio.sleep(WATCH_S)
             await asyncio.to_thread(self._servers.revive)
 
+    async def _fetch_models(self) -> None:
+        """Before the first process loads one: a download takes longer than a process may take to be ready."""
+        if needed_models(self._settings):
+            self._report("fetching models")
+            await self._tree.run(Child("fetch", (*self._options, "fetch"), {}))
+
     async def _start_recognizers(self) -> tuple[str, ...]:
         recognizer = self._settings.recognizer
         if recognizer.urls:
             return recognizer.urls
-        count = recognizer.processes or os.cpu_count() or 1
+        engines = self._settings.engines * (recognizer.processes or os.cpu_count() or 1)
         urls = []
-        for number in range(1, count + 1):
-            self._report(f"loading recogniser {number} of {count}")
+        for number, engine in enumerate(engines, 1):
+            self._report(f"loading recogniser {number} of {len(engines)}: {engine}")
             port = free_port()
-            environment = environment_of({"recognizer.host": "127.0.0.1", "recognizer.port": str(port)})
+            environment = environment_of(
+                {"recognizer.host": "127.0.0.1", "recognizer.port": str(port), "recognizer.engine": engine}
+            )
             await self._tree.start(Child(f"recognizer-{number}", (*self._options, "recognizer"), environment))
             urls.append(f"ws://127.0.0.1:{port}")
         return tuple(urls)
