@@ -9,16 +9,20 @@ import pytest
 
 from asr.engine import EMPTY, ENGINE_RATE, Decoding, DecodingJob, Waveform
 from asr.engines.funasr import FunasrEngine
+from asr.resampling import Upsampler
 from asr.settings import FunasrSettings
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import units
 from tests.asr.funasr.models import idle, model, spoken
+from tests.tiny_speech import RATE, Samples, utterances
 from tests.wer import normalise, word_error_rate
 
 CHUNK = 9_600
 STEP = ENGINE_RATE // 5
-STREAMING, OFFLINE, MARKS = (str(model(name)) for name in ("paraformer-streaming", "paraformer-offline", "ct-punc"))
+STREAMING, OFFLINE, MARKS, CHINESE = (
+    str(model(name)) for name in ("paraformer-streaming", "paraformer-offline", "ct-punc", "paraformer-offline-zh")
+)
 
 
 @cache
@@ -28,6 +32,11 @@ def engine(streaming: str = STREAMING, offline: str = OFFLINE, punctuation: str 
 
 def lines() -> list[Waveform]:
     return list(spoken().values())
+
+
+def heard(samples: Samples) -> Waveform:
+    upsampler = Upsampler(RATE)
+    return np.concatenate([upsampler.push(samples), upsampler.flush()])
 
 
 def partial(audio: Waveform, earlier: Decoding = EMPTY) -> DecodingJob:
@@ -163,6 +172,17 @@ def test_every_word_has_its_place_and_a_confidence(offline: str) -> None:
             assert 0 <= places[0] <= places[-1] <= len(audio)
             assert all(0.0 < word.confidence <= 1.0 for word in decoding.words)
             assert decoding.confidence == pytest.approx(np.prod([word.confidence for word in decoding.words]))
+
+
+def test_chinese_is_written_without_blanks_and_has_a_word_a_character() -> None:
+    chosen = engine(streaming="", offline=CHINESE)
+    said = utterances("zh")
+    audios = [heard(line.samples) for line in said]
+    for final in (True, False):
+        decodings = chosen.decode([DecodingJob(audio, final=final, language="zh") for audio in audios])
+        texts = [" ".join(decoding.text) for decoding in decodings]
+        assert word_error_rate([" ".join(line.text) for line in said], texts) < 0.2
+        assert all([word.text for word in decoding.words] == list(decoding.text) for decoding in decodings)
 
 
 def test_noise_makes_it_less_sure() -> None:
