@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model runs; "auto" is the GPU where the libraries find one."""
@@ -18,6 +19,7 @@ UPDATE_MS_BOUNDS = (100, 60_000)
 MOST_CPU_SHARE = 100.0
 MOST_CHUNK = 100
 MOST_LOOK_BACK = 100
+MOST_SERVER_WAIT_S = 60
 
 
 def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
@@ -90,6 +92,38 @@ class SensevoiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FunasrServerSettings:
+    """The engine "funasr-server": a FunASR server that is there already does the work."""
+
+    url: str = ""
+    """WebSocket address, for example "wss://10.0.0.7:10095"."""
+    verify_tls: bool = True
+    """Whether the server's certificate must be one that this machine trusts; FunASR's own is not."""
+    protocol: Literal["runtime", "realtime"] = "runtime"
+    """That of the runtime servers (C++ and Python), or that of funasr.bin.realtime_ws."""
+    mode: Literal["2pass", "offline"] = "2pass"
+    """"offline": the server has no streaming model, and so there are no partials."""
+    chunk_size: tuple[int, int, int] = (5, 10, 5)
+    """What the server's streaming model hears at once, in frames of 60 ms: before, new and ahead."""
+    hotwords: Literal["json", "words", "none"] = "json"
+    """How the server wants them: with weights (C++), as words with blanks between (Python), or not at all."""
+    figures: bool = False
+    """Whether the server writes figures, where it can (C++)."""
+    languages: tuple[str, ...] = ("zh", "en")
+    """ISO 639-1 codes of what the server's models know."""
+    timeout_s: float = 10.0
+    """How long a final waits for the server; then it is tried once more."""
+
+    def __post_init__(self) -> None:
+        if self.url and (urlsplit(self.url).scheme not in ("ws", "wss") or not urlsplit(self.url).hostname):
+            raise ValueError("url must be an address that begins with ws:// or wss://")
+        if not all(0 <= frames <= MOST_CHUNK for frames in self.chunk_size) or not self.chunk_size[1]:
+            raise ValueError(f"chunk_size is [before, new, ahead], from 0 to {MOST_CHUNK} each, new not 0")
+        if not 0.1 <= self.timeout_s <= MOST_SERVER_WAIT_S:
+            raise ValueError(f"timeout_s must be 0.1 to {MOST_SERVER_WAIT_S}")
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizerSettings:
     """The live recogniser: where it is, or how it runs here."""
 
@@ -101,7 +135,7 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
-    """"moonshine", "funasr" or "sensevoice"."""
+    """"moonshine", "funasr", "funasr-server" or "sensevoice"."""
     device: Device = "auto"
     activity: Literal["silero", "fsmn-vad"] = "silero"
     """What tells speech from the rest."""
@@ -114,6 +148,7 @@ class RecognizerSettings:
     endpoint: EndpointSettings = EndpointSettings()
     funasr: FunasrSettings = FunasrSettings()
     sensevoice: SensevoiceSettings = SensevoiceSettings()
+    funasr_server: FunasrServerSettings = FunasrServerSettings()
 
     def __post_init__(self) -> None:
         _check("update_ms", self.update_ms, UPDATE_MS_BOUNDS)

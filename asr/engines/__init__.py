@@ -9,7 +9,7 @@ from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
-ENGINES = ("moonshine", "funasr", "sensevoice")
+ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice")
 """What `recognizer.engine` may be."""
 
 
@@ -30,6 +30,10 @@ def load_engine(settings: RecognizerSettings) -> Engine:
             from asr.engines.funasr import FunasrEngine
 
             return FunasrEngine(settings.funasr, settings.device)
+        case "funasr-server":
+            from asr.engines.funasr_server import FunasrServerEngine
+
+            return FunasrServerEngine(settings.funasr_server)
         case "sensevoice":
             from asr.engines.sensevoice import SenseVoiceEngine
 
