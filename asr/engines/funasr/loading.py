@@ -68,6 +68,12 @@ _MODULES: Mapping[ModelKind, tuple[str, ...]] = {
 }
 """Of each kind of model, where in funasr its class and the classes of its parts are registered."""
 
+_PARTS = (
+    None,
+    *("SANMEncoder", "SANMEncoderChunkOpt", "SANMVadEncoder", "SenseVoiceEncoderSmall", "FSMN"),
+    *("ParaformerSANMDecoder", "ContextualParaformerDecoder", "CifPredictorV2", "CifPredictorV3"),
+)
+
 _TEXT_ONLY = ("CTTransformer", "CTTransformerStreaming")
 _INSTALL = "install callscribe[funasr], and torch for this machine (https://pytorch.org/get-started)"
 _TRAINING_ONLY = re.compile(r"(?:ctc|criterion_\w+)\.")
@@ -212,10 +218,13 @@ def library() -> Iterator[None]:
 
 
 def _kind(folder: Path, configuration: Mapping[str, Any]) -> ModelKind:
-    # Some of FunASR's other models fetch weights or code from a hub when they are made.
+    # Some of FunASR's other models, and parts of models, fetch weights or code from a hub when they are made.
     kind = next((known for known in _MODULES if known == configuration.get("model")), None)
     if kind is None:
         raise EngineUnavailable(f"{folder} is a model of the kind {configuration.get('model')}, which is not supported")
+    for role in ("encoder", "decoder", "seaco_decoder", "predictor", "normalize"):
+        if configuration.get(role) not in _PARTS:
+            raise EngineUnavailable(f"{folder} has the {role} {configuration[role]}, which is not supported")
     return kind
 
 

@@ -29,7 +29,6 @@ from callscribe.domain.errors import EngineUnavailable, RecognitionError
 log = structlog.get_logger()
 
 _KINDS = ("Paraformer", "BiCifParaformer", "SeacoParaformer", "ContextualParaformer")
-_PREDICTORS = ("CifPredictorV2", "CifPredictorV3")
 _LONGEST_WORD = ENGINE_RATE // 2
 """Of a plain Paraformer's tokens: what is before it was silence."""
 _LONGEST_SYLLABLE = ENGINE_RATE * 240 // 1000
@@ -45,11 +44,8 @@ class OfflineParaformer:
 
     def __init__(self, loaded: LoadedModel) -> None:
         """Raises EngineUnavailable when it is another kind of model."""
-        predictor = type(getattr(loaded.module, "predictor", None)).__name__
         if loaded.kind not in _KINDS or loaded.frontend is None or loaded.normalization is None:
             raise EngineUnavailable(f"{loaded.folder} is no offline Paraformer; it is a {loaded.kind}")
-        if predictor not in _PREDICTORS:
-            raise EngineUnavailable(f"{loaded.folder} counts its tokens by a {predictor}, which is not supported")
         self._module: Any = loaded.module
         self._device = loaded.device
         self.tokens = loaded.tokens

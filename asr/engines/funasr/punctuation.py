@@ -19,6 +19,8 @@ _KINDS = ("CTTransformer", "CTTransformerStreaming")
 _COMMA, _PAUSE, _STOP, _QUESTION = "，", "、", "。", "？"
 _WESTERN = {_COMMA: ",", _PAUSE: ",", _STOP: ".", _QUESTION: "?"}
 _ENDS = (_STOP, _QUESTION)
+_WIDE = {narrow: wide for wide, narrow in _WESTERN.items() if wide != _PAUSE}
+"""Some models' lists have narrow marks."""
 _BLOCK = 20
 """Words that the model is given at a time, behind those of the sentence that goes on: as it was trained."""
 _LONGEST_SENTENCE = 200
@@ -82,7 +84,8 @@ class Punctuation:
         before = {"vad_indexes": torch.zeros(1, dtype=torch.int, device=self._device)} if self._realtime else {}
         scores, _ = self._module.punc_forward(terms, lengths, **before)
         marks = (self._module.punc_list[place] for place in scores[0].argmax(-1).tolist())
-        return [mark if mark in _WESTERN else "" for mark in marks]
+        wide = (_WIDE.get(mark, mark) for mark in marks)
+        return [mark if mark in _WESTERN else "" for mark in wide]
 
     def _terms(self, words: Sequence[str]) -> list[tuple[str, int]]:
         """What the model has numbers for, and how many of the words each is."""

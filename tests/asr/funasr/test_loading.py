@@ -146,6 +146,18 @@ def test_a_kind_of_model_that_fetches_its_own_weights_is_refused(folder: Path, k
         load_model(folder, "cpu")
 
 
+@pytest.mark.parametrize(
+    ("role", "part"),
+    [("encoder", "OpenAIWhisperEncoderWarp"), ("predictor", "CifPredictor"), ("normalize", "GlobalMVN")],
+)
+def test_a_part_that_may_do_what_it_likes_is_refused(folder: Path, role: str, part: str) -> None:
+    lines = [line for line in (folder / "config.yaml").read_text().splitlines() if not line.startswith(f"{role}:")]
+    (folder / "config.yaml").write_text("\n".join([*lines, f"{role}: {part}"]))
+
+    with pytest.raises(EngineUnavailable, match=f"has the {role} {part}, which is not supported"):
+        load_model(folder, "cpu")
+
+
 def test_a_model_for_eight_kilohertz_is_refused(folder: Path) -> None:
     (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("fs: 16000", "fs: 8000"))
 

@@ -177,6 +177,15 @@ def test_a_bad_dictionary_is_told(chinese: LoadedModel, tmp_path: Path) -> None:
         Punctuation(load_model(folder, "cpu"))
 
 
+def test_a_list_of_narrow_marks_is_understood(chinese: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [random.Random(place).choice(TOKENS[1:8]) for place in range(60)]
+    marks = Punctuation(chinese).marks(words)
+
+    monkeypatch.setattr(chinese.module, "punc_list", ["<unk>", "_", ",", "。", "?", "、"])
+
+    assert Punctuation(chinese).marks(words) == marks
+
+
 def test_capitals_are_known_by_their_small_letters(punctuation: Punctuation) -> None:
     words = bare([SENTENCES[2]])
 
