@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
 from callscribe.domain.call import Channel, Party, Role
 from telephony.settings import RoleRule
@@ -47,5 +48,7 @@ def _caller_role(rule: RoleRule, ends: PlainEnds) -> Role:
 
 
 def _is_agent(party: Party, rule: RoleRule) -> bool:
-    names = {party.address, user_part(party.address), party.address.partition(":")[2]} - {""}
+    bare = party.address.partition(":")[2]
+    # Not every caller comes by SIP, but whoever does not has a user part all the same.
+    names = {party.address, user_part(party.address), bare, unquote(bare.rpartition("@")[0])} - {""}
     return any(fnmatchcase(name, pattern) for name in names for pattern in rule.agent_addresses)

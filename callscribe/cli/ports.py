@@ -39,12 +39,14 @@ class PublicPort:
 
 
 def public_ports(settings: Settings) -> Iterator[PublicPort]:
-    """Those of the pages and of SIP."""
-    sip, web = settings.sip, settings.web
+    """Those of the pages, of SIP and of FunASR's clients."""
+    sip, web, funasr = settings.sip, settings.web, settings.funasr_server
     yield PublicPort("web.port", web.host, web.port, (socket.SOCK_STREAM,))
     yield PublicPort("sip.port", sip.host, sip.port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
     if sip.tls_port:
         yield PublicPort("sip.tls_port", sip.host, sip.tls_port, (socket.SOCK_STREAM,))
+    if funasr.port:
+        yield PublicPort("funasr_server.port", funasr.host, funasr.port, (socket.SOCK_STREAM,))
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ A value at `[sip] port` is also `CALLSCRIBE_SIP__PORT`. Precedence: environment,
 """
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSetting
 from callscribe.domain.errors import SettingsError
 from callscribe.events.settings import EventSettings
 from storage.settings import DatabaseSettings, RecordingSettings
-from telephony.settings import SipSettings, TrunkSettings
+from telephony.settings import PRIVATE_NETWORKS, SipSettings, TrunkSettings
 
 ENV_PREFIX = "CALLSCRIBE_"
 DEFAULT_FILE = "callscribe.toml"
@@ -40,6 +41,41 @@ class NodeSettings:
     """Names this node in events, metrics and call records."""
     data_folder: str = "callscribe-data"
     """Journal, recordings, embedded Postgres and Valkey."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunasrServerSettings:
+    """The port for clients of FunASR's WebSocket protocol."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: none. FunASR's own servers have 10095."""
+    tls_certificate: str = ""
+    """PEM file; "": no TLS."""
+    tls_key: str = ""
+    """PEM file."""
+    allow: tuple[str, ...] = PRIVATE_NETWORKS
+    """Networks (CIDR) whose hosts may connect."""
+    trunk: str = ""
+    """Name of the trunk that the clients' calls belong to; "": the first."""
+    default_mode: str = "2pass"
+    """For clients that name no mode: "2pass", "online" or "offline"."""
+    max_connections: int = 64
+    """Clients at once; more get 503."""
+    media_timeout_s: int = 300
+    """A call whose client sends nothing for so long is ended; 0: never."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError("port must be a port number from 0 to 65535")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key need each other")
+        for network in self.allow:
+            ipaddress.ip_network(network)
+        if self.default_mode not in ("2pass", "online", "offline"):
+            raise ValueError('default_mode must be "2pass", "online" or "offline"')
+        if self.max_connections < 1 or self.media_timeout_s < 0:
+            raise ValueError("max_connections must be 1 or more, media_timeout_s must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +122,7 @@ class Settings:
     node: NodeSettings = field(default_factory=NodeSettings)
     sip: SipSettings = field(default_factory=SipSettings)
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="default"),)
+    funasr_server: FunasrServerSettings = field(default_factory=FunasrServerSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     second_pass: SecondPassSettings = field(default_factory=SecondPassSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
@@ -105,6 +142,15 @@ class Settings:
             raise ValueError("trunks: each needs a name of its own")
         for trunk in self.trunks:
             self.endpoint_of(trunk)
+        if self.funasr_server.trunk not in ("", *names) or (self.funasr_server.port and not names):
+            raise ValueError("funasr_server.trunk must be the name of a trunk")
+
+    @property
+    def funasr_trunk(self) -> TrunkSettings:
+        """The trunk that calls of FunASR's clients belong to; where there is no trunk, none come."""
+        wanted = self.funasr_server.trunk
+        fitting = (trunk for trunk in self.trunks if wanted in ("", trunk.name))
+        return next(fitting, TrunkSettings("default"))
 
     def endpoint_of(self, trunk: TrunkSettings) -> EndpointSettings:
         """When utterances of the trunk's calls begin and end. Raises ValueError for a value out of bounds."""

@@ -24,11 +24,14 @@ class HotwordBook:
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._lists: Mapping[str, HotwordList] = {}
 
-    def of(self, call: Call) -> tuple[Hotword, ...]:
-        """What is preferred on the call: its trunk's own words, then those of each list that is for it."""
+    def of(self, call: Call, told: Sequence[Hotword] = ()) -> tuple[Hotword, ...]:
+        """What is preferred on the call: its trunk's own words, those of each list that is for it, then those that came
+        with the call and are none of these."""
         trunk = self._trunks[call.trunk]
         lists = [found for name in trunk.hotword_lists if (found := self._lists.get(name))]
-        return hotwords_for(call, trunk.language, trunk.hotwords, lists)
+        ours = hotwords_for(call, trunk.language, trunk.hotwords, lists)
+        known = {hotword.text for hotword in ours}
+        return (*ours, *(hotword for hotword in told if hotword.text not in known))
 
     async def refresh(self) -> bool:
         """Read the lists again; True when one has changed. While the database is away, what was known stands."""

@@ -12,6 +12,7 @@ import structlog
 from asr.wire.client import ChannelOptions, LostAudio
 from callscribe.domain.audio import AudioChunk, ms_to_samples
 from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.schema import (
     CallEnded,
@@ -55,6 +56,27 @@ class SessionPorts(EndPorts, Protocol):
     async def finish_recording(self, call_id: UUID) -> RecordingFile | None: ...
 
 
+class CallFollower(Protocol):
+    """Whoever sent a call and wants to be told what was understood, beside the events. Called on the event loop; must
+    not block or raise."""
+
+    @property
+    def hotwords(self) -> tuple[Hotword, ...]:
+        """What it wants preferred now, beside the words of the call's trunk."""
+
+    def partial(self, partial: Partial) -> None:
+        """As it is published."""
+
+    def final(self, final: Final) -> None:
+        """As it is published."""
+
+    def acknowledged(self, channel: int, offset: int) -> None:
+        """The recogniser has understood the channel up to this sample."""
+
+    def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
+        """The channel's last final was told; it was decoded up to `offset` but for what was lost before."""
+
+
 @dataclass(slots=True)
 class _ChannelProgress:
     key: int
@@ -76,10 +98,17 @@ class CallSession:
     """The life of one call on this node, from `call_started` to its last entry in the journal."""
 
     def __init__(
-        self, call: Call, ports: SessionPorts, options: Callable[[int], ChannelOptions], *, figures: bool = False
+        self,
+        call: Call,
+        ports: SessionPorts,
+        options: Callable[[int], ChannelOptions],
+        *,
+        figures: bool = False,
+        follower: CallFollower | None = None,
     ) -> None:
         """`options` makes the recogniser options of a channel index; with `figures` finals have numbers in figures."""
         self.call = call
+        self.follower = follower
         self._ports = ports
         self._options = options
         self._figures = figures
@@ -115,6 +144,8 @@ class CallSession:
 
     def partial(self, partial: Partial) -> None:
         self._ports.publish(UtterancePartial.of(self.call, partial, self._ports.now()))
+        if self.follower:
+            self.follower.partial(partial)
 
     def final(self, final: Final) -> None:
         """Publish at once; remember the disk write that the recogniser's acknowledgement has to wait for."""
@@ -122,6 +153,8 @@ class CallSession:
             final = write(final, final.language)
         self._ports.publish(UtteranceFinal.of(self.call, final, self._ports.now()))
         self._channels[final.channel].durable = self._ports.append(FinalSaved(self.call.id, final))
+        if self.follower:
+            self.follower.final(final)
 
     def acknowledged(self, channel: int, offset: int) -> None:
         """Let go of replay audio before `offset`, once the finals in it are on disk."""
@@ -131,12 +164,16 @@ class CallSession:
             self._ports.release(progress.key, offset)
         else:
             durable.add_done_callback(lambda _: self._ports.release(progress.key, offset))
+        if self.follower:
+            self.follower.acknowledged(channel, offset)
 
     def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         """The recogniser has delivered the channel's last final."""
         progress = self._channels[channel]
         progress.decoded, progress.lost = offset, lost
         progress.closed.set()
+        if self.follower:
+            self.follower.closed(channel, offset, lost)
 
     async def end(self, end: CallEnd) -> None:
         """Flush the recogniser, close the recording and write the call's end with the jobs that are due. Once."""

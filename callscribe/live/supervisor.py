@@ -12,15 +12,17 @@ from asr.wire.client import ChannelOptions, LostAudio, RecognizerPool
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.board import CounterBoard
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.schema import Event
+from callscribe.live.funasr.server import FunasrServer
 from callscribe.live.hotwords import HotwordBook
 from callscribe.live.journal import Entry, Journal
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
-from callscribe.live.session import CallSession
+from callscribe.live.session import CallFollower, CallSession
 from storage.calls import CallStore
 from storage.database import Database
 from storage.hotwords import HotwordStore
@@ -54,13 +56,14 @@ class Supervisor:
         self._pool = RecognizerPool(settings.recognizer.urls, self)
         self._board = CounterBoard(settings.events.url)
         self._sip = SipNode(settings.sip, settings.trunks, self)
+        self._funasr = FunasrServer(settings.funasr_server, settings.funasr_trunk, self)
         self._sessions: dict[UUID, CallSession] = {}
         self._channels: dict[int, tuple[CallSession, int]] = {}
         self._keys = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Open everything; the SIP port last, so that no call comes before it can be kept and understood."""
+        """Open everything; the public ports last, so that no call comes before it can be kept and understood."""
         self._journal.start()
         self._recorder.start()
         await self._publisher.start()
@@ -68,13 +71,14 @@ class Supervisor:
         self._spawn(self._board.keep_posting(f"sip-{self.node}", self.counters))
         await self._hotwords.refresh()
         self._spawn(self._hotwords.keep_fresh(self._spread_hotwords))
+        await self._funasr.start()
         await self._sip.start()
         # Unfinished calls of an earlier run are this node's that no session of this run holds.
         self._spawn(recover_interrupted(self, self._settings.recordings_folder))
 
     async def stop(self, drain_s: float = 0.0) -> None:
         """Refuse new calls, let running ones end for up to `drain_s` seconds, end the rest and write what they said."""
-        await self._sip.stop(drain_s)
+        await asyncio.gather(self._sip.stop(drain_s), self._funasr.stop(drain_s))
         while self._sessions:
             await asyncio.sleep(0.05)
         for task in self._tasks:
@@ -86,19 +90,27 @@ class Supervisor:
         await asyncio.to_thread(self._journal.stop)
         self._database.close()
 
-    # What telephony tells (telephony.node.CallSink).
+    # What telephony tells (telephony.node.CallSink), and FunASR's clients (callscribe.live.funasr.dictation.CallHost).
 
-    def call_started(self, call: Call) -> None:
+    def call_started(self, call: Call, follower: CallFollower | None = None) -> None:
         log.info(
             "call_started", call_id=str(call.id), trunk=call.trunk, dialect=call.dialect, channels=len(call.channels)
         )
         figures = call.trunk in self._figures
-        session = CallSession(call, self, lambda channel: self._options(call, channel), figures=figures)
-        self._sessions[call.id] = session
+        told = follower.hotwords if follower else ()
+
+        def options(channel: int) -> ChannelOptions:
+            return self._options(call, channel, told)
+
+        self._sessions[call.id] = CallSession(call, self, options, figures=figures, follower=follower)
 
     def call_updated(self, call: Call) -> None:
         if session := self._sessions.get(call.id):
             session.update(call)
+            self._spread_hotwords(session)
+
+    def hotwords_changed(self, call_id: UUID) -> None:
+        if session := self._sessions.get(call_id):
             self._spread_hotwords(session)
 
     def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
@@ -190,12 +202,12 @@ class Supervisor:
     def began_at(self) -> datetime:
         return self._began_at
 
-    def _options(self, call: Call, channel: int) -> ChannelOptions:
+    def _options(self, call: Call, channel: int, told: tuple[Hotword, ...]) -> ChannelOptions:
         return ChannelOptions(
             channel=channel,
             rate=call.sample_rate,
             language=self._languages[call.trunk],
-            hotwords=self._hotwords.of(call),
+            hotwords=self._hotwords.of(call, told),
             endpoint=self._endpoints[call.trunk],
             update_ms=self._settings.recognizer.update_ms,
             correction=self._corrections[call.trunk],
@@ -205,7 +217,8 @@ class Supervisor:
         """Tell the recognisers what is preferred now, on one call's channels or on all."""
         for key, (session, _) in self._channels.items():
             if of is None or session is of:
-                self._pool.set_hotwords(key, self._hotwords.of(session.call))
+                told = session.follower.hotwords if session.follower else ()
+                self._pool.set_hotwords(key, self._hotwords.of(session.call, told))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -221,6 +234,7 @@ class Supervisor:
         """Everything that is counted on this node, for /metrics."""
         return {
             **self._sip.counters(),
+            **self._funasr.counters(),
             **self._pool.counters(),
             **self._publisher.counters(),
             **self._recorder.counters(),

@@ -26,7 +26,7 @@ export const fullMoment = (iso) => FULL.format(new Date(iso));
 /** A party's name, or the user part of its address, or "". */
 export function partyName(party) {
   if (!party) return "";
-  return party.name || party.address.replace(/^(sips?|tel):/i, "").replace(/@.*$/, "");
+  return party.name || party.address.replace(/^(sips?|tel|funasr):/i, "").replace(/@.*$/, "");
 }
 
 export const ROLE_WORDS = { agent: "Agent", customer: "Customer", mixed: "Both", unknown: "" };
@@ -57,6 +57,7 @@ export function plural(count, one, many = `${one}s`) {
 
 const END_WORDS = {
   bye: "", rejected: "Refused", "no-media": "No audio came", "line-lost": "A line failed",
+  "connection-lost": "Connection lost",
   drained: "Ended by shutdown", interrupted: "Interrupted",
 };
 

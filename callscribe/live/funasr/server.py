@@ -1,0 +1,172 @@
+"""The port that FunASR's clients connect to."""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from callscribe.config.settings import FunasrServerSettings
+from callscribe.domain.errors import PortUnavailable, SettingsError
+from callscribe.live.funasr.connection import FunasrConnection
+from callscribe.live.funasr.dictation import CallHost
+from callscribe.live.funasr.protocol import MAX_MESSAGE_BYTES, SUBPROTOCOL, Mode
+from telephony.settings import TrunkSettings
+from telephony.trunks import Trunks
+
+log = structlog.get_logger()
+
+_UNREAD_FRAMES = 4
+"""Frames that one client may have sent and this process not yet read; then its sending is held up."""
+_IDLE_S = 60.0
+"""A client that was silent for so long has to make room for another where all places are taken."""
+_HANG_UP_S = 5.0
+"""Time clients get to take their last messages and to close."""
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+"""Seconds of silence, seconds between probes, probes: finds machines that are gone. WebSocket pings would cost those
+clients their connection that read nothing while they speak."""
+
+
+class FunasrServer:
+    """Takes clients in while there is room, each by a FunasrConnection. Start it once."""
+
+    def __init__(self, settings: FunasrServerSettings, trunk: TrunkSettings, host: CallHost) -> None:
+        """Every client's calls are calls of `trunk` on the node `host`."""
+        self._settings = settings
+        self._trunk = trunk
+        self._host = host
+        self._allowed = Trunks((replace(trunk, allow=settings.allow),))
+        self._server: Server | None = None
+        self._draining = False
+        self._connections: set[FunasrConnection] = set()
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def port(self) -> int:
+        """The bound port; 0 before `start`, or where the settings want none."""
+        return int(next(iter(self._server.sockets)).getsockname()[1]) if self._server else 0
+
+    async def start(self) -> None:
+        """Listen, if the settings name a port. Raises PortUnavailable and SettingsError."""
+        settings = self._settings
+        if settings.port:
+            await self.listen(settings.host, settings.port)
+
+    async def listen(self, host: str, port: int) -> None:
+        """Listen there; port 0 takes a free one. Raises PortUnavailable and SettingsError."""
+        try:
+            self._server = await serve(
+                self._serve,
+                host,
+                port,
+                ssl=_server_context(self._settings),
+                process_request=self._admit,
+                select_subprotocol=_subprotocol,
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                max_queue=_UNREAD_FRAMES,
+                ping_interval=None,
+                close_timeout=2,
+                server_header=None,
+            )
+        except OSError as error:
+            raise PortUnavailable(
+                f"funasr_server.port {port} on {host} cannot be bound: {error.strerror};"
+                " stop what uses it or set funasr_server.port"
+            ) from error
+        log.info("funasr_server_ready", host=host, port=self.port, tls=bool(self._settings.tls_certificate))
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Begin no more calls, let running ones end for up to `drain_s` seconds, end the rest and hang up."""
+        if self._server is None:
+            return
+        self._draining = True
+        for connection in self._connections:
+            connection.drain()
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + drain_s
+        while loop.time() < limit and any(connection.busy for connection in self._connections):
+            await asyncio.sleep(0.05)
+        partings = [asyncio.create_task(connection.part()) for connection in self._connections]
+        if partings:
+            await asyncio.wait(partings, timeout=_HANG_UP_S)
+        self._server.close()
+        await self._server.wait_closed()
+
+    def counters(self) -> Mapping[str, int]:
+        """What was counted since start, and how many clients there are now."""
+        if self._server is None:
+            return {}
+        busy = sum(connection.busy for connection in self._connections)
+        return {**self._counts, "funasr_connections": len(self._connections), "funasr_calls_active": busy}
+
+    async def _serve(self, socket_: ServerConnection) -> None:
+        _keep_alive(socket_)
+        mode = Mode(self._settings.default_mode)
+        connection = FunasrConnection(socket_, self._host, self._trunk, mode, self._counts)
+        self._connections.add(connection)
+        log.info("funasr_client_connected", connection=str(connection.id))
+        try:
+            await connection.run(self._settings.media_timeout_s)
+        finally:
+            self._connections.discard(connection)
+
+    async def _admit(self, client: ServerConnection, request: Request) -> Response | None:
+        """Refuse a client that may not come, or has no place, while it still speaks HTTP."""
+        if self._allowed.find(_address(client)) is None:
+            self._counts["funasr_connections_forbidden"] += 1
+            return client.respond(HTTPStatus.FORBIDDEN, "funasr_server.allow does not name this address\n")
+        if self._draining or not await self._room():
+            self._counts["funasr_connections_refused"] += 1
+            return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free\n")
+        return None
+
+    async def _room(self) -> bool:
+        """Whether a client can be taken in; where all places are taken, one that was silent for long loses its own."""
+        if len(self._connections) < self._settings.max_connections:
+            return True
+        silent_since = asyncio.get_running_loop().time() - _IDLE_S
+        idle = [each for each in self._connections if not each.busy and each.used_at < silent_since]
+        if not idle:
+            return False
+        longest = min(idle, key=lambda each: each.used_at)
+        self._connections.discard(longest)
+        await longest.part()
+        return True
+
+
+def _subprotocol(client: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return next((each for each in offered if each == SUBPROTOCOL), None)
+
+
+def _address(client: ServerConnection) -> str:
+    """The client's IP address; "" where it is gone already."""
+    return str(client.remote_address[0]) if client.remote_address else ""
+
+
+def _keep_alive(client: ServerConnection) -> None:
+    connected = client.transport.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _server_context(settings: FunasrServerSettings) -> ssl.SSLContext | None:
+    """TLS where the settings have a certificate. Raises SettingsError where a PEM file cannot be used."""
+    if not settings.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"funasr_server.tls_certificate and funasr_server.tls_key must be a PEM pair: {error}"
+        ) from error
+    return context
