@@ -10,15 +10,13 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-RULE = op.f("ck_calls_dialect")
-
 
 def upgrade() -> None:
-    op.drop_constraint(RULE, "calls", type_="check")
-    op.create_check_constraint(RULE, "calls", "dialect IN ('plain', 'siprec', 'file', 'funasr')")
+    op.drop_constraint(op.f("ck_calls_dialect"), "calls", type_="check")
+    op.create_check_constraint(op.f("ck_calls_dialect"), "calls", "dialect IN ('plain', 'siprec', 'file', 'funasr')")
 
 
 def downgrade() -> None:
-    op.drop_constraint(RULE, "calls", type_="check")
+    op.drop_constraint(op.f("ck_calls_dialect"), "calls", type_="check")
     op.execute("UPDATE calls SET dialect = 'plain' WHERE dialect = 'funasr'")
-    op.create_check_constraint(RULE, "calls", "dialect IN ('plain', 'siprec', 'file')")
+    op.create_check_constraint(op.f("ck_calls_dialect"), "calls", "dialect IN ('plain', 'siprec', 'file')")
