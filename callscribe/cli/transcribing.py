@@ -30,24 +30,30 @@ def transcribe_command(
     style: Annotated[str, typer.Option("--format", "-f", help="txt, json, srt, vtt or vcon.")] = "txt",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     second_pass: Annotated[bool, typer.Option("--second-pass", help="Decode again with the second pass.")] = False,
+    language: Annotated[
+        str, typer.Option("--language", "-l", help="Language that is spoken; auto: the engine finds out.")
+    ] = "en",
 ) -> None:
     """Transcribe audio files."""
     style = "json" if as_json else style
     if style not in FORMATS:
         raise SettingsError(f"--format must be one of {', '.join(FORMATS)}")
     for path in paths:
-        transcript = transcribe_file(context.obj.settings, path, second_pass)
+        transcript = transcribe_file(context.obj.settings, path, language, second_pass=second_pass)
         if len(paths) > 1 and style == "txt":
             typer.echo(f"# {path}")
         typer.echo(render(transcript, style), nl=False)
 
 
-def transcribe_file(settings: Settings, path: Path, second_pass: bool) -> Transcript:
-    """Decode a file as the live recogniser would, and again if asked. Raises UnreadableAudio and EngineUnavailable."""
+def transcribe_file(settings: Settings, path: Path, language: str, *, second_pass: bool) -> Transcript:
+    """Decode a file as the live recogniser would, and again if asked.
+
+    Raises UnreadableAudio, EngineUnavailable, and RecognitionError for a language that the engine does not know.
+    """
     audio = read_audio(path)
     call = _call_of(audio)
     with Progress(console=console, transient=True) as progress:
-        finals = _first_pass(settings, audio, progress, path.name)
+        finals = _first_pass(settings, audio, language, progress, path.name)
         revisions = _second_pass(settings, call.id, audio, finals, progress) if second_pass else {}
     utterances = [
         Utterance(name := utterance_id(call.id, final.channel, final.start), final, revisions.get(name, ()))
@@ -71,12 +77,13 @@ def _call_of(audio: AudioFile) -> Call:
     )
 
 
-def _first_pass(settings: Settings, audio: AudioFile, progress: Progress, name: str) -> list[Final]:
+def _first_pass(settings: Settings, audio: AudioFile, language: str, progress: Progress, name: str) -> list[Final]:
     finals: list[Final] = []
     task = progress.add_task(name, total=len(audio.channels))
     for index, pcm in enumerate(audio.channels):
         options = OfflineOptions(
             channel=index,
+            language=language,
             endpoint=settings.recognizer.endpoint,
             recognizer=settings.recognizer,
         )
@@ -93,9 +100,12 @@ def _second_pass(
 ) -> dict[UUID, tuple[Revision, ...]]:
     engine = second_pass_of(settings.second_pass, settings.recognizer)
     revisions: dict[UUID, tuple[Revision, ...]] = {}
-    for index, pcm in progress.track(list(enumerate(audio.channels)), description="second pass"):
-        said = sorted((final for final in finals if final.channel == index), key=lambda final: final.confidence)
-        texts = engine.revise(pcm, audio.rate, [(final.start, final.end) for final in said])
+    known = [final for final in finals if engine.knows(final.language)]
+    heard = sorted({(final.channel, final.language) for final in known})
+    for index, language in progress.track(heard, description="second pass"):
+        said = [final for final in known if (final.channel, final.language) == (index, language)]
+        said.sort(key=lambda final: final.confidence)
+        texts = engine.revise(audio.channels[index], audio.rate, [(final.start, final.end) for final in said], language)
         for final, text in zip(said, texts, strict=True):
             if text is not None:
                 name = utterance_id(call_id, index, final.start)

@@ -86,6 +86,14 @@ def test_transcribe_names_a_file_that_is_no_audio(tmp_path: Path) -> None:
     assert len(outcome.stderr.strip().splitlines()) == 1
 
 
+def test_transcribe_refuses_a_language_that_the_engine_does_not_know(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "call.wav", *SPEECH.channels)
+    outcome = callscribe("transcribe", sound, "--language", "zh", cwd=tmp_path)
+    assert outcome.returncode == 1
+    assert "does not know the language zh" in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) == 1
+
+
 def test_an_unknown_setting_names_the_nearest_known_one(tmp_path: Path) -> None:
     (tmp_path / "callscribe.toml").write_text("[sip]\nprot = 5070\n")
     outcome = callscribe("doctor", cwd=tmp_path)
