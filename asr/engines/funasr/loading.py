@@ -72,7 +72,9 @@ _PARTS = (
     None,
     *("SANMEncoder", "SANMEncoderChunkOpt", "SANMVadEncoder", "SenseVoiceEncoderSmall", "FSMN"),
     *("ParaformerSANMDecoder", "ContextualParaformerDecoder", "CifPredictorV2", "CifPredictorV3"),
+    *("WavFrontend", "WavFrontendOnline"),
 )
+"""What models may be made of."""
 
 _TEXT_ONLY = ("CTTransformer", "CTTransformerStreaming")
 _INSTALL = "install callscribe[funasr], and torch for this machine (https://pytorch.org/get-started)"
@@ -222,7 +224,7 @@ def _kind(folder: Path, configuration: Mapping[str, Any]) -> ModelKind:
     kind = next((known for known in _MODULES if known == configuration.get("model")), None)
     if kind is None:
         raise EngineUnavailable(f"{folder} is a model of the kind {configuration.get('model')}, which is not supported")
-    for role in ("encoder", "decoder", "seaco_decoder", "predictor", "normalize"):
+    for role in ("frontend", "encoder", "decoder", "seaco_decoder", "predictor", "normalize"):
         if configuration.get(role) not in _PARTS:
             raise EngineUnavailable(f"{folder} has the {role} {configuration[role]}, which is not supported")
     return kind
@@ -230,17 +232,21 @@ def _kind(folder: Path, configuration: Mapping[str, Any]) -> ModelKind:
 
 def _frontend(folder: Path, configuration: Mapping[str, Any]) -> Frontend:
     told = configuration.get("frontend_conf") or {}
-    rate = told.get("fs", ENGINE_RATE)
+    try:
+        rate = int(told.get("fs", ENGINE_RATE))
+        frontend = Frontend(
+            mels=int(told.get("n_mels", 80)),
+            window=str(told.get("window", "hamming")),
+            frame_ms=int(told.get("frame_length", 25)),
+            shift_ms=int(told.get("frame_shift", 10)),
+            stacked=int(told.get("lfr_m", 1)),
+            stride=int(told.get("lfr_n", 1)),
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise EngineUnavailable(f"the config.yaml of {folder} describes no frontend; {DOWNLOAD}") from error
     if rate != ENGINE_RATE:
         raise EngineUnavailable(f"the model in {folder} hears {rate} Hz; choose one of {ENGINE_RATE} Hz")
-    return Frontend(
-        mels=int(told.get("n_mels", 80)),
-        window=str(told.get("window", "hamming")),
-        frame_ms=int(told.get("frame_length", 25)),
-        shift_ms=int(told.get("frame_shift", 10)),
-        stacked=int(told.get("lfr_m", 1)),
-        stride=int(told.get("lfr_n", 1)),
-    )
+    return frontend
 
 
 def _build(
@@ -272,10 +278,10 @@ def _fill(module: torch.nn.Module, file: Path, spared: re.Pattern[str]) -> None:
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise EngineUnavailable(f"{file} cannot be read, or holds more than weights; {DOWNLOAD}") from error
     for wrapping in ("state_dict", "model_state_dict", "model"):
-        found = found.get(wrapping, found)
-    weights = {name.removeprefix("module."): tensor for name, tensor in found.items()}
+        found = found.get(wrapping, found) if isinstance(found, Mapping) else {}
+    weights = {str(name).removeprefix("module."): tensor for name, tensor in found.items()}
     wanted = {name: tensor for name, tensor in module.state_dict().items() if name in weights or not spared.match(name)}
-    unfit = [name for name, tensor in wanted.items() if name not in weights or weights[name].shape != tensor.shape]
+    unfit = [name for name, tensor in wanted.items() if getattr(weights.get(name), "shape", None) != tensor.shape]
     if unfit:
         raise EngineUnavailable(
             f"{file} does not fit the config.yaml beside it: {len(unfit)} weights are missing or of another size, "

@@ -128,6 +128,14 @@ def test_weights_of_another_model_are_refused(folder: Path) -> None:
         load_model(folder, "cpu")
 
 
+@pytest.mark.parametrize("held", [[1, 2], {"state_dict": [1]}, {"state_dict": {"encoder": 3}}, {}])
+def test_a_file_without_weights_is_refused(folder: Path, held: object) -> None:
+    torch.save(held, folder / "model.pt")
+
+    with pytest.raises(EngineUnavailable, match=r"model\.pt does not fit the config\.yaml beside it"):
+        load_model(folder, "cpu")
+
+
 def test_weights_that_only_training_needs_may_be_missing(folder: Path) -> None:
     weights = torch.load(folder / "model.pt", weights_only=True)["state_dict"]
     kept = {f"module.{name}": tensor for name, tensor in weights.items() if not name.startswith("ctc.")}
@@ -148,7 +156,12 @@ def test_a_kind_of_model_that_fetches_its_own_weights_is_refused(folder: Path, k
 
 @pytest.mark.parametrize(
     ("role", "part"),
-    [("encoder", "OpenAIWhisperEncoderWarp"), ("predictor", "CifPredictor"), ("normalize", "GlobalMVN")],
+    [
+        ("encoder", "OpenAIWhisperEncoderWarp"),
+        ("predictor", "CifPredictor"),
+        ("normalize", "GlobalMVN"),
+        ("frontend", "WhisperFrontend"),
+    ],
 )
 def test_a_part_that_may_do_what_it_likes_is_refused(folder: Path, role: str, part: str) -> None:
     lines = [line for line in (folder / "config.yaml").read_text().splitlines() if not line.startswith(f"{role}:")]
@@ -162,6 +175,16 @@ def test_a_model_for_eight_kilohertz_is_refused(folder: Path) -> None:
     (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("fs: 16000", "fs: 8000"))
 
     with pytest.raises(EngineUnavailable, match="hears 8000 Hz"):
+        load_model(folder, "cpu")
+
+
+@pytest.mark.parametrize("frontend", ["frontend_conf: [1]", "frontend_conf: {n_mels: null}", "frontend_conf: {fs: x}"])
+def test_a_frontend_that_makes_no_sense_is_refused(folder: Path, frontend: str) -> None:
+    told = (folder / "config.yaml").read_text()
+    begin, end = told.index("frontend_conf:"), told.index("tokenizer:")
+    (folder / "config.yaml").write_text(f"{told[:begin]}{frontend}\n{told[end:]}")
+
+    with pytest.raises(EngineUnavailable, match="describes no frontend"):
         load_model(folder, "cpu")
 
 
