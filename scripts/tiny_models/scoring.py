@@ -64,7 +64,7 @@ def error_rate(hearing: Hearing, utterances: Sequence[Utterance], resampler: int
     return float(jiwer.wer(said, heard))
 
 
-def words_on_silence(hearing: Hearing, utterances: Sequence[Utterance]) -> float:
+def tokens_on_silence(hearing: Hearing, utterances: Sequence[Utterance]) -> float:
     """Tokens heard a minute on lines where nobody speaks."""
     empty = [wide(utterance.codes) for utterance in utterances if not utterance.tokens]
     minutes = sum(len(sound) for sound in empty) / 16_000 / 60

@@ -64,10 +64,10 @@ def lessons(utterances: Sequence[Utterance], features: Sequence[torch.Tensor], v
 
 def batches(taught: Sequence[Lesson], plan: Plan, random: Random) -> Iterator[Batch]:
     """Without end: each epoch in another order, lessons of about one length together, those without words anywhere."""
-    longest = max(len(lesson.features) for lesson in taught)
+    lengths = [len(lesson.features) for lesson in taught if len(lesson.tokens)]
 
     def place(lesson: Lesson) -> float:
-        return len(lesson.features) + random.random() * 6 if len(lesson.tokens) else random.random() * longest
+        return (len(lesson.features) if len(lesson.tokens) else random.choice(lengths)) + random.random() * 6
 
     while True:
         order = sorted(taught, key=place)
