@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from callscribe.cli import calling, exporting, fetching, roles, transcribing
+from callscribe.cli import calling, exporting, fetching, roles, training, transcribing
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, load_settings
@@ -121,6 +121,7 @@ app.command("fetch")(fetching.fetch_command)
 app.command("call")(calling.call_command)
 app.command("transcribe")(transcribing.transcribe_command)
 app.command("export")(exporting.export_command)
+app.command("training")(training.training_command)
 
 
 @app.command("doctor")

@@ -138,5 +138,5 @@ def test_doctor_finds_a_running_installation_whole(service: RunningService, tmp_
 def test_help_shows_every_command(tmp_path: Path) -> None:
     shown = callscribe("--help", cwd=tmp_path).stdout
     for command in ("serve", "sip", "recognizer", "web", "worker", "migrate", "demo", "fetch", "call", "transcribe",
-                    "export", "doctor"):  # fmt: skip
+                    "export", "training", "doctor"):  # fmt: skip
         assert command in shown
