@@ -1,8 +1,8 @@
 """Transcripts that people have corrected, as the lines that training reads. Pure.
 
 FunASR's data sets: one JSON object a line with "key", "source", "source_len" in frames of 10 ms, "target" and
-"target_len" (https://modelscope.github.io/FunASR/training.html). Whisper's, as Hugging Face's AudioFolder: "file_name" and
-what else is known of the file, here "transcription" and "language".
+"target_len" (https://modelscope.github.io/FunASR/training.html). Whisper's, as Hugging Face's AudioFolder: "file_name"
+and what else is known of the file, here "transcription" and "language".
 """
 
 import json
