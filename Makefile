@@ -59,7 +59,10 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml requirements/base.lock
 	@touch $@
 
 # torch differs from machine to machine, so what needs it is pinned without hashes.
-$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/funasr.txt
+# funasr-python's package has the name of funasr-client's: it stands apart, and finds what it needs among the others.
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/funasr.txt requirements/funasr-python.txt
 	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.lock
 	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/funasr.txt -e '.[funasr]'
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --require-hashes --upgrade \
+	    --target build/funasr-python -r requirements/funasr-python.txt
 	@touch $@

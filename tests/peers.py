@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,7 +26,11 @@ def require(program: str) -> str:
         path = program
     if path is not None:
         return path
-    sentence = f"{program} is not installed: apt install {_PACKAGES[program]}"
+    missing(f"{program} is not installed: apt install {_PACKAGES[program]}")
+
+
+def missing(sentence: str) -> NoReturn:
+    """End the test: it cannot do without what the sentence names."""
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)

@@ -34,10 +34,12 @@ def service(open_folder: Path) -> Iterator[RunningService]:
     folder = open_folder / "service"
     folder.mkdir()
     certificate, key = make_certificate(folder)
-    tls_port = free_port()
+    tls_port, funasr_port = free_port(), free_port()
     sip = f'tls_port = {tls_port}\ntls_certificate = "{certificate}"\ntls_key = "{key}"\nlines = 4\n'
     sip += "rtp_port_min = 20000\nrtp_port_max = 24999\n"
-    with running(RunningService(folder, {"sip": sip}, trunks=TRUNKS, tls_port=tls_port)) as started:
+    settings = {"sip": sip, "funasr_server": f'port = {funasr_port}\ntrunk = "calls"\n'}
+    service = RunningService(folder, settings, trunks=TRUNKS, tls_port=tls_port, funasr_port=funasr_port)
+    with running(service) as started:
         yield started
 
 

@@ -44,6 +44,7 @@ class RunningService:
     """The trunks' part of the settings file."""
     sip_port: int = field(default_factory=free_port)
     tls_port: int = 0
+    funasr_port: int = 0
     web_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 

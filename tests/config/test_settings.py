@@ -94,6 +94,12 @@ def test_settings_for_a_child_are_read_back_by_it(file: Path) -> None:
         ("[[trunks]]", ("setting trunks.0.name: it must be set",)),
         ('[[trunks]]\nname = "a"\nallow = ["999"]', ("trunks.0", "'999' does not appear to be")),
         ('[[trunks]]\nname = "a"\n[[trunks]]\nname = "a"', ("setting trunks: each needs a name of its own",)),
+        ("[funasr_server]\nport = -1", ("setting funasr_server: port must be a port number from 0 to 65535",)),
+        ('[funasr_server]\ntrunk = "pbx"', ("setting funasr_server.trunk must be the name of a trunk",)),
+        ('[funasr_server]\ntls_key = "k"', ("funasr_server: tls_certificate and tls_key need each other",)),
+        ('[funasr_server]\nallow = ["x"]', ("setting funasr_server", "'x' does not appear to be")),
+        ('[funasr_server]\ndefault_mode = "both"', ('default_mode must be "2pass", "online" or "offline"',)),
+        ("[funasr_server]\nmax_connections = 0", ("max_connections must be 1 or more",)),
     ],
 )
 def test_what_is_wrong_is_named_in_one_sentence(file: Path, text: str, parts: tuple[str, ...]) -> None:
@@ -133,6 +139,13 @@ def test_a_trunk_says_what_is_wrong_with_its_hotwords() -> None:
         TrunkSettings("pbx", hotwords=("x" * 101,))
     with pytest.raises(ValueError, match="from 0 to 1"):
         TrunkSettings("pbx", hotword_correction=80)
+
+
+def test_funasrs_clients_belong_to_the_trunk_that_is_named_or_to_the_first(file: Path) -> None:
+    file.write_text('[[trunks]]\nname = "pbx"\n[[trunks]]\nname = "dictation"\n')
+    assert load_settings(file, {}).funasr_trunk.name == "pbx"
+    named = load_settings(file, {"CALLSCRIBE_FUNASR_SERVER__TRUNK": "dictation"})
+    assert named.funasr_trunk == TrunkSettings("dictation")
 
 
 def test_a_trunk_ends_utterances_as_it_says_and_otherwise_as_the_recogniser_does(file: Path) -> None:

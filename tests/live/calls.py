@@ -1,10 +1,14 @@
-"""Calls and finals for the tests of the running node."""
+"""Calls, finals and who follows a call, for the tests of the running node."""
 
+import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from asr.wire.client import LostAudio
 from callscribe.domain.call import Call, Channel, Dialect, OutsideIds, Party, Role
-from callscribe.domain.transcript import Final
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.transcript import Final, Partial
 
 
 def make_call(channels: int = 2, started_at: datetime | None = None) -> Call:
@@ -25,3 +29,29 @@ def make_call(channels: int = 2, started_at: datetime | None = None) -> Call:
 
 def make_final(start: int, text: str, channel: int = 0) -> Final:
     return Final(channel, start, start + 8000, text, 0.9, "moonshine")
+
+
+@dataclass
+class Follower:
+    """Notes what it is told of a call; implements CallFollower."""
+
+    hotwords: tuple[Hotword, ...] = ()
+    partials: list[Partial] = field(default_factory=list)
+    finals: list[Final] = field(default_factory=list)
+    understood: list[tuple[int, int]] = field(default_factory=list)
+    """Channel and offset."""
+    ends: list[tuple[int, int, tuple[LostAudio, ...]]] = field(default_factory=list)
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def partial(self, partial: Partial) -> None:
+        self.partials.append(partial)
+
+    def final(self, final: Final) -> None:
+        self.finals.append(final)
+        self.told.set()
+
+    def acknowledged(self, channel: int, offset: int) -> None:
+        self.understood.append((channel, offset))
+
+    def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
+        self.ends.append((channel, offset, lost))

@@ -25,7 +25,7 @@ from callscribe.events.schema import (
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from callscribe.live.session import CallSession
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
-from tests.live.calls import make_call, make_final
+from tests.live.calls import Follower, make_call, make_final
 
 RATE = 8000
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -160,6 +160,22 @@ async def test_numbers_in_figures_are_published_and_kept_beside_what_was_spoken(
     assert (final.text, final.spoken) == ("Dial 1402.", "Dial one four oh two.")
     kept = replace(make_final(800, final.text, channel=1), spoken=final.spoken)
     assert ports.entries[1:] == [FinalSaved(call.id, kept)]
+
+
+async def test_who_sent_the_call_is_told_what_is_published_and_when_all_is_understood() -> None:
+    ports, call, follower = Ports(), make_call(channels=1), Follower()
+    options = ChannelOptions(0, call.sample_rate)
+    session = CallSession(call, ports, lambda _: options, figures=True, follower=follower)
+    heard = Partial(0, 0, 8000, "", "room forty two", 1)
+    session.partial(heard)
+    session.final(make_final(0, "Room forty two."))
+    session.acknowledged(0, 8000)
+    await ended(session, 2, lambda: session.closed(0, 8000, (LostAudio(100, 200),)))
+    (told,) = follower.finals
+    assert (told.text, told.spoken) == ("Room 42.", "Room forty two.")
+    assert follower.partials == [heard]
+    assert follower.understood == [(0, 8000)]
+    assert follower.ends == [(0, 8000, (LostAudio(100, 200),))]
 
 
 async def test_audio_is_released_only_when_the_final_before_it_is_on_disk() -> None:

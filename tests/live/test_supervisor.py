@@ -15,6 +15,7 @@ from asr.settings import RecognizerSettings
 from callscribe.config.settings import NodeSettings, Settings
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, CallState, Channel
+from callscribe.domain.hotword import Hotword
 from callscribe.events.schema import CallEnded, CallStarted, Event, UtteranceFinal, UtterancePartial, from_json
 from callscribe.events.settings import EventSettings
 from callscribe.events.subscriber import BEGINNING, Delivery, subscribe
@@ -27,7 +28,7 @@ from storage.settings import DatabaseSettings
 from telephony.settings import SipSettings, TrunkSettings
 from tests.asr.fake_recognizer import FakeRecognizer
 from tests.asr.test_client import speech
-from tests.live.calls import make_call
+from tests.live.calls import Follower, make_call
 from tests.telephony.test_lines import free_range
 
 pytestmark = pytest.mark.integration
@@ -177,3 +178,21 @@ async def test_partials_are_published_and_not_stored(settings: Settings, reader:
         assert node.counters()["journal_written"] == 1
         end(node, call, 3200)
     assert [found.text for found in reader.transcript(call.id).utterances] == ["w1"]
+
+
+async def test_words_that_came_with_a_call_are_preferred_beside_its_trunks(
+    settings: Settings, reader: CallReader
+) -> None:
+    settings = replace(settings, trunks=(TrunkSettings("default", hotwords=("Summit",)),))
+    call, follower = make_call(channels=1), Follower((Hotword("Bennet"), Hotword("Summit", 3.0)))
+    async with running(settings) as node:
+        node.call_started(call, follower)
+        place = speak(node, call, 0, 1)
+        async with asyncio.timeout(5):
+            await follower.told.wait()
+        follower.hotwords = (Hotword("Laura"),)
+        node.hotwords_changed(call.id)
+        end(node, call, speak(node, call, 0, 2, start=place))
+    assert [final.text for final in follower.finals] == ["w1 +Summit +Bennet", "w2 +Summit +Laura"]
+    assert [(channel, lost) for channel, _, lost in follower.ends] == [(0, ())]
+    assert [found.text for found in reader.transcript(call.id).utterances] == [final.text for final in follower.finals]
