@@ -26,6 +26,12 @@ def test_an_address_pattern_names_the_agent(pattern: str) -> None:
     assert roles(rule, *channels) == [Role.CUSTOMER, Role.AGENT]
 
 
+@pytest.mark.parametrize("pattern", ["Ann Lee", "Ann%20Lee@192.0.2.*", "funasr:*@192.0.2.7"])
+def test_whoever_does_not_come_by_sip_has_an_address_too(pattern: str) -> None:
+    channel = Channel(0, party=Party("funasr:Ann%20Lee@192.0.2.7", "Ann Lee"))
+    assert roles(RoleRule(agent_addresses=(pattern,)), channel) == [Role.AGENT]
+
+
 def test_two_agents_may_talk_to_each_other() -> None:
     rule = RoleRule(agent_addresses=("1*",))
     channels = (Channel(0, party=AGENT), Channel(1, party=Party("sip:1002@x")))
