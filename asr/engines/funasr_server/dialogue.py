@@ -6,18 +6,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from asr.engine import ENGINE_RATE
 from callscribe.domain.errors import WireViolation
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import joined
 
-BLOCK_MS = 60
-"""The unit of FunASR's chunk sizes, and of what its own clients send."""
-SAMPLE_BYTES = 2
-BLOCK_BYTES = BLOCK_MS * ENGINE_RATE // 1000 * SAMPLE_BYTES
-
 Message = str | bytes
-"""A text message, or audio: PCM16 of ENGINE_RATE, little endian, mono."""
+"""A text message, or audio."""
 
 _LEADING_MARKS = ",.;:?!"
 
@@ -104,10 +98,10 @@ def parsed(message: str) -> dict[str, object]:
 
 def text_field(tree: dict[str, object], key: str) -> str:
     """A text of a message, "" where it is missing. Raises WireViolation when it is something else."""
-    value = tree.get(key) or ""
-    if not isinstance(value, str):
+    value = tree.get(key)
+    if value is not None and not isinstance(value, str):
         raise WireViolation(f"a FunASR server's {key} is a text")
-    return value
+    return value or ""
 
 
 def followed(text: str, part: str) -> str:

@@ -9,8 +9,9 @@ import structlog
 from asr.engine import EMPTY, ENGINE_RATE, Capabilities, DecodedWord, Decoding, DecodingJob
 from asr.engines.funasr_server.dialogue import Dialogue, Request, Transcript
 from asr.engines.funasr_server.line import FAILURES, Line, unavailable, why
-from asr.engines.funasr_server.live import LiveUtterance, pcm16
+from asr.engines.funasr_server.live import LiveUtterance
 from asr.engines.funasr_server.network import Network
+from asr.engines.funasr_server.pcm import SILENT_BLOCK, pcm16
 from asr.engines.funasr_server.realtime import RealtimeDialogue
 from asr.engines.funasr_server.runtime import RuntimeDialogue
 from asr.settings import FunasrServerSettings
@@ -25,7 +26,7 @@ _UNFINISHED = 0.5
 """Of a final that is what the partials were."""
 _AGAIN_S = 1.0
 """After which the partials of an utterance are asked for again where their connection failed."""
-_GREETING_S = 0.6
+_GREETING = 10 * SILENT_BLOCK
 _SILENT_S = 2.0
 
 
@@ -74,15 +75,14 @@ class FunasrServerEngine:
 
     def _greet(self) -> None:
         """Let the server hear some silence, to see that it answers. Raises EngineUnavailable."""
-        silence = bytes(round(_GREETING_S * ENGINE_RATE) * 2)
         dialogue = self._dialogue(Request(live=False))
         try:
-            self._network.start(self._within_limit(self._line.dictate(dialogue, silence, patient=False))).result()
+            self._network.start(self._within_limit(self._line.dictate(dialogue, _GREETING, patient=False))).result()
         except TimeoutError as error:
             if not isinstance(dialogue, RuntimeDialogue) or not dialogue.python:
                 raise unavailable(self._line.place, error) from error
             # The Python server did so before 2024. What it has no text for would block everybody for the whole limit.
-            self._line.silent_s = min(_SILENT_S, self._settings.timeout_s)
+            self._line.silent_s = min(_SILENT_S, self._settings.timeout_s / 2)
             log.warning("funasr_server_does_not_answer_silence", server=self._line.place, wait_s=self._line.silent_s)
         except (*FAILURES, RecognitionError) as error:
             raise unavailable(self._line.place, error) from error

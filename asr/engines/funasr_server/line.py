@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from asr.engines.funasr_server.dialogue import Dialogue, Stage, Transcript
+from asr.engines.funasr_server.pcm import blocks
 from asr.settings import FunasrServerSettings
 from callscribe.domain.errors import EngineUnavailable, WireViolation
 
@@ -55,8 +56,12 @@ class Line:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LAST_RETRY_S)
         self._tell(None)
-        for message in dialogue.begin(accepted=socket.subprotocol is not None):
-            await socket.send(message)
+        try:
+            for message in dialogue.begin(accepted=socket.subprotocol is not None):
+                await socket.send(message)
+        except ConnectionClosed:
+            self.let_go(socket)
+            raise
         return socket
 
     def let_go(self, socket: ClientConnection) -> None:
@@ -136,17 +141,6 @@ def hear(dialogue: Dialogue, message: str | bytes) -> None:
         log.warning("funasr_server_not_understood", reason=str(error))
 
 
-def blocks(pcm: bytes, size: int) -> list[bytes]:
-    """The audio in messages of one size, the last filled up with silence: the Python server fails on shorter ones.
-
-    It also takes raw audio that begins like a file of some format for one, and tries to decode it: samples of -1 look
-    like MP3. So the first sample of each message is an even number.
-    """
-    padded = bytearray(pcm) + bytes(-len(pcm) % size)
-    padded[::size] = bytes(first & 0xFE for first in padded[::size])
-    return [bytes(padded[start : start + size]) for start in range(0, len(padded), size)]
-
-
 def why(error: BaseException) -> str:
     """A failure in a few words."""
     if isinstance(error, TimeoutError):
@@ -168,8 +162,15 @@ def unavailable(place: str, error: BaseException) -> EngineUnavailable:
             ),
         ),
         (ssl.SSLError, lambda: f"{server} does not speak TLS; write ws:// in {url}"),
+        (
+            ConnectionResetError,
+            lambda: f"{server} hangs up; write ws:// in {url} if it speaks no TLS, and wss:// if it does",
+        ),
         (InvalidStatus, lambda: f"{server} answers HTTP and no WebSocket ({error}); correct {url}"),
-        (TimeoutError, lambda: f"{server} does not answer; see to it, or correct {url}"),
+        (
+            TimeoutError,
+            lambda: f"{server} does not answer; see to it, or correct {url} or recognizer.funasr_server.protocol",
+        ),
         (OSError, lambda: f"{server} cannot be reached ({why(error)}); start it, or correct {url}"),
     ]
     for kind, cure in cures:

@@ -10,15 +10,14 @@ import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from asr.engine import ENGINE_RATE, Waveform
-from asr.engines.funasr_server.dialogue import BLOCK_MS, Dialogue, Transcript
-from asr.engines.funasr_server.line import FAILURES, Line, blocks, hear, why
+from asr.engine import Waveform
+from asr.engines.funasr_server.dialogue import Dialogue, Transcript
+from asr.engines.funasr_server.line import FAILURES, Line, hear, why
 from asr.engines.funasr_server.network import Network
+from asr.engines.funasr_server.pcm import BLOCK_SAMPLES, blocks, pcm16
 from callscribe.domain.errors import RecognitionError
 
 log = structlog.get_logger()
-
-_BLOCK = BLOCK_MS * ENGINE_RATE // 1000
 
 
 class LiveUtterance:
@@ -49,7 +48,7 @@ class LiveUtterance:
 
     def feed(self, audio: Waveform) -> None:
         """The utterance so far, from its first sample. Of what was sent nothing is sent again, whatever it is now."""
-        whole = len(audio) // _BLOCK * _BLOCK
+        whole = len(audio) // BLOCK_SAMPLES * BLOCK_SAMPLES
         if whole > self._sent:
             pcm = pcm16(audio[self._sent : whole])
             self._sent = whole
@@ -97,8 +96,3 @@ class _Talk:
             while True:
                 for block in blocks(await self._to_send.get(), self._dialogue.block_bytes):
                     await socket.send(block)
-
-
-def pcm16(audio: Waveform) -> bytes:
-    """The audio as the servers want it, little endian."""
-    return (audio.clip(-1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()

@@ -4,7 +4,6 @@ Commands are plain text, each answer is JSON and tells all: sentences are for go
 """
 
 from asr.engines.funasr_server.dialogue import (
-    BLOCK_BYTES,
     Message,
     Request,
     Stage,
@@ -13,6 +12,7 @@ from asr.engines.funasr_server.dialogue import (
     parsed,
     text_field,
 )
+from asr.engines.funasr_server.pcm import BLOCK_BYTES
 from asr.settings import FunasrServerSettings
 from callscribe.domain.errors import RecognitionError, WireViolation
 

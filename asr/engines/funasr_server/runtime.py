@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asr.engines.funasr_server.dialogue import (
-    BLOCK_BYTES,
     Message,
     Request,
     Stage,
@@ -20,6 +19,7 @@ from asr.engines.funasr_server.dialogue import (
     parsed,
     text_field,
 )
+from asr.engines.funasr_server.pcm import BLOCK_BYTES, SILENT_BLOCK
 from asr.settings import FunasrServerSettings
 from callscribe.domain.errors import RecognitionError
 from callscribe.domain.hotword import Hotword
@@ -114,7 +114,7 @@ class RuntimeDialogue:
         last = json.dumps({"is_speaking": False, "is_end": True, "wav_name": _LAST})
         # Python servers of the first half of 2026 do not act on it before the next audio, and those before say nothing
         # where their recogniser found no text, but to the next audio.
-        return [last, bytes(BLOCK_BYTES)] if self.python else [last]
+        return [last, SILENT_BLOCK] if self.python else [last]
 
     def hear(self, message: str) -> None:
         answer = _answer(message)
