@@ -7,6 +7,7 @@ import { TranscriptView } from "./transcript.js";
 import { callTitle, clock, endNote, fullMoment, partyName, ROLE_WORDS, side, speaker } from "./words.js";
 
 const RETRY_MS = 3000;
+const DIALECT_WORDS = { siprec: "SIPREC", funasr: "FunASR" };
 const JOB_WORDS = { "second-pass": "Second pass", recover: "Recovery" };
 const JOB_STATE_WORDS = { queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
 
@@ -120,7 +121,7 @@ function drawCall() {
   const title = callTitle(call);
   byId("title").textContent = title;
   document.title = `${title} · Callscribe`;
-  const facts = [fullMoment(call.started_at), "", `trunk ${call.trunk}`, call.dialect === "siprec" ? "SIPREC" : null];
+  const facts = [fullMoment(call.started_at), "", `trunk ${call.trunk}`, DIALECT_WORDS[call.dialect] ?? null];
   byId("facts").replaceChildren(...facts.filter((fact) => fact !== null).map((fact) => element("span", { textContent: fact })));
   drawLength();
   drawBadges();

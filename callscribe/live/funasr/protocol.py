@@ -7,7 +7,7 @@ numbers, modes that do not exist, hotwords in five forms) is taken as it is mean
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from callscribe.domain.hotword import Hotword
@@ -95,7 +95,7 @@ class Reply:
     """True on the last message of an utterance of the client's only: some hang up when they see it."""
     timestamp: tuple[tuple[int, int], ...] = ()
     """Start and end of each word, in milliseconds from the start of the audio."""
-    sentences: tuple[StampedSentence, ...] = field(default=())
+    sentences: tuple[StampedSentence, ...] = ()
     is_end: bool = False
     error: str = ""
 
