@@ -53,7 +53,7 @@ def spoken() -> Mapping[str, Waveform]:
 @cache
 def spoken_chinese() -> Mapping[str, Waveform]:
     """Likewise, with the characters of each line."""
-    return {line.text: _wide(line.samples) for line in utterances("zh")}
+    return {line.text: wide(line.samples) for line in utterances("zh")}
 
 
 @cache
@@ -66,7 +66,7 @@ def paused() -> tuple[Waveform, Mapping[str, tuple[float, float]]]:
 @cache
 def idle(seconds: float) -> Waveform:
     """A line on which nobody speaks."""
-    return _wide(silence(seconds))
+    return wide(silence(seconds))
 
 
 def made(folder: Path, settings: Mapping[str, Any], tokens: list[str], seed: int = 0) -> LoadedModel:
@@ -96,9 +96,10 @@ def made(folder: Path, settings: Mapping[str, Any], tokens: list[str], seed: int
 def _heard(codes: np.ndarray[Any, np.dtype[np.uint8]]) -> Waveform:
     compressed = codes / 127.5 - 1
     sound = np.sign(compressed) * (np.power(256.0, np.abs(compressed)) - 1) / 255
-    return _wide(np.round(sound * 32767).astype(np.int16))
+    return wide(np.round(sound * 32767).astype(np.int16))
 
 
-def _wide(samples: np.ndarray[Any, np.dtype[np.int16]]) -> Waveform:
+def wide(samples: np.ndarray[Any, np.dtype[np.int16]]) -> Waveform:
+    """A telephone's samples as an engine hears them."""
     upsampler = Upsampler(_RATE)
     return np.concatenate([upsampler.push(samples), upsampler.flush()])

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
         ("paraformer-offline", "Paraformer", 280),
         ("paraformer-streaming", "ParaformerStreaming", 280),
         ("fsmn-vad", "FsmnVADStreaming", 400),
-        ("sensevoice", "SenseVoiceSmall", 560),
+        ("sensevoice", "SenseVoiceSmall", 280),
     ],
 )
 def test_every_kind_loads_with_its_frontend(name: str, kind: str, width: int) -> None:
