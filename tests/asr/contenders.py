@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.files import read_audio
-from asr.settings import FunasrSettings, RecognizerSettings
+from asr.settings import FunasrSettings, RecognizerSettings, SensevoiceSettings
 from tests import tiny_speech
 from tests.tiny_speech import Language
 
@@ -72,6 +72,13 @@ def funasr(language: str) -> RecognizerSettings:
     )
 
 
+def sensevoice(model: str) -> RecognizerSettings:
+    """The tiny model of that name, which knows both languages."""
+    return RecognizerSettings(
+        engine="sensevoice", device="cpu", sensevoice=SensevoiceSettings(model=str(MODELS / model))
+    )
+
+
 def tiny_lines(language: Language) -> Callable[[], tuple[Spoken, ...]]:
     return lambda: tuple(Spoken(line.text, line.samples) for line in tiny_speech.utterances(language))
 
@@ -82,6 +89,17 @@ def contenders() -> list[Contender]:
         found += [
             Contender(
                 f"funasr-{language}", funasr(language), language, tiny_lines(language), limit=0.2, broken=funasr("none")
+            )
+            for language in LANGUAGES
+        ]
+        found += [
+            Contender(
+                f"sensevoice-{language}",
+                sensevoice("sensevoice"),
+                language,
+                tiny_lines(language),
+                limit=0.2,
+                broken=sensevoice("sensevoice-none"),
             )
             for language in LANGUAGES
         ]
