@@ -65,11 +65,14 @@ class Service:
             "recognizer.urls": "[" + ", ".join(f'"{url}"' for url in urls) + "]",
             "node.data_folder": str(settings.data_folder),
         }
-        sip = settings.sip
+        sip, funasr = settings.sip, settings.funasr_server
+        ways_in = f"SIP on {sip.host}:{sip.port}"
+        if funasr.port:
+            ways_in += f", FunASR's clients on {funasr.host}:{funasr.port}"
         for name, step, arguments, stop_s in (
             ("web", f"pages and API on http://{settings.web.host}:{settings.web.port}", ("web",), 10.0),
             ("worker", "second pass worker", ("worker",), 20.0),
-            ("sip", f"SIP on {sip.host}:{sip.port}", ("sip", "--drain", str(self._drain_s)), self._drain_s + 20.0),
+            ("sip", ways_in, ("sip", "--drain", str(self._drain_s)), self._drain_s + 20.0),
         ):
             self._report(f"starting {step}")
             await self._tree.start(Child(name, (*self._options, *arguments), environment_of(environment), stop_s))

@@ -25,6 +25,13 @@ _CLOGGED = 1_000
 _LAST_WORDS_S = 2.0
 
 
+def count_trouble(counts: Counter[str], name: str) -> None:
+    """Count something that should not have come; logged the 1st, 2nd, 4th, 8th … time."""
+    counts[name] += 1
+    if counts[name] & (counts[name] - 1) == 0:
+        log.warning("funasr_trouble", what=name, times=counts[name])
+
+
 class FunasrConnection:
     """Serves a client until it goes. Implements Listener.
 
@@ -39,12 +46,14 @@ class FunasrConnection:
         self.used_at = asyncio.get_running_loop().time()
         """Loop time of the last message."""
         self._socket = socket
+        self._address = str(socket.remote_address[0])
         self._host = host
         self._trunk = trunk
         self._counts = counts
         self._config = Config(mode)
         self._dictation: Dictation | None = None
         self._closing = False
+        self._parting = False
         self._gone = False
         self._outbox: deque[Reply] = deque()
         self._filled = asyncio.Event()
@@ -80,7 +89,7 @@ class FunasrConnection:
         if self._gone:
             return
         if len(self._outbox) >= _CLOGGED:
-            self._counts["funasr_connections_clogged"] += 1
+            count_trouble(self._counts, "funasr_connections_clogged")
             self._outbox.clear()
             self._socket.transport.abort()
             return
@@ -94,7 +103,7 @@ class FunasrConnection:
 
     async def part(self) -> None:
         """End a call that goes on, tell the client what is left of it, and hang up."""
-        self._closing = True
+        self._parting = True
         if self._dictation is not None:
             self._dictation.end("drained")
             with suppress(TimeoutError):
@@ -119,6 +128,8 @@ class FunasrConnection:
                 await self._heard(message)
 
     async def _heard(self, pcm: bytes) -> None:
+        if self._parting:
+            return
         if self._dictation is None or self._dictation.ended:
             await self._told_all()
             if self._closing:
@@ -129,16 +140,14 @@ class FunasrConnection:
 
     def _begin(self) -> Dictation:
         self._counts["funasr_calls"] += 1
-        address = str(self._socket.remote_address[0])
-        call = client_call(self._config, self._trunk, address, self.id, self._host.now())
+        call = client_call(self._config, self._trunk, self._address, self.id, self._host.now())
         return Dictation(self._config, call, self._host, self)
 
     async def _instructed(self, text: str) -> None:
         try:
             told = parse(text, self._config)
-        except ValueError as error:
-            self._counts["funasr_messages_invalid"] += 1
-            log.warning("funasr_message_invalid", connection=str(self.id), reason=type(error).__name__)
+        except ValueError:
+            count_trouble(self._counts, "funasr_messages_invalid")
             return
         self._config = told.config
         running = self._dictation if self._dictation and not self._dictation.ended else None
@@ -166,8 +175,7 @@ class FunasrConnection:
 
     async def _refuse(self, sentence: str, code: CloseCode) -> None:
         """Tell the client why, in its protocol's way, and hang up."""
-        self._counts["funasr_clients_refused"] += 1
-        log.warning("funasr_client_refused", connection=str(self.id), code=int(code))
+        count_trouble(self._counts, "funasr_clients_refused")
         if self._dictation is not None:
             self._dictation.end("rejected")
         for reply in replies_for(self._config, self._config.rate).last():

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from callscribe.config.settings import FunasrServerSettings
 from callscribe.domain.errors import PortUnavailable, SettingsError
-from callscribe.live.funasr.connection import FunasrConnection
+from callscribe.live.funasr.connection import FunasrConnection, count_trouble
 from callscribe.live.funasr.dictation import CallHost
 from callscribe.live.funasr.protocol import MAX_MESSAGE_BYTES, SUBPROTOCOL, Mode
 from telephony.settings import TrunkSettings
@@ -121,10 +121,10 @@ class FunasrServer:
     async def _admit(self, client: ServerConnection, request: Request) -> Response | None:
         """Refuse a client that may not come, or has no place, while it still speaks HTTP."""
         if self._allowed.find(_address(client)) is None:
-            self._counts["funasr_connections_forbidden"] += 1
+            count_trouble(self._counts, "funasr_connections_forbidden")
             return client.respond(HTTPStatus.FORBIDDEN, "funasr_server.allow does not name this address\n")
         if self._draining or not await self._room():
-            self._counts["funasr_connections_refused"] += 1
+            count_trouble(self._counts, "funasr_connections_refused")
             return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free\n")
         return None
 

@@ -247,6 +247,18 @@ async def test_a_client_that_does_not_wait_for_answers_gets_them_in_order(node: 
         assert [(await answer(phone))["wav_name"] for _ in range(2)] == ["one", "two"]
 
 
+async def test_clients_at_once_are_told_their_own_words_only(node: Node, server: FunasrServer) -> None:
+    async with client(server) as one, client(server) as other:
+        for _ in range(3):
+            await one.send(FRAME)
+            await other.send(FRAME * 2)
+        for phone in (other, one):
+            await tell(phone, is_speaking=False)
+        assert (await answer(one))["text"] == f"{3 * 960} samples."
+        assert (await answer(other))["text"] == f"{6 * 960} samples."
+    assert len({call.id for call in node.calls}) == 2
+
+
 async def test_an_end_is_answered_where_nothing_was_said(node: Node, server: FunasrServer) -> None:
     async with client(server) as phone:
         await tell(phone, mode="online", wav_name="none", is_speaking=False)
