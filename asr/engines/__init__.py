@@ -9,7 +9,7 @@ from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
-ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice")
+ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice", "sherpa")
 """What `recognizer.engine` may be."""
 
 
@@ -38,6 +38,10 @@ def load_engine(settings: RecognizerSettings) -> Engine:
             from asr.engines.sensevoice import SenseVoiceEngine
 
             return SenseVoiceEngine(settings.sensevoice, settings.device)
+        case "sherpa":
+            from asr.engines.sherpa import SherpaEngine
+
+            return SherpaEngine(settings.sherpa, settings.device)
         case unknown:
             raise EngineUnavailable(f"there is no engine {unknown}; recognizer.engine is one of {', '.join(ENGINES)}")
 

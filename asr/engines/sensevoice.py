@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LANGUAGES = ("zh", "en", "yue", "ja", "ko")
 _NO_SPEECH = "nospeech"
-_EMOTIONS = {
+EMOTIONS = {
     "HAPPY": "happy",
     "SAD": "sad",
     "ANGRY": "angry",
@@ -38,7 +38,7 @@ _EMOTIONS = {
     "SURPRISED": "surprised",
     "EMO_UNKNOWN": "",
 }
-_EVENTS = {
+EVENTS = {
     "Speech": "",
     "BGM": "music",
     "Applause": "applause",
@@ -141,8 +141,8 @@ class Reader:
         self._frame = frame
         self._numbers = {pieces.id_to_piece(number): number for number in range(pieces.get_piece_size())}
         self._languages = self._tags((*_LANGUAGES, _NO_SPEECH))
-        self._emotions = self._tags(tuple(_EMOTIONS))
-        self._events = self._tags(tuple(_EVENTS))
+        self._emotions = self._tags(tuple(EMOTIONS))
+        self._events = self._tags(tuple(EVENTS))
         if not (self.languages and self._emotions and self._events):
             raise EngineUnavailable("the model's pieces have no tags of SenseVoice; choose SenseVoiceSmall")
 
@@ -154,10 +154,10 @@ class Reader:
     def decoding(self, scores: Tensor, samples: int) -> Decoding:
         """What was heard in so many samples, by the logarithms of likelihoods (frames, pieces), tags first."""
         language = _likeliest(scores[0], self._languages)
-        emotion = _EMOTIONS[_likeliest(scores[1], self._emotions)]
+        emotion = EMOTIONS[_likeliest(scores[1], self._emotions)]
         tokens = self._tokens(scores[_TAGS:])
         events = [_likeliest(scores[2], self._events), *(self._events.get(token.id, "Speech") for token in tokens)]
-        audio_events = tuple(dict.fromkeys(told for event in events if (told := _EVENTS[event])))
+        audio_events = tuple(dict.fromkeys(told for event in events if (told := EVENTS[event])))
         if language == _NO_SPEECH:
             return Decoding(tokens=(), text="", confidence=0.0, audio_events=audio_events)
         words = self._words([token for token in tokens if not self._silent(token.id)], samples)
