@@ -30,6 +30,8 @@ class Capabilities:
     """It tells of each utterance which of the languages was spoken."""
     emotion: bool = False
     """It tells how the speaker sounded, and sounds beside speech."""
+    remote: bool = False
+    """The audio leaves this machine: somebody else's server hears it, and may have to be paid for it."""
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag whose first part is one of the languages, and for UNKNOWN where it finds out itself."""

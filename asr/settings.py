@@ -1,6 +1,6 @@
 """Settings of recognition, as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ MOST_CPU_SHARE = 100.0
 MOST_CHUNK = 100
 MOST_LOOK_BACK = 100
 MOST_SERVER_WAIT_S = 60
+MOST_BOOST = 20
 
 
 def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
@@ -177,6 +178,90 @@ class SherpaSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GoogleSettings:
+    """The engine "google": Google Cloud Speech-to-Text. Audio leaves this machine, and is paid for."""
+
+    project: str = ""
+    """Id of the Google project that pays; "": the one that the credentials name, or GOOGLE_CLOUD_PROJECT."""
+    location: str = "global"
+    """Where Google recognises, for example "eu" or "us-central1"."""
+    credentials: str = ""
+    """File of a service account's key; "": as Google's libraries find them, by GOOGLE_APPLICATION_CREDENTIALS first."""
+    model: str = "telephony"
+    """Google's name of it."""
+    languages: tuple[str, ...] = ("en-US",)
+    """What calls may be in, in Google's tags (Mandarin is "cmn-Hans-CN"); several for language "auto"."""
+    boost: float = 10.0
+    """How much a hotword of weight 1 is preferred, 0 to 20; 0: Google is told none."""
+    endpoint: str = ""
+    """host:port in place of Google's own; without TLS and credentials where it is on this machine."""
+    price_per_minute: float = 0.016
+    """For the estimated cost; Google's list price in US dollars."""
+    timeout_s: float = 5.0
+    """How long a final waits for Google."""
+
+    def __post_init__(self) -> None:
+        if not self.languages:
+            raise ValueError("languages must name one at least")
+        if not 0.0 <= self.boost <= MOST_BOOST:
+            raise ValueError(f"boost must be 0 to {MOST_BOOST}")
+        _check_service(self.price_per_minute, self.timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureSettings:
+    """The engine "azure": Azure Speech. Audio leaves this machine, and is paid for."""
+
+    key: str = field(default="", repr=False)
+    """Of the Speech resource; "": SPEECH_KEY of the environment."""
+    region: str = ""
+    """Of the Speech resource, for example "westeurope"; "": SPEECH_REGION of the environment."""
+    languages: tuple[str, ...] = ("en-US",)
+    """What calls may be in, as BCP 47 tags; several for language "auto"."""
+    figures: bool = False
+    """Whether Azure writes figures."""
+    endpoint: str = ""
+    """WebSocket address in place of the region's own, for example "wss://NAME.cognitiveservices.azure.com/stt"."""
+    price_per_minute: float = 0.0167
+    """For the estimated cost; Azure's list price in US dollars."""
+    timeout_s: float = 5.0
+    """How long a final waits for Azure."""
+
+    def __post_init__(self) -> None:
+        if not self.languages:
+            raise ValueError("languages must name one at least")
+        if self.region and not (self.region.isascii() and self.region.isalnum()):
+            raise ValueError('region must be the name of an Azure region, for example "westeurope"')
+        address = urlsplit(self.endpoint)
+        local = address.hostname in ("localhost", "127.0.0.1", "::1")
+        if self.endpoint and (address.scheme not in (("ws", "wss") if local else ("wss",)) or not address.hostname):
+            raise ValueError("endpoint must begin with wss://; ws:// is for this machine")
+        _check_service(self.price_per_minute, self.timeout_s)
+
+
+def _check_service(price_per_minute: float, timeout_s: float) -> None:
+    if not price_per_minute >= 0.0:
+        raise ValueError("price_per_minute must not be negative")
+    if not 0.1 <= timeout_s <= MOST_SERVER_WAIT_S:
+        raise ValueError(f"timeout_s must be 0.1 to {MOST_SERVER_WAIT_S}")
+
+
+SherpaStreamingKind = Literal["auto", "transducer", "paraformer", "zipformer2-ctc", "nemo-ctc", "wenet-ctc"]
+SherpaOfflineKind = Literal[
+    "auto",
+    "transducer",
+    "paraformer",
+    "sense-voice",
+    "whisper",
+    "zipformer-ctc",
+    "nemo-ctc",
+    "wenet-ctc",
+    "wav2vec2-ctc",
+]
+"""Of what make a model of sherpa-onnx's is; "auto": its files tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizerSettings:
     """The live recogniser: where it is, or how it runs here."""
 
@@ -188,7 +273,7 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
-    """"moonshine", "funasr", "funasr-server", "sensevoice" or "sherpa"."""
+    """"moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "google" or "azure"."""
     device: Device = "auto"
     activity: Literal["silero", "fsmn-vad"] = "silero"
     """What tells speech from the rest."""
@@ -203,6 +288,8 @@ class RecognizerSettings:
     sensevoice: SensevoiceSettings = SensevoiceSettings()
     sherpa: SherpaSettings = SherpaSettings()
     funasr_server: FunasrServerSettings = FunasrServerSettings()
+    google: GoogleSettings = GoogleSettings()
+    azure: AzureSettings = AzureSettings()
 
     def __post_init__(self) -> None:
         _check("update_ms", self.update_ms, UPDATE_MS_BOUNDS)

@@ -9,7 +9,7 @@ from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
-ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice", "sherpa")
+ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "google", "azure")
 """What `recognizer.engine` may be."""
 
 
@@ -42,6 +42,14 @@ def load_engine(settings: RecognizerSettings) -> Engine:
             from asr.engines.sherpa import SherpaEngine
 
             return SherpaEngine(settings.sherpa, settings.device)
+        case "google":
+            from asr.engines.google import GoogleEngine
+
+            return GoogleEngine(settings.google)
+        case "azure":
+            from asr.engines.azure import AzureEngine
+
+            return AzureEngine(settings.azure)
         case unknown:
             raise EngineUnavailable(f"there is no engine {unknown}; recognizer.engine is one of {', '.join(ENGINES)}")
 
@@ -59,7 +67,9 @@ def load_ears(settings: RecognizerSettings) -> Ears:
 
 
 def warm_up(engine: Engine) -> None:
-    """Decode something, so that the first caller does not pay for memory and caches."""
+    """Decode something, so that the first caller does not pay for memory and caches. A remote engine has none here."""
+    if engine.capabilities.remote:
+        return
     noise = np.random.default_rng(0).normal(0.0, 0.01, 4 * ENGINE_RATE).astype(np.float32)
     for length in (ENGINE_RATE, 4 * ENGINE_RATE):
         engine.decode([DecodingJob(noise[:length])] * 2)
