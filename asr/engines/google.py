@@ -286,13 +286,14 @@ def _credentials(file: str) -> tuple[Credentials, str]:
     """Credentials, and the project that they name or "". Raises EngineUnavailable."""
     import google.auth
     from google.auth.exceptions import GoogleAuthError
+    from google.oauth2.service_account import Credentials as ServiceAccount
 
     try:
         if file:
-            found, project = google.auth.load_credentials_from_file(str(Path(file).expanduser()), scopes=[_SCOPE])
-        else:
-            found, project = google.auth.default(scopes=[_SCOPE])
-    except GoogleAuthError as error:
+            account = ServiceAccount.from_service_account_file(str(Path(file).expanduser()), scopes=[_SCOPE])
+            return account, account.project_id or ""
+        found, project = google.auth.default(scopes=[_SCOPE])
+    except (GoogleAuthError, OSError, ValueError) as error:
         place = f"recognizer.google.credentials ({file})" if file else "this machine"
         raise EngineUnavailable(
             f"there are no Google credentials at {place}; set recognizer.google.credentials, or the variable "

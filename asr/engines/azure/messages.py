@@ -82,7 +82,7 @@ def speech_context(request: Request, turn: str) -> str:
     best = sorted(request.hotwords, key=lambda hotword: -hotword.weight)[:_MOST_PHRASES]
     if best:
         items = [{"Text": hotword.text} for hotword in best]
-        body["dgi"] = {"Groups": [{"Type": "Generic", "Items": items}]}
+        body["dgi"] = {"Groups": [{"Type": "Generic", "Items": items}], "bias": 1.0}
     return _text("speech.context", turn, body)
 
 

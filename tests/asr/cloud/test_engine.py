@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -253,19 +253,6 @@ def engine_of(settings: object) -> Engine:
 
     assert isinstance(settings, RecognizerSettings)
     return load_engine(settings)
-
-
-def test_what_is_longer_than_a_request_may_be_is_asked_for_in_parts(rig: Rig) -> None:
-    engine = rig.engine(timeout_s=60.0)
-    audio = said(*[number % 12 for number in range(124)])
-    assert engine.capabilities.word_times
-    jobs: Sequence[DecodingJob] = [DecodingJob(audio)]
-    if rig.name == "azure":
-        pytest.skip("it takes audio at twice real time")
-    final = engine.decode(jobs)[0]
-    assert len(plain(final)) == 124
-    assert b"".join(received(rig)) == pcm16(audio)
-    assert max(len(pcm) for pcm in received(rig)) <= 60 * 32_000
 
 
 def test_language_is_found_out_where_several_are_set(rig: Rig) -> None:
