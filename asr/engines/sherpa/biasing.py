@@ -16,7 +16,7 @@ class Biaser:
     """Makes the streams of one recogniser."""
 
     def __init__(self, recognizer: Any, vocabulary: Vocabulary, biasing: Biasing | None, score: float) -> None:
-        """`biasing` tells how hotwords are spelled; None: there is no place for them. `score` is what weight 1 gives."""
+        """`biasing` tells how hotwords are spelled; None: there is no place for them. `score`: what weight 1 gives."""
         self._recognizer = recognizer
         self._vocabulary = vocabulary
         self._unit = biasing.unit if biasing else None

@@ -17,6 +17,7 @@ from asr.engines.sherpa.vocabulary import Vocabulary
 from asr.models import model_folder
 from asr.settings import Device, SherpaSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
+from callscribe.domain.language import UNKNOWN
 
 _TIMED = frozenset({"transducer", "sense-voice", "zipformer-ctc", "zipformer2-ctc", "nemo-ctc", "wenet-ctc"})
 """Kinds of models of whose tokens the library tells when they were heard."""
@@ -97,7 +98,8 @@ class SherpaEngine:
         for job, told in zip(jobs, self._offline.model.decode(jobs), strict=True):
             decoding = replace(
                 self._offline.read(told.transcript, job),
-                language=told.language if told.language in self._languages else "",
+                # A recogniser asks SenseVoice about all languages at once, and what it hears then is less sure.
+                language=told.language if job.language == UNKNOWN and told.language in self._languages else "",
                 emotion=told.emotion,
                 audio_events=(told.event,) if told.event else (),
             )

@@ -40,8 +40,6 @@ class ModelFiles:
     tokens: Path
     parts: Mapping[str, Path]
     """By the name of the part: encoder, decoder and joiner, or model."""
-    bpe_vocab: Path | None
-    """Pieces of words with their scores, as sentencepiece writes them."""
 
 
 def streaming_files(folder: Path, kind: SherpaStreamingKind, *, quantized: bool) -> ModelFiles:
@@ -104,5 +102,4 @@ def _whole(
     tokens = next(iter(sorted(folder.glob("*tokens.txt"))), None)
     if tokens is None:
         raise EngineUnavailable(f"{folder} holds no whole model of sherpa-onnx (tokens.txt is missing)")
-    vocab = folder / "bpe.vocab"
-    return ModelFiles(folder, kind, tokens, {part: found[part] for part in needed}, vocab if vocab.is_file() else None)
+    return ModelFiles(folder, kind, tokens, {part: found[part] for part in needed})

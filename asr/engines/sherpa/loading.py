@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 
 from asr.engine import ENGINE_RATE
 from asr.engines.sherpa.folder import ModelFiles
 from asr.engines.sherpa.vocabulary import ModelingUnit, Vocabulary
 from asr.settings import Device, SherpaSettings
 from callscribe.domain.errors import EngineUnavailable
+
+log = structlog.get_logger()
 
 Option = str | int | float | bool
 
@@ -69,14 +72,17 @@ class Biasing:
 
 
 def biasing_of(files: ModelFiles, vocabulary: Vocabulary, settings: SherpaSettings) -> Biasing | None:
-    """How hotwords are spelled; None where the model's search takes none."""
-    unit = vocabulary.unit if settings.modeling_unit == "auto" else settings.modeling_unit
-    vocab = Path(settings.bpe_vocab).expanduser() if settings.bpe_vocab else files.bpe_vocab
+    """How hotwords are spelled; None where the search takes none, or pieces of words are nowhere to be found."""
     if files.kind != "transducer" or settings.decoding != "modified_beam_search":
         return None
+    unit = vocabulary.unit if settings.modeling_unit == "auto" else settings.modeling_unit
     if "bpe" not in unit:
         return Biasing(unit, None)
-    return Biasing(unit, vocab) if vocab is not None and vocab.is_file() else None
+    vocab = Path(settings.bpe_vocab).expanduser() if settings.bpe_vocab else files.folder / "bpe.vocab"
+    if not vocab.is_file():
+        log.warning("hotwords_not_preferred", model=str(files.folder), cure=f"make {vocab}: docs/engines.md tells how")
+        return None
+    return Biasing(unit, vocab)
 
 
 def streaming_recipe(files: ModelFiles, settings: SherpaSettings, device: Device, biasing: Biasing | None) -> Recipe:
@@ -109,7 +115,7 @@ def load(recipe: Recipe, files: ModelFiles) -> Any:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)}
     try:
         trial = subprocess.run(
-            [sys.executable, "-m", "asr.engines.sherpa.trial"],
+            [sys.executable, "-P", "-m", "asr.engines.sherpa.trial"],
             input=json.dumps(asdict(recipe)),
             env=environment,
             capture_output=True,

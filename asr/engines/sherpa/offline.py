@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,10 @@ from asr.engines.sherpa.reading import Transcript
 
 _SHORTEST = ENGINE_RATE // 2
 """Samples that every model can hear: shorter audio has silence behind it."""
+_TAG = re.compile(r"<\|[^|]*\|>")
+"""SenseVoice's marks, such as "<|en|>" and "<|Laughter|>", wherever they stand."""
+_NO_SPEECH = "nospeech"
+"""In place of a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +57,24 @@ class OfflineModel:
             streams.append(stream)
         for batch in [streams] if self._batches else [[stream] for stream in streams]:
             self._recognizer.decode_streams(batch)
-        return [_told(stream.result) for stream in streams]
+        return [told(stream.result) for stream in streams]
 
 
-def _told(result: Any) -> Told:
+def told(result: Any) -> Told:
+    """What a result of the library's says."""
+    language = _tag(result.lang)
+    silent = language == _NO_SPEECH
     transcript = Transcript(
-        text=result.text,
-        tokens=result.tokens,
-        times=result.timestamps,
+        text="" if silent else _TAG.sub("", result.text),
+        tokens=() if silent else [_TAG.sub("", token) for token in result.tokens],
+        times=() if silent else result.timestamps,
         durations=result.durations,
         log_probabilities=result.ys_log_probs,
     )
-    emotion, event = _tag(result.emotion), _tag(result.event)
-    return Told(transcript, _tag(result.lang), EMOTIONS.get(emotion, ""), EVENTS.get(event, ""))
+    emotion, event = EMOTIONS.get(_tag(result.emotion), ""), EVENTS.get(_tag(result.event), "")
+    return Told(transcript, "" if silent else language, emotion, event)
 
 
 def _tag(text: str) -> str:
-    """SenseVoice's tags stand in marks: "<|en|>"."""
+    """What stands between a tag's marks."""
     return text.removeprefix("<|").removesuffix("|>")

@@ -1,4 +1,4 @@
-"""The tiny models that sherpa-onnx's are tested with, and speech that they know; tests/models/README.md tells of both."""
+"""The tiny models that sherpa-onnx is tested with, and speech that they know; tests/models/README.md tells of both."""
 
 from functools import cache
 from pathlib import Path

@@ -25,14 +25,14 @@ def test_three_parts_are_a_transducer(tmp_path: Path) -> None:
         "decoder": "decoder.onnx",
         "joiner": "joiner.onnx",
     }
-    assert (files.tokens.name, files.bpe_vocab) == ("tokens.txt", None)
+    assert files.tokens == tmp_path / "tokens.txt"
 
 
 @pytest.mark.parametrize(("quantized", "ending"), [(True, ".int8.onnx"), (False, ".onnx")])
 def test_weights_of_8_bits_are_taken_where_they_are_wanted(tmp_path: Path, quantized: bool, ending: str) -> None:
     parts = [f"{part}-epoch-99-avg-1{bits}.onnx" for part in ("encoder", "joiner") for bits in ("", ".int8")]
     files = streaming_files(
-        folder_of(tmp_path, [*parts, "decoder-epoch-99-avg-1.onnx", "tokens.txt", "bpe.vocab"]),
+        folder_of(tmp_path, [*parts, "decoder-epoch-99-avg-1.onnx", "tokens.txt"]),
         "auto",
         quantized=quantized,
     )
@@ -40,7 +40,6 @@ def test_weights_of_8_bits_are_taken_where_they_are_wanted(tmp_path: Path, quant
     assert files.parts["encoder"].name == f"encoder-epoch-99-avg-1{ending}"
     assert files.parts["joiner"].name == f"joiner-epoch-99-avg-1{ending}"
     assert files.parts["decoder"].name == "decoder-epoch-99-avg-1.onnx"
-    assert files.bpe_vocab == tmp_path / "bpe.vocab"
 
 
 def test_two_parts_are_a_whisper_offline_and_a_paraformer_streaming(tmp_path: Path) -> None:
