@@ -124,59 +124,6 @@ class FunasrServerSettings:
             raise ValueError(f"timeout_s must be 0.1 to {MOST_SERVER_WAIT_S}")
 
 
-SherpaStreamingKind = Literal["auto", "transducer", "paraformer", "zipformer2-ctc", "nemo-ctc", "wenet-ctc"]
-SherpaOfflineKind = Literal[
-    "auto",
-    "transducer",
-    "paraformer",
-    "sense-voice",
-    "whisper",
-    "zipformer-ctc",
-    "nemo-ctc",
-    "wenet-ctc",
-    "wav2vec2-ctc",
-]
-"""Of what make a model of sherpa-onnx's is; "auto": its files tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class SherpaSettings:
-    """The engine "sherpa": models of many makes in sherpa-onnx's format, a streaming one, an offline one, or both."""
-
-    streaming: str = "huggingface:csukuangfj/sherpa-onnx-streaming-zipformer-bilingual-zh-en-2023-02-20"
-    """As those of FunasrSettings; "": partials come from `offline` too, at more cost."""
-    streaming_kind: SherpaStreamingKind = "auto"
-    offline: str = ""
-    """"": finals come from `streaming` too."""
-    offline_kind: SherpaOfflineKind = "auto"
-    languages: tuple[str, ...] = ("zh", "en")
-    """ISO 639-1 codes of what the models know."""
-    quantized: bool = True
-    """Whether weights of 8 bits are taken where a folder holds others too."""
-    decoding: Literal["greedy_search", "modified_beam_search"] = "modified_beam_search"
-    """A transducer's search; greedy is quicker and takes no hotwords."""
-    max_active_paths: int = 4
-    """Texts that the beam search follows at once."""
-    hotwords_score: float = 1.5
-    """What a hotword of weight 1 adds to the logarithm of likelihood of each of its tokens."""
-    modeling_unit: Literal["auto", "cjkchar", "bpe", "cjkchar+bpe"] = "auto"
-    """What hotwords are cut into: characters and words, pieces of words, or both; "auto": the tokens tell."""
-    bpe_vocab: str = ""
-    """File of the pieces with their scores; "": `bpe.vocab` in the model's folder."""
-    feature_bins: int = 80
-    """Bands of the features that the models were trained on."""
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        if not (self.streaming or self.offline):
-            raise ValueError("streaming or offline must name a model")
-        _check("max_active_paths", self.max_active_paths, (1, 64))
-        _check("feature_bins", self.feature_bins, (16, 256))
-        _check("threads", self.threads, (1, 64))
-        if not 0.0 < self.hotwords_score <= 10.0:
-            raise ValueError("hotwords_score must be above 0 and at most 10")
-
-
 @dataclass(frozen=True, slots=True)
 class GoogleSettings:
     """The engine "google": Google Cloud Speech-to-Text. Audio leaves this machine, and is paid for."""
@@ -259,6 +206,44 @@ SherpaOfflineKind = Literal[
     "wav2vec2-ctc",
 ]
 """Of what make a model of sherpa-onnx's is; "auto": its files tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SherpaSettings:
+    """The engine "sherpa": models of many makes in sherpa-onnx's format, a streaming one, an offline one, or both."""
+
+    streaming: str = "huggingface:csukuangfj/sherpa-onnx-streaming-zipformer-bilingual-zh-en-2023-02-20"
+    """As those of FunasrSettings; "": partials come from `offline` too, at more cost."""
+    streaming_kind: SherpaStreamingKind = "auto"
+    offline: str = ""
+    """"": finals come from `streaming` too."""
+    offline_kind: SherpaOfflineKind = "auto"
+    languages: tuple[str, ...] = ("zh", "en")
+    """ISO 639-1 codes of what the models know."""
+    quantized: bool = True
+    """Whether weights of 8 bits are taken where a folder holds others too."""
+    decoding: Literal["greedy_search", "modified_beam_search"] = "modified_beam_search"
+    """A transducer's search; greedy is quicker and takes no hotwords."""
+    max_active_paths: int = 4
+    """Texts that the beam search follows at once."""
+    hotwords_score: float = 1.5
+    """What a hotword of weight 1 adds to the logarithm of likelihood of each of its tokens."""
+    modeling_unit: Literal["auto", "cjkchar", "bpe", "cjkchar+bpe"] = "auto"
+    """What hotwords are cut into: characters and words, pieces of words, or both; "auto": the tokens tell."""
+    bpe_vocab: str = ""
+    """File of the pieces with their scores; "": `bpe.vocab` in the model's folder."""
+    feature_bins: int = 80
+    """Bands of the features that the models were trained on."""
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.streaming or self.offline):
+            raise ValueError("streaming or offline must name a model")
+        _check("max_active_paths", self.max_active_paths, (1, 64))
+        _check("feature_bins", self.feature_bins, (16, 256))
+        _check("threads", self.threads, (1, 64))
+        if not 0.0 < self.hotwords_score <= 10.0:
+            raise ValueError("hotwords_score must be above 0 and at most 10")
 
 
 @dataclass(frozen=True, slots=True)
