@@ -88,6 +88,8 @@ def fake_runtime(make: Make, *, port: int = 0, tls: ssl.SSLContext | None = None
             subprotocols=[_BINARY] if python else None,
             select_subprotocol=(lambda _, offered: _BINARY if _BINARY in offered else None) if python else None,
             ping_interval=None,
+            max_queue=None,
+            close_timeout=1,
         ) as server:
             fake.port = next(iter(server.sockets)).getsockname()[1]
             ready.set()

@@ -43,26 +43,20 @@ class Line:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self, dialogue: Dialogue, *, patient: bool = False) -> ClientConnection:
-        """A connection on which the dialogue has begun. `patient`: try until cancelled. Raises one of FAILURES."""
+        """A connection for the dialogue. `patient`: try until cancelled. Raises one of FAILURES."""
         delay = _FIRST_RETRY_S
         while True:
             try:
                 socket = await self._connect(dialogue.subprotocol, self._limit_s if patient else _QUICK_S)
-                break
             except FAILURES as error:
                 self._tell(error)
                 if not patient:
                     raise
+            else:
+                self._tell(None)
+                return socket
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LAST_RETRY_S)
-        self._tell(None)
-        try:
-            for message in dialogue.begin(accepted=socket.subprotocol is not None):
-                await socket.send(message)
-        except ConnectionClosed:
-            self.let_go(socket)
-            raise
-        return socket
 
     def let_go(self, socket: ClientConnection) -> None:
         """Close it, and do not wait: a server that computes says goodbye late."""
@@ -77,6 +71,7 @@ class Line:
         """
         socket = await self.open(dialogue, patient=patient)
         try:
+            await begin(socket, dialogue)
             for block in blocks(pcm, dialogue.block_bytes):
                 await socket.send(block)
             for message in dialogue.end():
@@ -129,6 +124,13 @@ async def _close(socket: ClientConnection) -> None:
         await socket.close()
     finally:
         socket.transport.abort()
+        await socket.wait_closed()
+
+
+async def begin(socket: ClientConnection, dialogue: Dialogue) -> None:
+    """Say on a new connection what comes before the audio."""
+    for message in dialogue.begin(accepted=socket.subprotocol is not None):
+        await socket.send(message)
 
 
 def hear(dialogue: Dialogue, message: str | bytes) -> None:

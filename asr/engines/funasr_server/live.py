@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from asr.engine import Waveform
 from asr.engines.funasr_server.dialogue import Dialogue, Transcript
-from asr.engines.funasr_server.line import FAILURES, Line, hear, why
+from asr.engines.funasr_server.line import FAILURES, Line, begin, hear, why
 from asr.engines.funasr_server.network import Network
 from asr.engines.funasr_server.pcm import BLOCK_SAMPLES, blocks, pcm16
 from callscribe.domain.errors import RecognitionError
@@ -93,6 +93,7 @@ class _Talk:
     async def _send(self, socket: ClientConnection) -> None:
         # Who listens is told of the end.
         with suppress(ConnectionClosed):
+            await begin(socket, self._dialogue)
             while True:
                 for block in blocks(await self._to_send.get(), self._dialogue.block_bytes):
                     await socket.send(block)

@@ -13,15 +13,15 @@ BLOCK_SAMPLES: Final = BLOCK_MS * ENGINE_RATE // 1000
 BLOCK_BYTES: Final = BLOCK_SAMPLES * SAMPLE_BYTES
 
 _HISS = np.random.default_rng(0).choice(np.array([-1, 1], "<i2"), 16 * BLOCK_SAMPLES)
-"""What stands for silence. FunASR's voice activity detector takes the logarithm of the chance that it hears speech; in
-samples of nought that may be nought, and then funasr.bin.realtime_ws hangs up."""
+"""Beneath all that is sent. FunASR's voice activity detector takes the logarithm of the chance that it hears speech,
+which may be nought where all samples are the same; and then funasr.bin.realtime_ws hangs up."""
 SILENT_BLOCK: Final = _HISS[:BLOCK_SAMPLES].tobytes()
 
 
 def pcm16(audio: Waveform) -> bytes:
     """The audio as it is sent."""
-    samples = (audio.clip(-1.0, 1.0) * 32767.0).round().astype("<i2")
-    return np.where(samples == 0, np.resize(_HISS, len(samples)), samples).tobytes()
+    samples = (audio.clip(-1.0, 1.0) * 32766.0).round().astype("<i2")
+    return (samples + np.resize(_HISS, len(samples))).tobytes()
 
 
 def blocks(pcm: bytes, size: int) -> list[bytes]:
