@@ -226,6 +226,8 @@ class _Connection:
     def _segment(self, words: list[Heard]) -> dict[str, object]:
         said: dict[str, object] = {"mode": self._mode("offline"), "text": _text(words)}
         if not self._python:
+            if self._ended:
+                said["text"] = f"{said['text']}。"
             said["timestamp"] = json.dumps([[word.start_ms, word.end_ms] for word in words])
         elif words:
             # Of the segment's own audio, which is what the Python server gives its model.

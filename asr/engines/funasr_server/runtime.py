@@ -34,6 +34,8 @@ _USUAL_WEIGHT = 20
 _SVS_LANGUAGES = ("zh", "en", "yue", "ja", "ko")
 _TAG = re.compile(r"<\|[^|]*\|>")
 """What SenseVoice writes before its text; not every server takes it out."""
+_FOREIGN_STOP = re.compile(r"(?<=[a-zA-Z0-9])。$")
+"""The C++ server ends all that is said with a Chinese full stop, English too."""
 _FETCHED = re.compile(r"^\s*http|\.txt\s*$")
 """A list of words that looks so is taken for an address to load, or a file to read, by the Python server."""
 
@@ -160,7 +162,7 @@ def _answer(message: str) -> _Answer:
     return _Answer(
         mode=text_field(tree, "mode"),
         name=text_field(tree, "wav_name"),
-        text=_TAG.sub("", text_field(tree, "text")).strip(),
+        text=_FOREIGN_STOP.sub(".", _TAG.sub("", text_field(tree, "text")).strip()),
         times=_times(tree.get("timestamp")),
         is_final=tree.get("is_final") is True,
         is_end=tree.get("is_end") is True,

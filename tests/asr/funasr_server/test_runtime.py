@@ -121,6 +121,13 @@ def test_sensevoice_s_tags_are_no_text() -> None:
     assert whole.transcript.text == "你好"
 
 
+@pytest.mark.parametrize(("text", "read"), [("hello。", "hello."), ("你好。", "你好。"), ("room 7。", "room 7.")])
+def test_the_cpp_server_s_full_stop_is_that_of_the_language(text: str, read: str) -> None:
+    whole = dialogue()
+    say(whole, mode="2pass-offline", text=text)
+    assert whole.transcript.text == read
+
+
 def test_the_times_of_the_cpp_server_are_those_of_the_words() -> None:
     whole = dialogue()
     say(whole, mode="2pass-offline", text="你好，world.", timestamp="[[10,200],[200,400],[500,900]]")
