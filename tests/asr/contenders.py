@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.files import read_audio
-from asr.settings import FunasrSettings, RecognizerSettings, SensevoiceSettings
+from asr.settings import FunasrSettings, RecognizerSettings, SensevoiceSettings, SherpaSettings
 from tests import tiny_speech
 from tests.tiny_speech import Language
 
@@ -79,6 +79,14 @@ def sensevoice(model: str) -> RecognizerSettings:
     )
 
 
+def sherpa(language: Language, ending: str = "") -> RecognizerSettings:
+    """A streaming transducer of English, an offline Paraformer of Chinese."""
+    folders = (f"sherpa-transducer{ending}", "") if language == "en" else ("", f"sherpa-paraformer-zh{ending}")
+    streaming, offline = (str(MODELS / folder) if folder else "" for folder in folders)
+    settings = SherpaSettings(streaming=streaming, offline=offline, languages=(language,), feature_bins=40)
+    return RecognizerSettings(engine="sherpa", device="cpu", sherpa=settings)
+
+
 def tiny_lines(language: Language) -> Callable[[], tuple[Spoken, ...]]:
     return lambda: tuple(Spoken(line.text, line.samples) for line in tiny_speech.utterances(language))
 
@@ -100,6 +108,18 @@ def contenders() -> list[Contender]:
                 tiny_lines(language),
                 limit=0.2,
                 broken=sensevoice("sensevoice-none"),
+            )
+            for language in LANGUAGES
+        ]
+    if find_spec("sherpa_onnx"):
+        found += [
+            Contender(
+                f"sherpa-{language}",
+                sherpa(language),
+                language,
+                tiny_lines(language),
+                limit=0.2,
+                broken=sherpa(language, "-none"),
             )
             for language in LANGUAGES
         ]
