@@ -177,7 +177,7 @@ def test_times_are_in_order_and_where_the_words_are(paraformer: OfflineParaforme
     spans = [(paraformer.tokens[token.id], token.start / ENGINE_RATE, token.end / ENGINE_RATE) for token in heard]
     for word, (start, end) in places.items():
         middle = (start + end) / 2
-        assert any(said == word and began < middle < ended + 0.1 for said, began, ended in spans)
+        assert any(said == word and began < middle < ended + 0.2 for said, began, ended in spans)
 
 
 def test_probabilities_tell_what_was_said_from_noise(paraformer: OfflineParaformer) -> None:
