@@ -26,7 +26,9 @@ def revision_of(final: Final, utterance_id: UUID, second: SecondPassText, engine
 
     Where a language has no blanks between words, or a text no words, it is the second text alone.
     """
-    revision = Revision(utterance_id, second.text, second.confidence, engine, "second-pass", second.words)
+    revision = Revision(
+        utterance_id, second.text, second.confidence, engine, "second-pass", second.words, cost=second.cost
+    )
     if len(second.text.split()) != len(second.words):
         return revision
     words = combined(final.words, second.words)

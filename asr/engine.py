@@ -68,6 +68,8 @@ class Decoding:
     """How the speaker sounded, in the engine's word for it; "": not told."""
     audio_events: tuple[str, ...] = ()
     """What was heard beside speech, such as laughter."""
+    cost: float = field(default=0.0, compare=False)
+    """What was paid since the engine was last asked about this audio, about; in the money of the settings' price."""
     state: object = field(default=None, compare=False, repr=False)
     """What the engine needs to go on where this decoding's audio ended; its own, and never changed."""
 

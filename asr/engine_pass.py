@@ -100,4 +100,4 @@ def _text(piece: Piece, decoding: Decoding, rate: int) -> SecondPassText:
         )
         for word in decoding.words
     )
-    return SecondPassText(decoding.text, decoding.confidence, words)
+    return SecondPassText(decoding.text, decoding.confidence, words, cost=decoding.cost)

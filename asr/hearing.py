@@ -64,6 +64,8 @@ class Hearing:
         self._current: Utterance | None = None
         self._waiting: deque[Utterance] = deque()
         self._settled = 0
+        self._cost = 0.0
+        """What was paid for since the last final."""
         self._left_open = False
         self._last_end = 0
         self._listen_from(offset)
@@ -143,6 +145,7 @@ class Hearing:
     def settle(self, task: DecodingTask, decoding: Decoding) -> None:
         """Take over what a task of this channel gave."""
         utterance = task.utterance
+        self._cost += decoding.cost
         if self._left_open and utterance.start - self._settled < _SAME_SENTENCE:
             decoding = continued(decoding)
         if not spoken(decoding, utterance.activity, final=task.job.final):
@@ -269,7 +272,9 @@ class Hearing:
             emotion=utterance.latest.emotion,
             audio_events=utterance.latest.audio_events,
             words=tuple(self._placed(word, utterance.first) for word in utterance.latest.words),
+            cost=self._cost,
         )
+        self._cost = 0.0
         self.events.append(corrected(final, self.hotwords, self._options.correction))
 
     def _placed(self, word: DecodedWord, first: int) -> Word:

@@ -31,6 +31,8 @@ class SecondPassText:
     """What the engine took it for, or was told; "": it does not tell."""
     language_probability: float = 1.0
     """0 to 1: chance that it is this language."""
+    cost: float = 0.0
+    """What was paid for it, about."""
 
 
 @dataclass(frozen=True, slots=True)

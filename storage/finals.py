@@ -45,6 +45,7 @@ def write_final(session: Session, call_id: UUID, final: Final) -> bool:
             corrections=final.corrections,
             emotion=clean(final.emotion),
             audio_events=[clean(heard) for heard in final.audio_events],
+            cost=final.cost,
         )
         .on_conflict_do_nothing()
         .returning(UtteranceRow.id)

@@ -200,6 +200,7 @@ def _write_revisions(session: Session, job: JobRow, revisions: Sequence[Revision
                 "words": revision.words,
                 "spoken": clean(revision.spoken),
                 "corrections": revision.corrections,
+                "cost": revision.cost,
             }
             for revision in revisions
         ],

@@ -38,6 +38,7 @@ NAMING = {
 NOW = func.now()
 EMPTY_LIST = text("'[]'")
 EMPTY_ARRAY = text("'{}'")
+NOUGHT = text("0")
 
 
 def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
@@ -173,6 +174,7 @@ class UtteranceRow(Base):
         UniqueConstraint("call_id", "channel", "start"),
         CheckConstraint('start >= 0 AND "end" >= start', name="span"),
         CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+        CheckConstraint("cost >= 0", name="cost"),
         Index(None, "call_id", "created_at"),
     )
 
@@ -192,6 +194,8 @@ class UtteranceRow(Base):
     corrections: Mapped[tuple[Correction, ...]] = mapped_column(Corrections, server_default=EMPTY_LIST)
     emotion: Mapped[str] = mapped_column(server_default="")
     audio_events: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=EMPTY_ARRAY)
+    cost: Mapped[float] = mapped_column(server_default=NOUGHT)
+    """callscribe.domain.transcript.Final.cost."""
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
     revisions: Mapped[list["RevisionRow"]] = relationship(order_by="RevisionRow.number", viewonly=True)
@@ -233,6 +237,7 @@ class RevisionRow(Base):
         UniqueConstraint("utterance_id", "job_id"),
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+        CheckConstraint("cost >= 0", name="cost"),
         Index(None, "job_id"),
     )
 
@@ -247,6 +252,7 @@ class RevisionRow(Base):
     words: Mapped[tuple[Word, ...]] = mapped_column(Words)
     spoken: Mapped[str] = mapped_column(server_default="")
     corrections: Mapped[tuple[Correction, ...]] = mapped_column(Corrections, server_default=EMPTY_LIST)
+    cost: Mapped[float] = mapped_column(server_default=NOUGHT)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 

@@ -15,7 +15,7 @@ from callscribe.domain.transcript import Final
 from callscribe.domain.utterance import Transcript
 from storage.clean import clean_name
 from storage.database import Database
-from storage.models import CallRow, JobRow, OutsideIdRow, UtteranceRow
+from storage.models import CallRow, JobRow, OutsideIdRow, RevisionRow, UtteranceRow
 from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState
 from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
 
@@ -61,6 +61,7 @@ class CallReader:
                 parties=tuple(party_of(party) for party in row.parties),
                 recording=recording_of(row.recording),
                 jobs=_jobs(session, row.id),
+                cost=_cost(session, row.id),
             )
 
     def transcript(self, key: UUID | str) -> Transcript:
@@ -139,6 +140,14 @@ def _as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _cost(session: Session, call_id: UUID) -> float:
+    """That of its finals and of their revisions."""
+    finals = select(func.sum(UtteranceRow.cost)).where(UtteranceRow.call_id == call_id)
+    revisions = select(func.sum(RevisionRow.cost)).join(UtteranceRow, UtteranceRow.id == RevisionRow.utterance_id)
+    sums = (session.scalar(query) for query in (finals, revisions.where(UtteranceRow.call_id == call_id)))
+    return sum(each or 0.0 for each in sums)
 
 
 def _jobs(session: Session, call_id: UUID) -> tuple[JobRecord, ...]:

@@ -165,3 +165,5 @@ class CallRecord:
     """Its path relative to the recordings folder."""
     jobs: tuple[JobRecord, ...]
     """Oldest first."""
+    cost: float = 0.0
+    """What paid services ask for its finals and revisions, about; in the money of the settings' price."""

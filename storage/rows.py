@@ -100,6 +100,7 @@ def final_of(row: UtteranceRow) -> Final:
         corrections=row.corrections,
         emotion=row.emotion,
         audio_events=tuple(row.audio_events),
+        cost=row.cost,
     )
 
 
@@ -113,6 +114,7 @@ def revision_of(row: RevisionRow) -> Revision:
         words=row.words,
         spoken=row.spoken,
         corrections=row.corrections,
+        cost=row.cost,
     )
 
 

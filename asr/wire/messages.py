@@ -31,6 +31,8 @@ _MAX_WORDS = 2_000
 """Words of a final, and so its corrections; what they hold is bounded by the message."""
 _MAX_AUDIO_EVENTS, _MAX_LABEL = 16, 100
 """Sounds beside speech in one final; characters of what names one, or an emotion."""
+_MAX_COST = 1e6
+"""Of one final, in any money."""
 
 _ABILITIES = ("hotwords", "word_times", "partials", "identifies_language", "emotion")
 """Of an engine's capabilities what is said, beside its languages."""
@@ -338,6 +340,7 @@ def _final_fields(final: Final) -> dict[str, object]:
         ],
         "emotion": final.emotion,
         "audio_events": list(final.audio_events),
+        "cost": round(final.cost, 6),
     }
 
 
@@ -355,6 +358,7 @@ def _parse_final(fields: Fields) -> Final:
         corrections=tuple(_parse_correction(made) for made in fields.objects("corrections", _MAX_WORDS)),
         emotion=fields.text("emotion", _MAX_LABEL),
         audio_events=fields.texts("audio_events", _MAX_AUDIO_EVENTS, _MAX_LABEL),
+        cost=0.0 if fields.absent("cost") else fields.real("cost", 0.0, _MAX_COST),
     )
 
 

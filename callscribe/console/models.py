@@ -163,6 +163,9 @@ class CallAnswer(CallBase):
     recording: RecordingAnswer | None = Field(description="null while the call goes on, or when no audio is kept.")
     jobs: list[JobAnswer] = Field(description="Oldest first.")
     processing: bool = Field(description="Whether jobs are left to do: revisions may follow.")
+    cost: float = Field(
+        description="What paid recognition services ask for it, estimated by the settings' price and in its money."
+    )
 
     @classmethod
     def of(cls, record: CallRecord) -> "CallAnswer":
@@ -174,6 +177,7 @@ class CallAnswer(CallBase):
                 "recording": RecordingAnswer.of(record.recording) if record.recording else None,
                 "jobs": [JobAnswer.of(job) for job in record.jobs],
                 "processing": has_open_jobs(record),
+                "cost": record.cost,
             }
         )
 

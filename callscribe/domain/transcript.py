@@ -70,6 +70,8 @@ class Final:
     """How the speaker sounded, in small letters ("happy", "angry"); empty where the engine does not tell."""
     audio_events: tuple[str, ...] = ()
     """What was heard beside speech, in small letters ("laughter", "bgm")."""
+    cost: float = 0.0
+    """What a paid service asks for what it heard since the final before, about; in the money of the settings' price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Revision:
     """As a final's."""
     corrections: tuple[Correction, ...] = ()
     """As a final's."""
+    cost: float = 0.0
+    """As a final's, for this text alone."""
 
 
 def utterance_id(call_id: UUID, channel: int, start: int) -> UUID:

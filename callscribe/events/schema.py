@@ -217,6 +217,8 @@ class UtteranceFinal(_Spoken):
     """How the speaker sounded ("happy", "angry"); "" where the engine does not tell."""
     audio_events: tuple[str, ...] = ()
     """What was heard beside speech ("laughter", "bgm")."""
+    cost: float = 0.0
+    """What a paid service asks for it, about; in the money of the settings' price."""
 
     @classmethod
     def of(cls, call: Call, final: Final, at: datetime) -> Self:
@@ -239,6 +241,7 @@ class UtteranceFinal(_Spoken):
             corrections=tuple(EventCorrection.of(made) for made in final.corrections),
             emotion=final.emotion,
             audio_events=final.audio_events,
+            cost=final.cost,
         )
 
 
@@ -258,6 +261,8 @@ class UtteranceRevised(_Spoken):
     spoken: str = ""
     """As a final's."""
     corrections: tuple[EventCorrection, ...] = ()
+    """As a final's."""
+    cost: float = 0.0
     """As a final's."""
 
     @classmethod
@@ -282,6 +287,7 @@ class UtteranceRevised(_Spoken):
             replaces=len(utterance.revisions) or "final",
             spoken=revision.spoken,
             corrections=tuple(EventCorrection.of(made) for made in revision.corrections),
+            cost=revision.cost,
         )
 
 

@@ -229,6 +229,7 @@ def _reading_json(transcript: Transcript, reading: Final | Revision) -> dict[str
         "corrections": [
             {"heard": made.heard, "phrase": made.phrase, "score": made.score} for made in reading.corrections
         ],
+        "cost": reading.cost,
     }
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from asr.activity import ActivityModel
-from asr.engine import DecodingJob
+from asr.engine import Decoding, DecodingJob
 from asr.hearing import DecodingTask, Hearing
 from asr.settings import EndpointSettings
 from asr.wire.messages import ChannelOptions
@@ -184,6 +184,21 @@ def test_the_end_of_audio_ends_the_utterance_without_waiting(model: ActivityMode
     listening.decode()
     (final,) = listening.finals
     assert final.end == pytest.approx(4 * RATE, abs=256)
+
+
+def test_a_final_costs_what_was_paid_since_the_one_before(model: ActivityModel) -> None:
+    """For partials, for decodings in pauses, and for what turned out to be nothing."""
+
+    class Paid(FakeEngine):
+        def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
+            return tuple(replace(decoding, cost=0.5) for decoding in super().decode(jobs))
+
+    listening = Listening(model, Paid())
+    pause = np.zeros(2 * RATE, np.int16)
+    listening.hear(np.concatenate([first_line(), pause, first_line(), pause]), 0)
+    assert len(listening.finals) >= 2
+    assert sum(final.cost for final in listening.finals) == 0.5 * sum(map(len, listening.engine.batches))
+    assert all(final.cost > 0.5 for final in listening.finals)
 
 
 def test_what_turns_out_to_be_nothing_is_taken_back_and_makes_no_final(model: ActivityModel) -> None:

@@ -53,6 +53,7 @@ FINAL = Final(
     corrections=(Correction("acne", "Acme", 0.875),),
     emotion="happy",
     audio_events=("laughter",),
+    cost=0.0012,
 )
 OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
 
@@ -157,6 +158,7 @@ def test_nonsense_from_a_supervisor_is_a_wire_violation(message: str | bytes) ->
         encode_server(FinalReport(5, replace(FINAL, corrections=FINAL.corrections * 2001))),
         encode_server(FinalReport(5, replace(FINAL, words=(Word("yes", 1, 2, 0.25),) * 2001))),
         encode_server(FinalReport(5, replace(FINAL, spoken="yes " * MAX_MESSAGE_BYTES))),
+        encode_server(FinalReport(5, replace(FINAL, cost=-0.01))),
     ],
 )
 def test_nonsense_from_a_recogniser_is_a_wire_violation(message: str | bytes) -> None:

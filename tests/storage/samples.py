@@ -50,6 +50,7 @@ def make_final(channel: int, start: int, text: str, *, confidence: float = 0.9) 
         corrections=(Correction("acne", "Acme", 0.75),),
         emotion="happy",
         audio_events=("laughter", "bgm"),
+        cost=0.25,
     )
 
 

@@ -1,6 +1,7 @@
 """Jobs: handed out once at a time, done once, tried again with patience."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -155,6 +156,18 @@ def test_another_job_adds_a_newer_revision(
     calls.end_call(call_id, ENDED, None, (again,))
     jobs.complete(again.id, revisions=(better(call_id, 0, "hello, world"),))
     assert [r.text for r in reader.transcript(call_id).utterances[0].revisions] == ["hello world", "hello, world"]
+
+
+def test_a_call_costs_what_its_finals_and_revisions_do(
+    jobs: JobStore, calls: CallStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    before = reader.call(call_id).cost
+    finals = reader.transcript(call_id).utterances
+    assert before == pytest.approx(0.25 * len(finals))
+    jobs.complete(ended.id, revisions=(replace(better(call_id, 0, "hello world"), cost=0.125),))
+    assert reader.call(call_id).cost == pytest.approx(before + 0.125)
+    assert reader.transcript(call_id).utterances[0].revisions[0].cost == 0.125
 
 
 def test_recovered_finals_come_with_the_job_that_follows(jobs: JobStore, calls: CallStore, reader: CallReader) -> None:

@@ -139,6 +139,7 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
             "words": [{"text": "w", "start_ms": 3_723_004, "end_ms": 10_000, "confidence": 0.5}],
             "spoken": "",
             "corrections": [],
+            "cost": 0.0,
         },
         "revisions": [
             {
@@ -149,6 +150,7 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
                 "words": [{"text": "Late.", "start_ms": 1, "end_ms": 2, "confidence": 0.9}],
                 "spoken": "late",
                 "corrections": [{"heard": "lade", "phrase": "Late", "score": 0.75}],
+                "cost": 0.0,
             }
         ],
     }

@@ -3,8 +3,8 @@
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator
-from concurrent.futures import CancelledError, Future
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import Future
 from itertools import takewhile
 
 from asr.engine import ENGINE_RATE, Waveform
@@ -27,7 +27,10 @@ class Dictation:
     """
 
     def __init__(self, network: Network, service: Service, meter: Meter, request: Request) -> None:
-        self._network, self._service, self._meter, self._request = network, service, meter, request
+        """What is sent is counted by `meter`, too."""
+        self.meter = Meter(meter.price_per_minute, meter)
+        """What was sent of this utterance."""
+        self._network, self._service, self._request = network, service, request
         self._stretches: list[_Stretch] = []
 
     @property
@@ -93,17 +96,14 @@ class Dictation:
 
     def _stream(self, first: int) -> "_Stretch":
         feed = _Feed()
-        answer = self._network.start(self._service.listen(self._request, feed.audio(), feed.tell))
-        return self._begun(_Stretch(self._network, feed, answer, first))
+        work = self._service.listen(self._request, feed.audio(), feed.tell)
+        return _Stretch(self._network, feed, self._network.start(_metered(work, feed, self.meter)), first)
 
     def _whole(self, first: int, piece: Waveform) -> "_Stretch":
-        answer = self._network.start(self._service.recognize(self._request, pcm16(piece)))
-        return self._begun(_Stretch(self._network, _Feed(), answer, first, first + len(piece)))
-
-    def _begun(self, stretch: "_Stretch") -> "_Stretch":
-        feed, meter, length_s = stretch.feed, self._meter, stretch.length_s
-        stretch.answer.add_done_callback(lambda answer: _settle(answer, feed, meter, length_s))
-        return stretch
+        feed = _Feed()
+        work = self._service.recognize(self._request, pcm16(piece))
+        answer = self._network.start(_metered(work, feed, self.meter, len(piece) / ENGINE_RATE))
+        return _Stretch(self._network, feed, answer, first, first + len(piece))
 
 
 class _Feed:
@@ -191,15 +191,19 @@ class _Stretch:
         self._network.post(lambda: feed.put(pcm))
 
 
-def _settle(answer: Future[Heard], feed: _Feed, meter: Meter, whole_s: float) -> None:
-    """Note what a request cost, and when it failed; `whole_s` is its length where all of it was sent at once."""
+async def _metered(work: Coroutine[object, object, Heard], feed: _Feed, meter: Meter, whole_s: float = 0.0) -> Heard:
+    """The answer to a request. Notes what it cost, or when it failed; `whole_s` is the length of a whole one."""
+    heard: Heard | None = None
     try:
-        heard = answer.result()
-    except (CancelledError, RecognitionError):
-        feed.failed_at = time.monotonic()
-        meter.add(feed.taken / (2 * ENGINE_RATE))
-    else:
-        meter.add((whole_s or feed.taken / (2 * ENGINE_RATE)) if heard.billed_s is None else heard.billed_s)
+        heard = await work
+    finally:
+        streamed_s = feed.taken / (2 * ENGINE_RATE)
+        if heard is None:
+            feed.failed_at = time.monotonic()
+            meter.add(streamed_s)
+        else:
+            meter.add((whole_s or streamed_s) if heard.billed_s is None else heard.billed_s)
+    return heard
 
 
 def pcm16(audio: Waveform) -> bytes:

@@ -90,8 +90,8 @@ class CloudEngine:
         heard = dictation.heard
         if len(units(heard.text)) < job.held:
             # A new stream has yet to come to where the one before was.
-            return replace(job.earlier, state=dictation)
-        return Decoding((), heard.text, heard.confidence, _words(heard, job), _iso(heard.language), state=dictation)
+            return replace(job.earlier, cost=dictation.meter.newly(), state=dictation)
+        return _decoded(job, dictation)
 
     def _finals(self, jobs: Sequence[DecodingJob]) -> list[Decoding]:
         if not jobs:
@@ -157,13 +157,16 @@ def _words(heard: Heard, job: DecodingJob) -> tuple[DecodedWord, ...]:
 
 
 def _decoded(job: DecodingJob, dictation: Dictation) -> Decoding:
-    heard = dictation.heard
+    heard, cost = dictation.heard, dictation.meter.newly()
     if not heard.text:
-        return replace(EMPTY, state=dictation)
-    return Decoding((), heard.text, heard.confidence, _words(heard, job), _iso(heard.language), state=dictation)
+        return replace(EMPTY, cost=cost, state=dictation)
+    return Decoding(
+        (), heard.text, heard.confidence, _words(heard, job), _iso(heard.language), cost=cost, state=dictation
+    )
 
 
 def _rescued(job: DecodingJob, dictation: Dictation) -> Decoding:
     """What the partials were, for a final that did not come."""
     text = max(dictation.heard.text, job.earlier.text, key=lambda each: len(units(each)))
-    return Decoding((), text, _UNFINISHED if text else 0.0, state=dictation)
+    cost = dictation.meter.newly()
+    return Decoding((), text, _UNFINISHED if text else 0.0, cost=cost, state=dictation)

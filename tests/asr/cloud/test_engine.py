@@ -273,6 +273,20 @@ def test_the_meter_counts_what_is_sent_by_the_price_of_the_settings(rig: Rig) ->
     assert engine.meter.cost == pytest.approx((0.5 + billed) / 60 * price)
 
 
+def test_a_decoding_tells_what_was_paid_for_its_utterance_since_the_one_before(rig: Rig) -> None:
+    engine = rig.engine()
+    before = engine.meter.cost
+    audio = said(1, 2, 3, 4)
+    shown = followed(engine, audio[:WORD], "one")
+    paused = decoded(engine, audio[: 2 * WORD], shown)
+    other = decoded(engine, said(5))
+    final = decoded(engine, audio, paused)
+    again = decoded(engine, audio, paused)
+    assert shown.cost == again.cost == 0.0
+    assert min(paused.cost, other.cost, final.cost) > 0.0
+    assert paused.cost + other.cost + final.cost == pytest.approx(engine.meter.cost - before)
+
+
 def test_an_engine_is_loaded_by_its_name(rig: Rig) -> None:
     engine = engine_of(rig.settings())
     assert isinstance(engine, CloudEngine)

@@ -92,6 +92,7 @@ async def test_a_sentence_comes_as_partials_and_finals_and_each_sample_is_sent_o
     assert all(final.engine == rig.name and final.language == "en" for final in finals)
     assert all(0 <= word.start < word.end <= len(first_line()) for final in finals for word in final.words)
     assert all(len(final.words) == len(final.text.split()) for final in finals)
+    assert all(final.cost > 0.0 for final in finals)
     sent_s = sum(len(asked.audio) for asked in rig.asked[greeting:]) / 32_000
     assert sent_s <= len(first_line()) / RATE
     assert rig.hotwords() == ["Callscribe"]
