@@ -1,5 +1,7 @@
-"""FunASR's own servers with the tiny models of tests/models, in this process: `python -m ...official realtime`, or with
-the path of a funasr_wss_server.py of FunASR's repository. Prints the port.
+"""FunASR's own servers with the tiny models of tests/models, in this process: `python -m ...official realtime en`.
+
+In place of realtime may stand the path of a funasr_wss_server.py of FunASR's repository, and zh in place of en. It
+prints its port.
 
 Nothing of a server is changed, but for where it finds its models and where it listens: at a free port of 127.0.0.1, to
 which all sockets are held. The realtime one wants Fun-ASR-Nano in vLLM, and hears with a Paraformer instead.
@@ -78,29 +80,29 @@ class Nano:
     class tokenizer:  # noqa: N801
         encode, decode = staticmethod(str.split), staticmethod(lambda tokens, **_: " ".join(tokens))
 
-    def __init__(self) -> None:
-        self._model = model("paraformer-offline")
+    def __init__(self, ending: str) -> None:
+        self._model = model(f"paraformer-offline{ending}")
         self._engine = self
 
     def generate(self, inputs: Sequence[torch.Tensor], **_: object) -> list[Mapping[str, str]]:
         return [self._model.generate(input=audio.numpy())[0] for audio in inputs]
 
 
-def run_realtime() -> None:
+def run_realtime(ending: str) -> None:
     from funasr.bin import realtime_ws
 
     # Where these are loaded already it loads none.
-    realtime_ws._vllm_engine = realtime_ws.RealtimeBatchingEngine(Nano())
+    realtime_ws._vllm_engine = realtime_ws.RealtimeBatchingEngine(Nano(ending))
     realtime_ws._asr_kwargs = {}
     realtime_ws._vad_model = model("fsmn-vad")
     asyncio.run(realtime_ws.main(realtime_ws.build_arg_parser().parse_args(["--device", "cpu"])))
 
 
-def run_runtime(script: str) -> None:
+def run_runtime(script: str, ending: str) -> None:
     import funasr
 
     load = funasr.AutoModel
-    names = {"paraformer-zh": "paraformer-offline", "iic/speech_campplus_sv_zh-cn_16k-common": "fsmn-vad"}
+    names = {"paraformer-zh": f"paraformer-offline{ending}", "iic/speech_campplus_sv_zh-cn_16k-common": "fsmn-vad"}
 
     def load_tiny(model: str, **options: Any) -> Any:
         options.pop("model_revision", None)
@@ -108,10 +110,11 @@ def run_runtime(script: str) -> None:
 
     funasr.AutoModel = load_tiny
     models = {
-        "--asr_model": "paraformer-offline",
-        "--asr_model_online": "paraformer-streaming",
+        "--asr_model": f"paraformer-offline{ending}",
+        "--asr_model_online": f"paraformer-streaming{ending}",
         "--vad_model": "fsmn-vad",
-        "--punc_model": "ct-punc",
+        # It knows English only.
+        "--punc_model": "" if ending else "ct-punc",
     }
     others = {"--device": "cpu", "--ngpu": "0", "--ncpu": "1", "--certfile": "", "--keyfile": ""}
     sys.argv = [script, *(word for pair in (models | others).items() for word in pair)]
@@ -122,4 +125,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     keep_to_loopback()
     listen_here()
-    run_realtime() if sys.argv[1] == "realtime" else run_runtime(sys.argv[1])
+    _, wanted, language = sys.argv
+    of_language = "" if language == "en" else f"-{language}"
+    run_realtime(of_language) if wanted == "realtime" else run_runtime(wanted, of_language)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -38,8 +39,9 @@ from asr.wire.messages import (
     encode_client,
     parse_server,
 )
+from callscribe.domain.language import joined, units
 from tests import tiny_speech
-from tests.tiny_speech import RATE
+from tests.tiny_speech import RATE, Language
 from tests.wer import normalise, word_error_rate
 
 pytestmark = pytest.mark.skipif(not find_spec("funasr"), reason="callscribe[funasr] is not installed")
@@ -55,17 +57,28 @@ class Official:
     """A server of FunASR's that runs."""
 
     settings: FunasrServerSettings
+    language: Language
 
     @property
     def says_marks(self) -> bool:
-        return self.settings.protocol == "runtime"
+        return self.settings.protocol == "runtime" and self.language == "en"
+
+    @property
+    def lines(self) -> tuple[tuple[str, Waveform], ...]:
+        """What its models know, and how that sounds."""
+        return spoken(self.language)
 
 
-@pytest.fixture(scope="module", params=["realtime", *SCRIPTS])
+@pytest.fixture(
+    scope="module",
+    params=[(name, language) for name in ("realtime", *SCRIPTS) for language in ("en", "zh")],
+    ids=lambda asked: f"{Path(asked[0]).stem}-{asked[1]}",
+)
 def official(request: pytest.FixtureRequest) -> Iterator[Official]:
-    protocol: Literal["realtime", "runtime"] = "realtime" if request.param == "realtime" else "runtime"
+    name, language = request.param
+    protocol: Literal["realtime", "runtime"] = "realtime" if name == "realtime" else "runtime"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.asr.funasr_server.official", request.param],
+        [sys.executable, "-m", "tests.asr.funasr_server.official", name, language],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -74,7 +87,8 @@ def official(request: pytest.FixtureRequest) -> Iterator[Official]:
         assert process.stdout is not None
         ports = (line.split()[1] for line in process.stdout if line.startswith("port "))
         url = f"ws://127.0.0.1:{next(ports)}"
-        yield Official(FunasrServerSettings(url=url, protocol=protocol, hotwords="words", languages=("en",)))
+        settings = FunasrServerSettings(url=url, protocol=protocol, hotwords="words", languages=(language,))
+        yield Official(settings, language)
     finally:
         process.kill()
         process.communicate()
@@ -88,9 +102,13 @@ def engine(official: Official) -> Iterator[FunasrServerEngine]:
 
 
 @cache
-def lines() -> tuple[tuple[str, Waveform], ...]:
-    """What was said, and its sound."""
-    return tuple((line.text, wide(line.samples)) for line in tiny_speech.utterances("en"))
+def spoken(language: Language) -> tuple[tuple[str, Waveform], ...]:
+    return tuple((line.text, wide(line.samples)) for line in tiny_speech.utterances(language))
+
+
+def spaced(text: str) -> str:
+    """With blanks between all units, so that errors are counted by them."""
+    return " ".join(units(text))
 
 
 def wide(samples: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> Waveform:
@@ -108,18 +126,18 @@ def shown(engine: FunasrServerEngine, audio: Waveform) -> Decoding:
 
 
 def test_finals_have_the_words_that_were_said(official: Official, engine: FunasrServerEngine) -> None:
-    decodings = engine.decode([DecodingJob(audio) for _, audio in lines()])
+    decodings = engine.decode([DecodingJob(audio) for _, audio in official.lines])
     texts = [decoding.text for decoding in decodings]
-    assert word_error_rate([text for text, _ in lines()], texts) <= LIMIT, texts
+    assert word_error_rate([spaced(text) for text, _ in official.lines], list(map(spaced, texts))) <= LIMIT, texts
     assert all(text.endswith((".", "?")) == official.says_marks for text in texts)
 
 
-def test_partials_have_the_words_as_far_as_they_came(engine: FunasrServerEngine) -> None:
+def test_partials_have_the_words_as_far_as_they_came(official: Official, engine: FunasrServerEngine) -> None:
     right = told = 0
-    for text, audio in lines()[:4]:
+    for text, audio in official.lines[:4]:
         last = shown(engine, audio)
-        words = normalise(last.text).split()
-        right, told = right + sum(word in text.split() for word in words), told + len(words)
+        words = units(last.text)
+        right, told = right + sum(word in units(text) for word in words), told + len(words)
         [final] = engine.decode([DecodingJob(audio, earlier=last)])
         [alone] = engine.decode([DecodingJob(audio)])
         assert final.text == alone.text
@@ -141,17 +159,18 @@ async def recognizer(official: Official) -> AsyncIterator[RecognizerServer]:
     await running.stop()
 
 
-async def test_a_call_in_real_time_has_partials_and_finals(recognizer: RecognizerServer) -> None:
+async def test_a_call_in_real_time_has_partials_and_finals(official: Official, recognizer: RecognizerServer) -> None:
     pause = np.zeros(RATE, np.int16)
-    said = tiny_speech.utterances("en")[:3]
+    said = tiny_speech.utterances(official.language)[:3]
     pcm = np.concatenate([pause, *(piece for line in said for piece in (line.samples, pause))]).tobytes()
     messages: list[ServerMessage] = []
     async with connect(f"ws://127.0.0.1:{recognizer.port}") as client:
         ready = parse_server(await client.recv())
         assert isinstance(ready, Ready)
         assert ready.engine == "funasr-server"
-        assert ready.capabilities.languages == ("en",)
-        await client.send(encode_client(Open(0, 0, ChannelOptions(channel=0, rate=RATE))))
+        assert ready.capabilities.languages == (official.language,)
+        options = ChannelOptions(channel=0, rate=RATE, language=official.language)
+        await client.send(encode_client(Open(0, 0, options)))
         for start in range(0, len(pcm), 3_200):
             await client.send(encode_client(Audio(0, start // 2, pcm[start : start + 3_200])))
             # A server's partials come when they come, and are told while there is audio.
@@ -160,9 +179,9 @@ async def test_a_call_in_real_time_has_partials_and_finals(recognizer: Recognize
         while Closed(0, len(pcm) // 2) not in messages:
             messages.append(parse_server(await client.recv()))
     finals = [message.final for message in messages if isinstance(message, FinalReport)]
-    texts = " ".join(final.text for final in finals)
-    assert word_error_rate([" ".join(line.text for line in said)], [texts]) <= LIMIT, texts
+    texts = " ".join(spaced(final.text) for final in finals)
+    assert word_error_rate([" ".join(spaced(line.text) for line in said)], [texts]) <= LIMIT, texts
     partials = [message.partial for message in messages if isinstance(message, PartialReport)]
     first = [partial for partial in partials if partial.start == finals[0].start]
-    assert normalise(first[-1].committed + " " + first[-1].tentative).split()[0] == said[0].text.split()[0]
-    assert all(final.engine == "funasr-server" and final.language == "en" for final in finals)
+    assert units(normalise(joined(first[-1].committed, first[-1].tentative)))[0] == units(said[0].text)[0]
+    assert all(final.engine == "funasr-server" and final.language == official.language for final in finals)
