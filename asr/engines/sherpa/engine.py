@@ -131,8 +131,5 @@ def _offline(settings: SherpaSettings, device: Device) -> _Loaded[OfflineModel]:
 
 
 def _spelling(files: ModelFiles, settings: SherpaSettings) -> tuple[Vocabulary, Biasing | None]:
-    try:
-        vocabulary = Vocabulary.read(files.tokens)
-    except (OSError, ValueError) as error:
-        raise EngineUnavailable(f"{files.tokens} cannot be read ({error}); fetch the model again") from error
+    vocabulary = Vocabulary.read(files.tokens)
     return vocabulary, biasing_of(files, vocabulary, settings)

@@ -84,7 +84,7 @@ def _told(folder: Path, found: Mapping[str, Path]) -> str:
     try:
         return metadata(found["model"]).get("model_type", "")
     except (ValueError, OSError) as error:
-        raise EngineUnavailable(f"{found['model']} cannot be read ({error}); fetch the model again") from error
+        raise EngineUnavailable(f"the model in {folder} cannot be read ({error}); fetch it again") from error
 
 
 def _whole(
@@ -102,4 +102,20 @@ def _whole(
     tokens = next(iter(sorted(folder.glob("*tokens.txt"))), None)
     if tokens is None:
         raise EngineUnavailable(f"{folder} holds no whole model of sherpa-onnx (tokens.txt is missing)")
-    return ModelFiles(folder, kind, tokens, {part: found[part] for part in needed})
+    files = ModelFiles(folder, kind, tokens, {part: found[part] for part in needed})
+    _check_tokens(files)
+    return files
+
+
+def _check_tokens(files: ModelFiles) -> None:
+    """Tokens of another model would be found out by the first word that has none."""
+    try:
+        named = sum(bool(line.strip()) for line in files.tokens.read_text("utf-8").splitlines())
+        told = [metadata(path).get("vocab_size", "0") for path in files.parts.values()]
+        known = max(map(int, told))
+    except (ValueError, OSError) as error:
+        raise EngineUnavailable(f"the model in {files.folder} cannot be read ({error}); fetch it again") from error
+    if named < known:
+        raise EngineUnavailable(
+            f"{files.tokens} names {named} tokens, but the model has {known}; fetch the model again"
+        )

@@ -89,3 +89,11 @@ def test_what_is_missing_is_told_in_one_sentence(tmp_path: Path, names: tuple[st
 
     assert str(tmp_path) in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_tokens_of_another_model_are_refused(tmp_path: Path) -> None:
+    saved(tmp_path / "model.onnx", model_type="paraformer", vocab_size="3")
+    (tmp_path / "tokens.txt").write_text("<blank> 0\nyes 1\n", "utf-8")
+
+    with pytest.raises(EngineUnavailable, match=r"names 2 tokens, but the model has 3; fetch the model again"):
+        offline_files(tmp_path, "auto", quantized=True)
