@@ -1,6 +1,7 @@
 """Azure Speech as a service: connections, and turns on them."""
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,9 @@ from asr.settings import AzureSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError, WireViolation
 
 log = structlog.get_logger()
+_QUIET = logging.getLogger("callscribe.azure.websocket")
+"""Of the connections: what they tell when they are told to tell all holds the key."""
+_QUIET.setLevel(logging.WARNING)
 
 _PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 _SUBPROTOCOL = Subprotocol("USP")
@@ -39,6 +43,13 @@ _TOO_MANY = (4429, 1013)
 """Codes with which the service closes where a quota is used up."""
 _REFUSED = (1002, 1003, 1007, 1008)
 """And where it does not like what it was sent."""
+
+
+class _Connect(connect):
+    """A connection that is made where it was asked for and nowhere else: its headers hold the key."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
 
 
 @dataclass(slots=True)
@@ -99,7 +110,7 @@ class AzureService:
         return turn.heard
 
     async def recognize(self, request: Request, pcm: bytes) -> Heard:
-        return await self.listen(request, _paced(pcm), lambda heard: None)
+        return await self.listen(request, paced(pcm), lambda heard: None)
 
     def allowed_s(self, length_s: float) -> float:
         return max(length_s - _AT_ONCE_S, 0.0) / _PACE
@@ -153,13 +164,15 @@ class AzureService:
 
     async def _connect(self, url: str) -> _Line:
         try:
-            socket = await connect(
+            socket = await _Connect(
                 url,
                 subprotocols=[_SUBPROTOCOL],
                 additional_headers={"Ocp-Apim-Subscription-Key": self._key, "X-ConnectionId": uuid4().hex},
                 compression=None,
                 open_timeout=self._settings.timeout_s,
+                # Who waits for an answer has a limit; who does not, speaks.
                 ping_interval=None,
+                logger=_QUIET,
                 close_timeout=_CLOSE_S,
             )
         except InvalidStatus as error:
@@ -220,7 +233,7 @@ async def _close(socket: ClientConnection) -> None:
         socket.transport.abort()
 
 
-async def _paced(pcm: bytes) -> AsyncIterator[bytes]:
+async def paced(pcm: bytes) -> AsyncIterator[bytes]:
     """The audio, no faster than the service wants it."""
     loop = asyncio.get_running_loop()
     began = loop.time()

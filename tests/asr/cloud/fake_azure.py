@@ -57,6 +57,8 @@ class FakeAzure:
     asked: list[Asked] = field(default_factory=list)
     refusals: list[HTTPStatus] = field(default_factory=list)
     """What the next connections are answered."""
+    elsewhere: str = ""
+    """Where the next connections are sent."""
     troubles: list[Trouble] = field(default_factory=list)
     slow: bool = False
     """Whether it takes audio and says nothing."""
@@ -89,6 +91,10 @@ class FakeAzure:
             await self._server.wait_closed()
 
     def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        if self.elsewhere:
+            response = socket.respond(HTTPStatus.FOUND, "elsewhere\n")
+            response.headers["Location"] = self.elsewhere
+            return response
         if self.refusals:
             return socket.respond(self.refusals.pop(0), "refused\n")
         if request.headers.get("Ocp-Apim-Subscription-Key") != self.key:

@@ -1,5 +1,7 @@
 """What is Azure's own: its messages, connections and refusals, and texts with and without figures."""
 
+import asyncio
+import logging
 from collections.abc import Iterator
 from http import HTTPStatus
 
@@ -8,14 +10,14 @@ import pytest
 from asr.engine import EMPTY, DecodingJob
 from asr.engines.azure import AzureEngine
 from asr.engines.azure.messages import Message, parse
-from asr.engines.azure.service import AzureService
+from asr.engines.azure.service import AzureService, paced
 from asr.engines.azure.turn import Turn, in_figures, spoken
 from asr.engines.cloud.service import HeardWord
 from asr.engines.funasr_server.network import Network
 from asr.settings import AzureSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError, WireViolation
 from callscribe.domain.hotword import Hotword
-from tests.asr.cloud.fake_azure import KEY, FakeAzure, Trouble
+from tests.asr.cloud.fake_azure import KEY, PATH, FakeAzure, Trouble
 from tests.asr.cloud.script import said
 
 
@@ -230,6 +232,40 @@ def test_key_and_region_may_come_from_microsofts_variables(server: FakeAzure, mo
     engine = AzureEngine(AzureSettings(endpoint=server.endpoint))
     assert decoded(engine, 1) == "One."
     engine.close()
+
+
+def test_the_key_is_not_logged_however_much_is(server: FakeAzure, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        engine = AzureEngine(AzureSettings(KEY, endpoint=server.endpoint))
+        assert decoded(engine, 1) == "One."
+        engine.close()
+    ours = [record.getMessage() for record in caplog.records if record.name != "websockets.server"]
+    assert not [message for message in ours if KEY in message]
+
+
+def test_the_key_does_not_follow_to_another_place(server: FakeAzure) -> None:
+    server.elsewhere = f"{server.endpoint.replace('127.0.0.1', 'localhost')}{PATH}"
+    with pytest.raises(EngineUnavailable, match="answers HTTP 302"):
+        AzureEngine(AzureSettings(KEY, endpoint=server.endpoint))
+
+
+async def test_audio_is_sent_at_most_twice_as_fast_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for its first five seconds."""
+    loop = asyncio.get_running_loop()
+    now, sent = 100.0, []
+    monkeypatch.setattr(loop, "time", lambda: now)
+
+    async def sleep(delay_s: float) -> None:
+        nonlocal now
+        now += delay_s
+
+    monkeypatch.setattr("asr.engines.azure.service.asyncio.sleep", sleep)
+    async for pcm in paced(bytes(32_000 * 12)):
+        sent.append((now - 100.0, len(pcm)))
+    assert sum(size for _, size in sent) == 32_000 * 12
+    assert [at for at, _ in sent[:51]] == [0.0] * 51
+    assert sent[-1][0] == pytest.approx((11.9 - 5.0) / 2)
+    assert AzureService(AzureSettings(KEY, "westeurope")).allowed_s(12.0) == 3.5
 
 
 def test_a_key_is_not_shown_with_the_settings() -> None:
