@@ -40,7 +40,7 @@ format: $(VENV)/.installed-dev ## format the code
 lock: ## renew the locked dependencies (needs uv)
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
-	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr -c requirements/base.lock -c requirements/funasr.in -o requirements/funasr.txt
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
 
 clean: ## remove the virtual environment, build results and the demo's data
 	@rm -rf $(VENV) build *.egg-info
@@ -60,9 +60,9 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml requirements/base.lock
 
 # torch differs from machine to machine, so what needs it is pinned without hashes.
 # funasr-python's package has the name of funasr-client's: it stands apart, and finds what it needs among the others.
-$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/funasr.txt requirements/funasr-python.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/engines.txt requirements/funasr-python.txt
 	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.lock
-	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/funasr.txt -e '.[funasr]'
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/engines.txt -e '.[funasr,sherpa,google]'
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --require-hashes --upgrade \
 	    --target build/funasr-python -r requirements/funasr-python.txt
 	@touch $@

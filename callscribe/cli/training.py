@@ -102,7 +102,10 @@ def _cut(
 
 def _wide(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
     """As the recogniser hears it: upsampled from 8 kHz by the same filter."""
-    return np.clip(np.rint(doubled(pcm.astype(np.float64)) * 32768.0), -32768, 32767).astype(np.int16)
+    wide: NDArray[np.int16] = np.clip(np.rint(doubled(pcm.astype(np.float64)) * 32768.0), -32768, 32767).astype(
+        np.int16
+    )
+    return wide
 
 
 def _write_wav(path: Path, pcm: NDArray[np.int16]) -> None:

@@ -44,9 +44,10 @@ def examples_of(document: object) -> list[Example]:
 
 
 def _list(document: object, key: str) -> list[dict[str, object]]:
-    if not isinstance(document, dict) or not isinstance(document[key], list):
+    found = document[key] if isinstance(document, dict) else None
+    if not isinstance(found, list):
         raise TypeError(key)
-    return document[key]
+    return found
 
 
 def _example(utterance: dict[str, object]) -> Example:
