@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
@@ -39,7 +38,8 @@ class Line:
         self._url = settings.url
         self._limit_s = settings.timeout_s
         self._tls = _tls(settings.verify_tls) if address.scheme == "wss" else None
-        self._lost = False
+        self._lost: bool | None = None
+        """None until it was tried."""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self, dialogue: Dialogue, *, patient: bool = False) -> ClientConnection:
@@ -110,12 +110,10 @@ class Line:
 
     def _tell(self, error: Exception | None) -> None:
         """Log that the server was lost, or is back; once."""
-        if (error is not None) == self._lost:
-            return
-        self._lost = error is not None
-        if error is not None:
+        before, self._lost = self._lost, error is not None
+        if error is not None and before is False:
             log.error("funasr_server_lost", server=self.place, reason=why(error))
-        else:
+        elif error is None and before:
             log.info("funasr_server_back", server=self.place)
 
 
@@ -148,40 +146,30 @@ def why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not trusted: {error.verify_message}"
+        return error.verify_message
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def unavailable(place: str, error: BaseException) -> EngineUnavailable:
     """The error for a server that cannot be used from the start, with what to do about it."""
     server, url = f"the FunASR server at {place}", "recognizer.funasr_server.url"
-    cures: list[tuple[type[BaseException], Callable[[], str]]] = [
+    cures: tuple[tuple[type[BaseException], str], ...] = (
         (
             ssl.SSLCertVerificationError,
-            lambda: (
-                f"{server} has a certificate that is not trusted ({why(error)}); have it trusted, or set "
-                "recognizer.funasr_server.verify_tls = false, as FunASR's own certificate needs"
-            ),
+            f"{server} cannot be trusted ({why(error)}); have its certificate trusted here, or set "
+            "recognizer.funasr_server.verify_tls = false, as FunASR's own certificate needs",
         ),
-        (ssl.SSLError, lambda: f"{server} does not speak TLS; write ws:// in {url}"),
-        (
-            ConnectionResetError,
-            lambda: f"{server} hangs up; write ws:// in {url} if it speaks no TLS, and wss:// if it does",
-        ),
-        (InvalidStatus, lambda: f"{server} answers HTTP and no WebSocket ({error}); correct {url}"),
-        (
-            TimeoutError,
-            lambda: f"{server} does not answer; see to it, or correct {url} or recognizer.funasr_server.protocol",
-        ),
-        (OSError, lambda: f"{server} cannot be reached ({why(error)}); start it, or correct {url}"),
-    ]
-    for kind, cure in cures:
-        if isinstance(error, kind):
-            return EngineUnavailable(cure())
-    return EngineUnavailable(
+        (ssl.SSLError, f"{server} does not speak TLS; write ws:// in {url}"),
+        (ConnectionResetError, f"{server} hangs up; write ws:// in {url} if it speaks no TLS, and wss:// if it does"),
+        (InvalidStatus, f"{server} answers HTTP and no WebSocket ({error}); correct {url}"),
+        (TimeoutError, f"{server} does not answer; see to it, or correct {url} or recognizer.funasr_server.protocol"),
+        (OSError, f"{server} cannot be reached ({why(error)}); start it, or correct {url}"),
+    )
+    otherwise = (
         f"{server} does not answer as one ({why(error)}); correct {url}, with wss:// where it speaks TLS, and "
         "recognizer.funasr_server.protocol"
     )
+    return EngineUnavailable(next((cure for kind, cure in cures if isinstance(error, kind)), otherwise))
 
 
 def _tls(verify: bool) -> ssl.SSLContext:

@@ -317,6 +317,19 @@ def test_a_server_that_is_started_again_loses_nothing() -> None:
         engine.close()
 
 
+def test_that_it_was_lost_and_is_back_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with fake_runtime(Make.CPP) as gone:
+        engine = FunasrServerEngine(FunasrServerSettings(url=gone.scheme, timeout_s=0.5))
+    for _ in range(3):
+        with pytest.raises(RecognitionError):
+            final(engine, said("one"))
+    with fake_runtime(Make.CPP, port=gone.port):
+        assert [words_of(final(engine, said("one"))) for _ in range(2)] == ["one", "one"]
+        engine.close()
+    logged = capsys.readouterr().out
+    assert [logged.count(event) for event in ("funasr_server_lost", "funasr_server_back")] == [1, 1]
+
+
 def test_while_it_is_gone_partials_stay_as_they_were(cpp: FakeRuntime) -> None:
     with fake_runtime(Make.CPP) as gone:
         engine = FunasrServerEngine(FunasrServerSettings(url=gone.scheme, timeout_s=0.3))
@@ -348,7 +361,7 @@ def test_tls_is_spoken_and_a_certificate_of_its_own_is_taken_where_that_is_said(
         with driven(url, verify_tls=False) as engine:
             assert words_of(final(engine, said("one two"))) == "one two"
         told = complaint(url)
-        assert "certificate that is not trusted" in told
+        assert "cannot be trusted (self-signed certificate)" in told
         assert "set recognizer.funasr_server.verify_tls = false" in told
         assert "with wss:// where it speaks TLS" in complaint(fake.scheme)
 
