@@ -95,8 +95,10 @@ class GoogleService:
         from google.cloud.speech_v2.types import RecognizeRequest
 
         asked = RecognizeRequest(recognizer=self._recognizer, config=self._config(request), content=pcm)
+        # Who asked waits for half as long: no answer is told in one way only.
+        limit_s = 2 * self._settings.timeout_s
         try:
-            response = await self._connected().recognize(asked, retry=None, timeout=self._settings.timeout_s)
+            response = await self._connected().recognize(asked, retry=None, timeout=limit_s)
         except GoogleAPICallError as error:
             raise self._failure(error) from error
         return _recognized(response)

@@ -28,8 +28,6 @@ MOST_BYTES = 15_000
 """Of audio in one message of a stream."""
 MOST_S, MOST_STREAMED_S = 60, 300
 """Of audio in one request, and in one stream."""
-AHEAD_S = 10
-"""By which a stream may be ahead of real time."""
 WORDS_A_RESULT = 6
 """After which a result is final in the middle of a stream."""
 _BYTES_A_SECOND = 32_000
@@ -68,6 +66,8 @@ class FakeGoogle:
     troubles: list[Trouble] = field(default_factory=list)
     slow: bool = False
     """Whether it takes audio and says nothing."""
+    ahead_s: float = 10.0
+    """By which a stream may be ahead of real time."""
     gathering: int = 0
     """Requests whose audio must have ended before any is answered."""
     language: str = "en-us"
@@ -134,7 +134,7 @@ class FakeGoogle:
             length_s = len(asked.audio) / _BYTES_A_SECOND
             if length_s > MOST_STREAMED_S:
                 context.abort(grpc.StatusCode.OUT_OF_RANGE, "Exceeded maximum allowed stream duration of 305 seconds.")
-            if length_s > time.monotonic() - began + AHEAD_S:
+            if length_s > time.monotonic() - began + self.ahead_s:
                 context.abort(grpc.StatusCode.OUT_OF_RANGE, "Audio data is being streamed too fast.")
             while len(words) - settled > WORDS_A_RESULT and not self.slow:
                 result = words[settled : settled + WORDS_A_RESULT]
