@@ -44,7 +44,7 @@ def main() -> None:
     tasks = parser.add_subparsers(dest="task", required=True)
     train = tasks.add_parser("train", help="the transducer and its heads for CTC, in English")
     train.add_argument("--corpus", type=Path, default=_CORPUS)
-    train.add_argument("--steps", type=int, default=3_500)
+    train.add_argument("--steps", type=int, default=5_000)
     tasks.add_parser("convert", help="the Chinese offline Paraformer and the SenseVoice that are in tests/models")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -32,9 +32,8 @@ STREAMING_CTC = replace(TRANSDUCER, streaming=model("streaming-ctc"))
 OFFLINE_CTC = replace(TRANSDUCER, streaming="", offline=model("offline-ctc"))
 SENSEVOICE = SherpaSettings(streaming="", offline=model("sensevoice"), languages=("zh", "en"), feature_bins=40)
 PARAFORMER = SherpaSettings(streaming="", offline=model("paraformer-zh"), languages=("zh",), feature_bins=40)
-MISHEARD = [("yes refund friday", "yes"), ("thanks manager goodbye", "manager")]
-"""Lines, and the word of each that the model takes for another where no hotword tells."""
-NOISE = 0.0
+MISHEARD = [("internet password broken", "password"), ("no cancel order refund please", "order")]
+"""Lines, and the word of each that the model does not hear where no hotword tells."""
 
 
 @cache
@@ -65,14 +64,16 @@ def alike(one: Decoding, other: Decoding) -> bool:
 
 
 @pytest.mark.parametrize(
-    "settings", [TRANSDUCER, GREEDY, STREAMING_CTC, OFFLINE_CTC], ids=["beam", "greedy", "streaming-ctc", "offline-ctc"]
+    ("settings", "limit"),
+    [(TRANSDUCER, 0.1), (GREEDY, 0.15), (STREAMING_CTC, 0.2), (OFFLINE_CTC, 0.2)],
+    ids=["beam", "greedy", "streaming-ctc", "offline-ctc"],
 )
-def test_english_words_are_right(settings: SherpaSettings) -> None:
+def test_english_words_are_right(settings: SherpaSettings, limit: float) -> None:
     lines = spoken("en")
 
     heard = [final(settings, audio).text for audio in lines.values()]
 
-    assert word_error_rate(list(lines), heard) < 0.15
+    assert word_error_rate(list(lines), heard) < limit
 
 
 @pytest.mark.parametrize("settings", [PARAFORMER, SENSEVOICE], ids=["paraformer", "sensevoice"])
@@ -102,14 +103,14 @@ def test_a_language_that_is_known_is_not_asked() -> None:
     assert {decoding.language for decoding in engine(SENSEVOICE).decode(jobs)} == {""}
 
 
-@pytest.mark.parametrize("settings", [TRANSDUCER, STREAMING_CTC], ids=["transducer", "ctc"])
-def test_streamed_words_are_right(settings: SherpaSettings) -> None:
+@pytest.mark.parametrize(("settings", "limit"), [(TRANSDUCER, 0.1), (STREAMING_CTC, 0.2)], ids=["transducer", "ctc"])
+def test_streamed_words_are_right(settings: SherpaSettings, limit: float) -> None:
     lines = spoken("en")
     silence = np.zeros(ENGINE_RATE, np.float32)
 
     heard = [streamed(settings, np.concatenate([audio, silence]))[-1].text for audio in lines.values()]
 
-    assert word_error_rate(list(lines), heard) < 0.15
+    assert word_error_rate(list(lines), heard) < limit
 
 
 @pytest.mark.parametrize("settings", [TRANSDUCER, STREAMING_CTC], ids=["transducer", "ctc"])
@@ -238,15 +239,9 @@ def test_silence_and_no_audio_give_no_text() -> None:
         assert [decoding.text for decoding in engine(settings).decode(jobs)] == [""] * len(jobs)
 
 
-def noisy(text: str) -> Waveform:
-    """A line on which the model takes one word for another."""
-    audio = spoken("en")[text]
-    return audio + np.random.default_rng(0).normal(0.0, NOISE, len(audio)).astype(np.float32)
-
-
 @pytest.mark.parametrize(("text", "hotword"), MISHEARD)
 def test_a_hotword_is_heard_where_it_was_not(text: str, hotword: str) -> None:
-    audio = noisy(text)
+    audio = spoken("en")[text]
 
     assert hotword not in final(TRANSDUCER, audio).text
     assert final(TRANSDUCER, audio, Hotword(hotword.upper(), 1.5)).text == text
@@ -254,14 +249,14 @@ def test_a_hotword_is_heard_where_it_was_not(text: str, hotword: str) -> None:
 
 def test_a_hotword_s_weight_counts() -> None:
     text, hotword = MISHEARD[0]
-    texts = [final(TRANSDUCER, noisy(text), Hotword(hotword, weight)).text for weight in (0.01, 1.5)]
+    texts = [final(TRANSDUCER, spoken("en")[text], Hotword(hotword, weight)).text for weight in (0.01, 1.5)]
 
-    assert texts == [final(TRANSDUCER, noisy(text)).text, text]
+    assert texts == [final(TRANSDUCER, spoken("en")[text]).text, text]
 
 
 def test_hotwords_of_one_job_are_not_heard_in_another_of_the_batch() -> None:
     (text, hotword), (other, _) = MISHEARD
-    jobs = [DecodingJob(noisy(text), hotwords=(Hotword(hotword, 1.5),)), DecodingJob(noisy(other))]
+    jobs = [DecodingJob(spoken("en")[text], hotwords=(Hotword(hotword, 1.5),)), DecodingJob(spoken("en")[other])]
 
     for batch in (jobs, jobs[::-1]):
         heard = engine(TRANSDUCER).decode(batch)
@@ -271,7 +266,7 @@ def test_hotwords_of_one_job_are_not_heard_in_another_of_the_batch() -> None:
 
 def test_hotwords_are_heard_while_the_caller_still_speaks() -> None:
     text, hotword = MISHEARD[0]
-    audio = np.concatenate([noisy(text), np.zeros(ENGINE_RATE, np.float32)])
+    audio = np.concatenate([spoken("en")[text], np.zeros(ENGINE_RATE, np.float32)])
     earlier = EMPTY
     for end in range(STEP, len(audio) + STEP, STEP):
         job = DecodingJob(audio[:end], earlier=earlier, final=False, hotwords=(Hotword(hotword, 1.5),))
