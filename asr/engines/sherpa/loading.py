@@ -49,6 +49,10 @@ _WITHOUT_FEATURES = frozenset({"whisper", "wav2vec2-ctc"})
 """Kinds of models that make features of their own."""
 _PLACE = re.compile(r"^/\S+:\d+ ")
 """The line of its source with which sherpa-onnx begins what it says."""
+_RAISED = re.compile(r"^\w+Error: (.*)\Z", re.MULTILINE | re.DOTALL)
+"""How a Python process tells what it died of."""
+_LONGEST_REASON = 300
+"""Characters."""
 _TRIAL_S = 300
 
 
@@ -197,5 +201,9 @@ def _beam(settings: SherpaSettings, biasing: Biasing | None) -> dict[str, Option
 
 
 def _reason(trial: "subprocess.CompletedProcess[str]") -> str:
+    """What the library said last: of what it raised all, on one line, else the last line."""
+    raised = _RAISED.search(trial.stderr)
+    if raised:
+        return " ".join(raised[1].split())[:_LONGEST_REASON].rstrip(".")
     lines = [_PLACE.sub("", line.strip()) for line in trial.stderr.splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else f"it ended with {trial.returncode}"
+    return lines[-1][:_LONGEST_REASON].rstrip(".") if lines else f"it ended with {trial.returncode}"
