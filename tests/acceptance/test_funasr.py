@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 MODELS = Path(__file__).parents[1] / "models"
 LIMIT = 0.2
 """Errors per word, or per Chinese character."""
-HOTWORD = {"en": ("billing support", "Biling Suport"), "zh": ("订单", "定单")}
+HOTWORD = {"en": ("cancel order", "Cansel Order"), "zh": ("订单", "定单")}
 """What is said, and what sounds like it and is to be written in its place."""
 MIXED_ADDRESS, SPARE_ADDRESS = "127.0.0.12", "127.0.0.13"
 """Who calls from the first speaks any language; calls from the second have an engine to spare."""
