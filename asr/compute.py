@@ -5,8 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import structlog
+
 from asr.scheduler import Round, Scheduler
 from asr.wire.messages import ClientMessage
+from callscribe.domain.errors import EngineUnavailable
+
+log = structlog.get_logger()
 
 
 class Compute:
@@ -44,6 +49,9 @@ class Compute:
     def _run(self) -> None:
         try:
             self._work()
+        except EngineUnavailable as error:
+            # The process ends: its channels go to another recogniser, and what it had not told is heard there.
+            log.error("engine_unavailable", reason=str(error))
         finally:
             self._ended()
 

@@ -19,7 +19,7 @@ from asr.wire.messages import (
     ServerMessage,
     SetHotwords,
 )
-from callscribe.domain.errors import RecognitionError
+from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.hotword import Hotword
 from tests.asr.fake_engine import FakeEngine
 from tests.asr.speech import RATE, first_line, silence, two_cities
@@ -161,6 +161,18 @@ def test_a_dropped_connection_leaves_nothing_behind(model: ActivityModel) -> Non
     scheduler.drop(1)
     assert scheduler.work() is None
     assert engine.batches == []
+
+
+def test_an_engine_that_will_not_work_hears_nothing_rather_than_silence(model: ActivityModel) -> None:
+    class Barred(FakeEngine):
+        def _decode(self, job: DecodingJob) -> Decoding:
+            raise EngineUnavailable("the quota is used up")
+
+    scheduler = Scheduler(Barred(), model)
+    for message in (Open(0, 0, OPTIONS), *audio(0, first_line())):
+        scheduler.accept(1, message)
+    with pytest.raises(EngineUnavailable, match="quota"):
+        work_off(scheduler)
 
 
 def test_what_the_engine_fails_on_costs_no_other_channel_its_final(model: ActivityModel) -> None:

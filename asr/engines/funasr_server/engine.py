@@ -69,7 +69,7 @@ class FunasrServerEngine:
         self._network.close()
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job. Raises RecognitionError when of a final there is nothing, not even partials."""
+        """One decoding a job. Raises RecognitionError or EngineUnavailable when of a final there is not even a partial."""
         finals = iter(self._finals([job for job in jobs if job.final]))
         return tuple(next(finals) if job.final else self._partial(job) for job in jobs)
 
@@ -117,9 +117,24 @@ class FunasrServerEngine:
         heard = self._network.start(self._dictate_all(jobs)).result()
         self._given_up = all(isinstance(found, FAILURES) for found in heard)
         return [
-            _rescued(job, found) if isinstance(found, Exception) else _decoded(job, found)
+            self._rescued(job, found) if isinstance(found, Exception) else _decoded(job, found)
             for job, found in zip(jobs, heard, strict=True)
         ]
+
+    def _rescued(self, job: DecodingJob, error: Exception) -> Decoding:
+        """What the partials were, for a final that the server did not answer.
+
+        Raises, where there were none, EngineUnavailable when the server cannot be reached, so that another recogniser
+        hears the utterance, and RecognitionError when it failed on this one.
+        """
+        live = job.earlier.state
+        said = [job.earlier.text, live.transcript.text if isinstance(live, LiveUtterance) else ""]
+        text = max(said, key=lambda each: len(units(each)))
+        if text:
+            return Decoding((), text, _UNFINISHED, state=live)
+        if isinstance(error, FAILURES):
+            raise unavailable(self._line.place, error) from error
+        raise RecognitionError(f"the FunASR server gave no text: {why(error)}") from error
 
     async def _dictate_all(self, jobs: Sequence[DecodingJob]) -> list[Transcript | Exception]:
         return await asyncio.gather(*(self._dictate(job) for job in jobs))
@@ -164,16 +179,6 @@ def _decoded(job: DecodingJob, heard: Transcript) -> Decoding:
         for word in heard.words
     )
     return Decoding((), heard.text, _CONFIDENCE, words, state=job.earlier.state)
-
-
-def _rescued(job: DecodingJob, error: Exception) -> Decoding:
-    """What the partials were, for a final that the server did not answer. Raises RecognitionError."""
-    live = job.earlier.state
-    said = [job.earlier.text, live.transcript.text if isinstance(live, LiveUtterance) else ""]
-    text = max(said, key=lambda each: len(units(each)))
-    if not text:
-        raise RecognitionError(f"the FunASR server gave no text: {why(error)}") from error
-    return Decoding((), text, _UNFINISHED, state=live)
 
 
 def _sample(milliseconds: int) -> int:
