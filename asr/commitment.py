@@ -57,9 +57,10 @@ def split_at_trusted(before: Split, decoding: Decoding, heard: int) -> Split:
 
 
 def _sure(decoding: Decoding) -> int:
-    """How many words, from the first, the engine is sure of: all where it tells nothing of them."""
+    """How many words, from the first, the engine is sure of: where it tells nothing of them, all that are settled."""
     unsure = (place for place, word in enumerate(decoding.words) if word.confidence < _SURE)
-    return next(unsure, len(units(decoding.text)))
+    settled = max(len(units(decoding.text)) - decoding.unsettled, 0)
+    return min(next(unsure, settled), settled)
 
 
 def open_ended(text: str) -> str:

@@ -30,6 +30,8 @@ class Capabilities:
     """It tells of each utterance which of the languages was spoken."""
     emotion: bool = False
     """It tells how the speaker sounded, and sounds beside speech."""
+    parallel: bool = False
+    """Many jobs at once take it hardly longer than one, however long they are."""
     remote: bool = False
     """The audio leaves this machine: somebody else's server hears it, and may have to be paid for it."""
 
@@ -70,6 +72,9 @@ class Decoding:
     """What was heard beside speech, such as laughter."""
     cost: float = field(default=0.0, compare=False)
     """What was paid since the engine was last asked about this audio, about; in the money of the settings' price."""
+    unsettled: int = 0
+    """Words at the end, or characters of scripts that have no blanks, that it will decode anew when it hears more: they
+    are not to be committed."""
     state: object = field(default=None, compare=False, repr=False)
     """What the engine needs to go on where this decoding's audio ended; its own, and never changed."""
 

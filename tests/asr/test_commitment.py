@@ -85,3 +85,18 @@ def test_a_script_without_blanks_is_committed_character_by_character() -> None:
     after = split_at_trusted(before, Decoding((), "你好再见。", 0.9), 2 * ENGINE_RATE)
     assert (after.committed, after.tentative) == ("你好", "再见")
     assert after.goes_on_from(before)
+
+
+def test_words_that_the_engine_will_decode_anew_are_not_committed_however_long_they_stood() -> None:
+    shown = NOTHING
+    for second, unsettled in ((0.5, 3), (1.0, 3), (3.0, 2)):
+        decoding = Decoding((), "press one now", 0.9, unsettled=unsettled)
+        shown = split_at_trusted(shown, decoding, round(second * ENGINE_RATE))
+    assert shown == Split("press", "one now")
+
+
+def test_words_that_were_committed_stay_so_when_the_engine_decodes_them_anew() -> None:
+    shown = split_at_trusted(NOTHING, Decoding((), "press one", 0.9), ENGINE_RATE)
+    shown = split_at_trusted(shown, Decoding((), "press one", 0.9), 3 * ENGINE_RATE)
+    shown = split_at_trusted(shown, Decoding((), "press one now", 0.9, unsettled=5), 4 * ENGINE_RATE)
+    assert shown == Split("press one", "now")
