@@ -69,7 +69,7 @@ class FunasrServerEngine:
         self._network.close()
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job. Raises RecognitionError or EngineUnavailable when of a final there is not even a partial."""
+        """One decoding a job. Raises RecognitionError and EngineUnavailable when of a final there is no partial either."""
         finals = iter(self._finals([job for job in jobs if job.final]))
         return tuple(next(finals) if job.final else self._partial(job) for job in jobs)
 
