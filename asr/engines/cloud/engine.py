@@ -10,7 +10,7 @@ from asr.engine import EMPTY, ENGINE_RATE, Capabilities, DecodedWord, Decoding, 
 from asr.engines.cloud.dictation import Dictation
 from asr.engines.cloud.meter import Meter
 from asr.engines.cloud.service import Heard, Request, Service
-from asr.engines.funasr_server.network import Network
+from asr.engines.network import Network
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.language import UNKNOWN, primary, units
 

@@ -10,10 +10,10 @@ from asr.engine import EMPTY, ENGINE_RATE, Capabilities, DecodedWord, Decoding, 
 from asr.engines.funasr_server.dialogue import Dialogue, Request, Transcript
 from asr.engines.funasr_server.line import FAILURES, Line, unavailable, why
 from asr.engines.funasr_server.live import LiveUtterance
-from asr.engines.funasr_server.network import Network
 from asr.engines.funasr_server.pcm import SILENT_BLOCK, pcm16
 from asr.engines.funasr_server.realtime import RealtimeDialogue
 from asr.engines.funasr_server.runtime import RuntimeDialogue
+from asr.engines.network import Network
 from asr.settings import FunasrServerSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.language import units
@@ -69,7 +69,7 @@ class FunasrServerEngine:
         self._network.close()
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job. Raises RecognitionError and EngineUnavailable when of a final there is no partial either."""
+        """One decoding a job. Raises RecognitionError or EngineUnavailable for a final without any partial."""
         finals = iter(self._finals([job for job in jobs if job.final]))
         return tuple(next(finals) if job.final else self._partial(job) for job in jobs)
 

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from asr.engine import Waveform
 from asr.engines.funasr_server.dialogue import Dialogue, Transcript
 from asr.engines.funasr_server.line import FAILURES, Line, begin, hear, why
-from asr.engines.funasr_server.network import Network
 from asr.engines.funasr_server.pcm import BLOCK_SAMPLES, blocks, pcm16
+from asr.engines.network import Network
 from callscribe.domain.errors import RecognitionError
 
 log = structlog.get_logger()

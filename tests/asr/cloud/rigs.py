@@ -8,8 +8,8 @@ import grpc
 
 from asr.engines.azure import AzureEngine
 from asr.engines.cloud import CloudEngine
-from asr.engines.funasr_server.network import Network
 from asr.engines.google import GoogleEngine
+from asr.engines.network import Network
 from asr.settings import AzureSettings, GoogleSettings, RecognizerSettings
 from tests.asr.cloud import fake_azure, fake_google
 from tests.asr.cloud.fake_azure import FakeAzure

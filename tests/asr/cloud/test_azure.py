@@ -13,7 +13,7 @@ from asr.engines.azure.messages import Message, parse
 from asr.engines.azure.service import AzureService, paced
 from asr.engines.azure.turn import Turn, in_figures, spoken
 from asr.engines.cloud.service import HeardWord
-from asr.engines.funasr_server.network import Network
+from asr.engines.network import Network
 from asr.settings import AzureSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError, WireViolation
 from callscribe.domain.hotword import Hotword

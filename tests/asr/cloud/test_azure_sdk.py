@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from asr.engines.cloud.dictation import pcm16
-from asr.engines.funasr_server.network import Network
+from asr.engines.network import Network
 from tests.asr.cloud.fake_azure import KEY, FakeAzure
 from tests.asr.cloud.script import said
 
