@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE, Capabilities, Waveform
-from asr.engines.whisper import WINDOW_S, HeardWord, WhisperEngine, whisper_name
+from asr.engines.whisper import HeardWord, WhisperEngine, whisper_name
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
@@ -85,16 +85,16 @@ class SecondPass:
 
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
-        two windows. What is given first is decoded first: where `cpu_share` ends it early, the last keep their texts.
-        `language` is a BCP 47 tag, or "auto": then Whisper says it, for the utterances of a window together. Hotwords
-        are told to Whisper where the settings say so. Raises EngineUnavailable when the model is missing, without spans
-        too.
+        two windows; each has its own where a language model is to choose among its texts. What is given first is
+        decoded first: where `cpu_share` ends it early, the last keep their texts. `language` is a BCP 47 tag, or
+        "auto": then Whisper says it, for the utterances of a window together. Hotwords are told to Whisper where the
+        settings say so. Raises EngineUnavailable when the model is missing, without spans too.
         """
         told = hotwords if self._settings.hotwords_in_prompt else ()
         engine, channel = self._engine(), _Channel(pcm, rate, language, told)
         texts: dict[int, SecondPassText] = {}
         done_by = self._cpu_clock() + self._settings.cpu_share * len(pcm) / rate
-        for number, window in enumerate(pack(spans, len(pcm), rate, WINDOW_S)):
+        for number, window in enumerate(pack(spans, len(pcm), rate, engine.window_s)):
             if number and self._cpu_clock() >= done_by:
                 break
             texts |= _decode(engine, channel, window)

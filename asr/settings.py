@@ -17,6 +17,7 @@ ENDPOINT_BOUNDS = {
 """Lowest and highest value of each endpoint setting."""
 UPDATE_MS_BOUNDS = (100, 60_000)
 MOST_CPU_SHARE = 100.0
+MOST_LANGUAGE_MODEL_WEIGHT = 10.0
 MOST_CHUNK = 100
 MOST_LOOK_BACK = 100
 MOST_SERVER_WAIT_S = 60
@@ -296,10 +297,30 @@ class SecondPassSettings:
     hotwords_in_prompt: bool = False
     """Whether Whisper is told the hotwords. Small models then put them where nobody said them."""
     beam: int = 5
+    language_model: str = ""
+    """What helps Whisper to choose: a file in ARPA's format, or a causal model, as those of FunasrSettings."""
+    language_model_weight: float = 0.2
+    """What its logarithm of likelihood counts beside Whisper's; 0: it is not used."""
+    hypotheses: int = 5
+    """Texts of an utterance among which it helps to choose; at most `beam`."""
     threads: int = 1
     cpu_share: float = 1.0
     """CPU time that a channel may take, as a share of its length; then the least sure utterances have been decoded."""
 
+    @property
+    def rescores(self) -> bool:
+        """Whether a language model is asked."""
+        return bool(self.language_model) and self.language_model_weight > 0.0
+
     def __post_init__(self) -> None:
+        if not 0.0 <= self.language_model_weight <= MOST_LANGUAGE_MODEL_WEIGHT:
+            raise ValueError(f"language_model_weight must be 0 to {MOST_LANGUAGE_MODEL_WEIGHT:g}")
+        if self.rescores and self.engine != "whisper":
+            raise ValueError(
+                f"language_model is for the engine whisper: {self.engine} gives one text of an utterance, so there is "
+                "nothing to choose"
+            )
+        if self.rescores and not 2 <= self.hypotheses <= self.beam:
+            raise ValueError("hypotheses must be 2 to beam where a language model is to choose")
         if not 0.0 < self.cpu_share <= MOST_CPU_SHARE:
             raise ValueError(f"cpu_share must be above 0 and at most {MOST_CPU_SHARE:g}")

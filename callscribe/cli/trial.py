@@ -17,7 +17,7 @@ from asr.passes import Pass, second_pass_of
 from asr.settings import MOST_CPU_SHARE
 from asr.spans import spoken_spans
 from callscribe.cli import demo_call
-from callscribe.cli.fetching import models_of
+from callscribe.cli.fetching import WHISPER, models_of
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.text.word_errors import word_error_rate
@@ -93,7 +93,8 @@ def _sample(path: Path | None, language: str) -> Sample:
 
 def try_out(settings: Settings, engine: str, sample: Sample) -> Trial:
     """Load the engine of that name and decode the sample. Raises EngineUnavailable and RecognitionError."""
-    unhurried = replace(settings.second_pass, engine=engine, cpu_share=MOST_CPU_SHARE)
+    choosing = settings.second_pass.language_model if engine == WHISPER else ""
+    unhurried = replace(settings.second_pass, engine=engine, language_model=choosing, cpu_share=MOST_CPU_SHARE)
     decoder = second_pass_of(unhurried, settings.recognizer)
     began = time.perf_counter()
     capabilities = decoder.capabilities

@@ -167,3 +167,111 @@ def test_a_missing_model_package_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_engine_is_named_for_revisions() -> None:
     assert SecondPass(SecondPassSettings()).engine == "whisper-tiny-en"
     assert SecondPass(SecondPassSettings(model="/models/small.en")).engine == "whisper-small.en"
+
+
+WILL = "Thursday morning is fine. Will I have to pay for the visit?"
+WELL = "Thursday morning is fine. Well, I have to pay for the visit."
+"""What a customer says, and what sounds nearly the same to tiny.en."""
+
+
+def save_unigrams(folder: Path, *words: str) -> str:
+    """An ARPA file to which these words are less strange than others; returns its path."""
+    known = "".join(f"-1.0\t{word}\n" for word in words)
+    path = folder / "calls.arpa"
+    path.write_text(
+        f"\\data\\\nngram 1={len(words) + 2}\n\n\\1-grams:\n-1.5\t<unk>\n-1.5\t</s>\n{known}\\end\\\n", encoding="utf-8"
+    )
+    return str(path)
+
+
+def heard_of_the_visit(settings: SecondPassSettings) -> str:
+    call = read_audio(MEDIA / "demo-call.wav")
+    (turn,) = [turn for turn in json.loads((MEDIA / "demo-call.json").read_text())["turns"] if turn["text"] == WILL]
+    span = (turn["start_ms"] * 8, turn["end_ms"] * 8)
+    (text,) = given(SecondPass(settings).revise(call.channels[1], call.rate, [span]))
+    places = [place for word in text.words for place in (word.start, word.end)]
+    assert places == sorted(places)
+    assert span[0] <= places[0] < places[-1] <= span[1]
+    assert text.text.replace(" ", "") == "".join(word.text for word in text.words)
+    return text.text
+
+
+@pytest.mark.parametrize(("word", "sentence"), [("will", WILL), ("well", WELL)])
+def test_between_texts_that_sound_alike_the_words_of_a_language_model_decide(
+    word: str, sentence: str, tmp_path: Path
+) -> None:
+    settings = SecondPassSettings(language_model=save_unigrams(tmp_path, word), language_model_weight=1.0)
+    assert word_error_rate([sentence], [heard_of_the_visit(settings)]) == 0
+
+
+def test_a_neural_language_model_decides_likewise(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from tests.asr.tiny_causal import save_tiny_causal_model
+
+    save_tiny_causal_model(tmp_path, [WELL], other_words=["Will", "?"])
+    heard = [
+        heard_of_the_visit(SecondPassSettings(language_model=str(tmp_path), language_model_weight=weight))
+        for weight in (1e-6, 1.0)
+    ]
+    assert word_error_rate([WILL, WELL], heard) == 0
+
+
+def test_a_language_model_of_no_weight_is_not_even_loaded_and_changes_nothing(second_pass: SecondPass) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = [turn for turn in json.loads((MEDIA / "demo-call.json").read_text())["turns"] if turn["channel"] == 1]
+    spans = [(turn["start_ms"] * 8, turn["end_ms"] * 8) for turn in turns]
+    weightless = SecondPass(SecondPassSettings(language_model="/nowhere.arpa", language_model_weight=0.0))
+    pcm = call.channels[1]
+    assert weightless.revise(pcm, call.rate, spans) == second_pass.revise(pcm, call.rate, spans)
+
+
+def test_with_a_language_model_every_turn_has_its_words_and_noise_none(tmp_path: Path) -> None:
+    second_pass = SecondPass(SecondPassSettings(language_model=save_unigrams(tmp_path, "visit")))
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = [turn for turn in json.loads((MEDIA / "demo-call.json").read_text())["turns"] if turn["channel"] == 1]
+    pcm = call.channels[1].copy()
+    noise = (len(pcm), len(pcm) + 3 * RATE)
+    pcm = np.concatenate([pcm, np.random.default_rng(0).normal(0, 2000, 3 * RATE).astype(np.int16)])
+    spans = [(turn["start_ms"] * 8, turn["end_ms"] * 8) for turn in turns]
+    *texts, hiss = second_pass.revise(pcm, call.rate, [*spans, noise])
+    assert hiss is None
+    assert word_error_rate([turn["text"] for turn in turns], [text.text for text in given(tuple(texts))]) <= 0.04
+
+
+def test_speech_longer_than_a_window_is_decoded_as_without_a_language_model(
+    second_pass: SecondPass, tmp_path: Path
+) -> None:
+    call = read_audio(MEDIA / "demo-call.wav")
+    turns = json.loads((MEDIA / "demo-call.json").read_text())["turns"]
+    parts = [call.channels[turn["channel"]][turn["start_ms"] * 8 : turn["end_ms"] * 8] for turn in turns]
+    pcm = np.concatenate(parts)
+    assert len(pcm) > 40 * RATE
+    beside = SecondPass(SecondPassSettings(language_model=save_unigrams(tmp_path, "visit")))
+    texts = beside.revise(pcm, RATE, [(0, len(pcm))])
+    assert texts == second_pass.revise(pcm, RATE, [(0, len(pcm))])
+    assert given(texts)[0].text.endswith("Have a good day.")
+
+
+def test_a_language_model_that_cannot_be_read_is_told_before_anything_is_decoded() -> None:
+    second_pass = SecondPass(SecondPassSettings(language_model="/nowhere.arpa"))
+    with pytest.raises(EngineUnavailable, match=r"the language model /nowhere\.arpa cannot be read: .*No such file"):
+        second_pass.revise(np.zeros(0, np.int16), RATE, [])
+
+
+def test_engines_that_give_one_text_take_no_language_model() -> None:
+    with pytest.raises(ValueError, match="language_model is for the engine whisper: moonshine gives one text"):
+        SecondPassSettings(engine="moonshine", language_model="calls.arpa")
+    assert not SecondPassSettings(engine="moonshine", language_model="calls.arpa", language_model_weight=0.0).rescores
+
+
+@pytest.mark.parametrize(("hypotheses", "beam"), [(6, 5), (1, 5), (2, 1)])
+def test_a_beam_holds_the_texts_among_which_to_choose(hypotheses: int, beam: int) -> None:
+    SecondPassSettings(hypotheses=hypotheses, beam=beam)
+    with pytest.raises(ValueError, match="hypotheses must be 2 to beam"):
+        SecondPassSettings(language_model="calls.arpa", hypotheses=hypotheses, beam=beam)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 10.1, float("nan")])
+def test_the_weight_has_bounds(weight: float) -> None:
+    with pytest.raises(ValueError, match="language_model_weight must be 0 to 10"):
+        SecondPassSettings(language_model_weight=weight)
