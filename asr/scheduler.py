@@ -29,7 +29,7 @@ from asr.wire.messages import (
     ServerMessage,
     SetHotwords,
 )
-from callscribe.domain.errors import RecognitionError
+from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.transcript import Final
 
 log = structlog.get_logger()
@@ -38,7 +38,8 @@ _HEARD_AT_ONCE_S = 0.5
 """Audio of one channel that is heard before it is another's turn."""
 _PARTIAL_AUDIO = 5 * ENGINE_RATE
 _FINAL_AUDIO = 20 * ENGINE_RATE
-"""Samples decoded in one batch, one job at least: a final that falls due meanwhile waits for it."""
+"""Samples decoded in one batch, one job at least: a final that falls due meanwhile waits for it. What an engine decodes
+in parallel is not counted."""
 _MESSAGE_COST = 64
 """Bytes that a message takes beside its PCM, about."""
 
@@ -121,7 +122,10 @@ class Scheduler:
         self._heard.pop(connection, None)
 
     def work(self) -> Round | None:
-        """One turn: hear some audio of every channel, then decode one batch. None when there is nothing to do."""
+        """One turn: hear some audio of every channel, then decode one batch. None when there is nothing to do.
+
+        Raises EngineUnavailable when the engine will not work until somebody acts.
+        """
         if self._allowance is None:
             return self._turn()
         self._allowance.begin()
@@ -192,18 +196,23 @@ class Scheduler:
         samples = 0
         for channel, task in candidates[: self._engine.max_batch]:
             samples += len(task.job.audio)
-            if batch and samples > most:
+            if batch and samples > most and not self._engine.capabilities.parallel:
                 break
             channel.served = self._rounds
             batch.append(task)
         return batch
 
     def _decode(self, tasks: Sequence[DecodingTask]) -> tuple[Decoding, ...]:
-        """One decoding a task. What the engine fails on is decoded alone, and is nothing where it fails again."""
+        """One decoding a task. What the engine fails on is decoded alone, and is nothing where it fails again.
+
+        Raises EngineUnavailable: another recogniser is to hear what this one cannot.
+        """
         if not tasks:
             return ()
         try:
             return self._engine.decode([task.job for task in tasks])
+        except EngineUnavailable:
+            raise
         except RecognitionError as error:
             log.error("decoding_failed", jobs=len(tasks), error=type(error.__cause__ or error).__name__)
         if len(tasks) == 1:

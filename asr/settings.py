@@ -15,6 +15,14 @@ ENDPOINT_BOUNDS = {
     "max_utterance_s": (2, 20),
 }
 """Lowest and highest value of each endpoint setting."""
+QWEN_BOUNDS = {
+    "unfixed_chunk_num": (0, 100),
+    "unfixed_token_num": (0, 100),
+    "max_new_tokens": (16, 4_096),
+    "context_tokens": (0, 10_000),
+    "max_batch": (1, 256),
+}
+"""Lowest and highest value of settings of the engine "qwen"."""
 UPDATE_MS_BOUNDS = (100, 60_000)
 MOST_CPU_SHARE = 100.0
 MOST_LANGUAGE_MODEL_WEIGHT = 10.0
@@ -91,6 +99,38 @@ class SensevoiceSettings:
     """As those of FunasrSettings."""
     figures: bool = False
     """Whether the model writes marks and figures itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class QwenSettings:
+    """The engine "qwen": Qwen3-ASR, a language model that hears. It needs a GPU."""
+
+    model: str = "modelscope:Qwen/Qwen3-ASR-1.7B"
+    """As those of FunasrSettings."""
+    languages: tuple[str, ...] = ()
+    """ISO 639 codes of what is spoken; of one alone all is taken to be in it; empty: any that the model knows."""
+    chunk_size_sec: float = 2.0
+    """New audio of an utterance after which its text is taken further."""
+    unfixed_chunk_num: int = 2
+    """Chunks at the start of an utterance whose text is decoded anew with the next one."""
+    unfixed_token_num: int = 5
+    """Tokens at the end of a later text that are decoded anew with the next chunk."""
+    max_new_tokens: int = 512
+    """The most that is written at once; what no speech is long enough for is not written anyway."""
+    context_tokens: int = 1_000
+    """Of hotwords that the model is told, the heaviest first; 0: none."""
+    max_batch: int = 32
+    """Utterances decoded in one call."""
+    gpu_memory_utilization: float = 0.8
+    """Share of the GPU's memory that a recogniser process takes, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        for name, bounds in QWEN_BOUNDS.items():
+            _check(name, getattr(self, name), bounds)
+        if not 0.5 <= self.chunk_size_sec <= 10.0:
+            raise ValueError("chunk_size_sec must be 0.5 to 10")
+        if not 0.1 <= self.gpu_memory_utilization <= 1.0:
+            raise ValueError("gpu_memory_utilization must be 0.1 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +299,7 @@ class RecognizerSettings:
     processes: int = 0
     """Recogniser processes `serve` runs; 0: one for every core."""
     engine: str = "moonshine"
-    """"moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "google" or "azure"."""
+    """"moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "qwen", "google" or "azure"."""
     device: Device = "auto"
     activity: Literal["silero", "fsmn-vad"] = "silero"
     """What tells speech from the rest."""
@@ -273,6 +313,7 @@ class RecognizerSettings:
     funasr: FunasrSettings = FunasrSettings()
     sensevoice: SensevoiceSettings = SensevoiceSettings()
     sherpa: SherpaSettings = SherpaSettings()
+    qwen: QwenSettings = QwenSettings()
     funasr_server: FunasrServerSettings = FunasrServerSettings()
     google: GoogleSettings = GoogleSettings()
     azure: AzureSettings = AzureSettings()

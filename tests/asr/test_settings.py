@@ -2,7 +2,14 @@
 
 import pytest
 
-from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings, RecognizerSettings
+from asr.settings import (
+    ENDPOINT_BOUNDS,
+    QWEN_BOUNDS,
+    UPDATE_MS_BOUNDS,
+    EndpointSettings,
+    QwenSettings,
+    RecognizerSettings,
+)
 from callscribe.config.settings import load_settings
 from callscribe.domain.errors import SettingsError
 
@@ -14,6 +21,28 @@ def test_an_endpoint_setting_has_bounds(name: str, bounds: tuple[int, int]) -> N
     for value in (bounds[0] - 1, bounds[1] + 1):
         with pytest.raises(ValueError, match=f"{name} must be {bounds[0]} to {bounds[1]}"):
             EndpointSettings(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "bounds"), QWEN_BOUNDS.items())
+def test_a_setting_of_qwens_has_bounds(name: str, bounds: tuple[int, int]) -> None:
+    for value in bounds:
+        QwenSettings(**{name: value})  # type: ignore[arg-type]
+    for value in (bounds[0] - 1, bounds[1] + 1):
+        with pytest.raises(ValueError, match=f"{name} must be {bounds[0]} to {bounds[1]}"):
+            QwenSettings(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("chunk_size_sec", (0.4, 10.1, float("nan")), "0.5 to 10"),
+        ("gpu_memory_utilization", (0.0, 1.1, float("nan")), "0.1 to 1"),
+    ],
+)
+def test_a_share_or_time_of_qwens_has_bounds(name: str, values: tuple[float, ...], said: str) -> None:
+    for value in values:
+        with pytest.raises(ValueError, match=f"{name} must be {said}"):
+            QwenSettings(**{name: value})  # type: ignore[arg-type]
 
 
 def test_the_update_interval_has_bounds() -> None:
