@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-_SHORTEST = 0.75
-"""Of the recogniser's own choice, in tokens: a text that leaves a sentence out is no rival of it. A language model that
-does not know a sentence's words would always prefer it left out."""
+_SHORTEST = 0.9
+_SPARE_TOKENS = 2
+"""How short a rival of a text may be: this share of its tokens, less these. A language model that does not know a
+sentence's words would always prefer it left out."""
 
 
 class LanguageModel(Protocol):
@@ -38,12 +39,12 @@ class Rescorer:
     """How many texts of an utterance it is to be asked about."""
 
     def best(self, hypotheses: Sequence[Hypothesis]) -> int:
-        """The place of the best, the recogniser's own choice standing first; of several as good, the first.
+        """The place of the best, the first being what is taken without a language model; of equals, the first.
 
         Both logarithms are taken a token, as the recogniser ranks by itself, so that neither of them prefers few words
-        and none need be paid a bonus. Texts of far fewer tokens than the first are left aside.
+        and none need be paid a bonus. What is a sentence shorter than the first is left aside.
         """
-        least = _SHORTEST * hypotheses[0].tokens - 1
+        least = _SHORTEST * hypotheses[0].tokens - _SPARE_TOKENS
         rivals = [place for place, hypothesis in enumerate(hypotheses) if hypothesis.tokens >= least]
         texts = tuple(dict.fromkeys(hypotheses[place].text for place in rivals))
         known = dict(zip(texts, self.model.log_probabilities(texts), strict=True))

@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from asr.engine import ENGINE_RATE, Capabilities, Waveform
-from asr.engines.whisper import HeardWord, WhisperEngine, whisper_name
+from asr.engines.whisper import WINDOW_S, Heard, HeardWord, WhisperEngine, whisper_name
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
@@ -85,7 +85,7 @@ class SecondPass:
 
         `pcm` is the whole channel from sample 0 of the call, 1-D, at `rate` Hz; a span is an utterance's first sample
         and the first after it. Several utterances share a window, so that a minute of speech costs little more than
-        two windows; each has its own where a language model is to choose among its texts. What is given first is
+        two windows; where a language model is to choose, each is heard alone once more. What is given first is
         decoded first: where `cpu_share` ends it early, the last keep their texts. `language` is a BCP 47 tag, or
         "auto": then Whisper says it, for the utterances of a window together. Hotwords are told to Whisper where the
         settings say so. Raises EngineUnavailable when the model is missing, without spans too.
@@ -94,7 +94,7 @@ class SecondPass:
         engine, channel = self._engine(), _Channel(pcm, rate, language, told)
         texts: dict[int, SecondPassText] = {}
         done_by = self._cpu_clock() + self._settings.cpu_share * len(pcm) / rate
-        for number, window in enumerate(pack(spans, len(pcm), rate, engine.window_s)):
+        for number, window in enumerate(pack(spans, len(pcm), rate, WINDOW_S)):
             if number and self._cpu_clock() >= done_by:
                 break
             texts |= _decode(engine, channel, window)
@@ -102,6 +102,9 @@ class SecondPass:
             # A decoder that is led astray by one utterance leaves out its neighbours: they are heard again alone.
             for piece in astray if len(window.pieces) > 1 else ():
                 texts |= _decode(engine, channel, Window((replace(piece, position=0),)))
+            for piece in window.pieces if engine.reconsiders else ():
+                if piece.index in texts:
+                    texts |= _reconsidered(engine, channel, piece, texts[piece.index])
         return tuple(texts.get(index) for index in range(len(spans)))
 
     def _engine(self) -> WhisperEngine:
@@ -112,8 +115,26 @@ class SecondPass:
 
 def _decode(engine: WhisperEngine, channel: _Channel, window: Window) -> dict[int, SecondPassText]:
     """The plausible texts of a window, by the indexes of their spans."""
-    rate = channel.rate
-    heard = engine.decode(_sound(channel.pcm, rate, window), channel.language, channel.hotwords)
+    sound = _sound(channel.pcm, channel.rate, window)
+    return _texts(window, engine.decode(sound, channel.language, channel.hotwords), channel.rate)
+
+
+def _reconsidered(
+    engine: WhisperEngine, channel: _Channel, piece: Piece, earlier: SecondPassText
+) -> dict[int, SecondPassText]:
+    """What a language model prefers to a text, where that is plausible."""
+    alone = Window((replace(piece, position=0),))
+    language = earlier.language or channel.language
+    sound = _sound(channel.pcm, channel.rate, alone)
+    heard = engine.reconsider(sound, language, channel.hotwords, earlier.text)
+    if heard is None:
+        return {}
+    heard = replace(heard, language=earlier.language, language_probability=earlier.language_probability)
+    return _texts(alone, heard, channel.rate)
+
+
+def _texts(window: Window, heard: Heard, rate: int) -> dict[int, SecondPassText]:
+    """The plausible texts of what was heard in a window."""
     timely = ((piece, heard_in_time(words)) for piece, words in _words_by_piece(window, heard.words, rate))
     return {
         piece.index: replace(

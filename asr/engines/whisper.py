@@ -24,7 +24,7 @@ from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import primary
 
 if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
+    from asr.engines.whisper_rescoring import RescoringWhisper
 
 log = structlog.get_logger()
 
@@ -94,9 +94,9 @@ class WhisperEngine:
         self._model = _loaded(folder, settings, self._rescorer)
 
     @property
-    def window_s(self) -> int:
-        """Seconds of audio that may hold several utterances; 0: a language model is to choose, of each by itself."""
-        return WINDOW_S if self._rescorer is None else 0
+    def reconsiders(self) -> bool:
+        """Whether there is a language model by which a text may be made better."""
+        return self._rescorer is not None
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -114,12 +114,25 @@ class WhisperEngine:
         is, by the first window. A model of English only takes all for English. Raises RecognitionError for a language
         that a model of many does not know.
 
-        The decoder's own time marks stay on: without them it leaves out utterances of a packed window. Where a language
-        model is to choose they are off for what is no longer than a window: several texts would differ in the marks
-        rather than in words. One temperature only: decoding again is for the caller to decide. `hotwords` are put into
-        the decoder's prompt, the heaviest first, as many as fit (223 tokens). That is no good with tiny.en: 40 names
-        that nobody said made 23 % of wrong words out of 2 %.
+        The decoder's own time marks stay on: without them it leaves out utterances of a packed window. One temperature
+        only: decoding again is for the caller to decide. `hotwords` are put into the decoder's prompt, the heaviest
+        first, as many as fit (223 tokens). That is no good with tiny.en: 40 names that nobody said made 23 % of wrong
+        words out of 2 %.
         """
+        return self._transcribed(audio, language, hotwords, "")
+
+    def reconsider(self, audio: Waveform, language: str, hotwords: Sequence[Hotword], earlier: str) -> Heard | None:
+        """A better text of an utterance than the earlier one, by what the language model says too; None: there is none.
+
+        `audio` is the utterance alone; of what is longer than WINDOW_S the earlier text stays. Otherwise as `decode`.
+        """
+        if self._rescorer is None or not earlier or len(audio) > WINDOW_S * ENGINE_RATE:
+            return None
+        heard = self._transcribed(audio, language, hotwords, earlier)
+        return None if self._model.kept else heard
+
+    def _transcribed(self, audio: Waveform, language: str, hotwords: Sequence[Hotword], earlier: str) -> Heard:
+        self._model.earlier, self._model.kept = earlier, bool(earlier)
         segments, found = self._model.transcribe(
             audio,
             language=self._language(language),
@@ -130,7 +143,8 @@ class WhisperEngine:
             log_prob_threshold=None,
             no_speech_threshold=None,
             condition_on_previous_text=False,
-            without_timestamps=self._rescorer is not None and len(audio) <= WINDOW_S * ENGINE_RATE,
+            # With marks, the texts of a beam differ in these rather than in words.
+            without_timestamps=bool(earlier),
             max_new_tokens=_SPARE_TOKENS + round(min(WINDOW_S, len(audio) / ENGINE_RATE) * _TOKENS_PER_SECOND),
             word_timestamps=True,
         )
@@ -165,7 +179,7 @@ def _rescorer(settings: SecondPassSettings) -> Rescorer | None:
     return Rescorer(model, settings.language_model_weight, settings.hypotheses)
 
 
-def _loaded(folder: Path, settings: SecondPassSettings, rescorer: Rescorer | None) -> "WhisperModel":
+def _loaded(folder: Path, settings: SecondPassSettings, rescorer: Rescorer | None) -> "RescoringWhisper":
     """On the GPU where it is wanted, or may be and works. Raises EngineUnavailable."""
     try:
         # Imported late: it takes a second, and only the workers decode.
@@ -188,7 +202,7 @@ def _loaded(folder: Path, settings: SecondPassSettings, rescorer: Rescorer | Non
 
 def _opened(
     folder: Path, device: Literal["cpu", "cuda"], settings: SecondPassSettings, rescorer: Rescorer | None
-) -> "WhisperModel":
+) -> "RescoringWhisper":
     from asr.engines.whisper_rescoring import RescoringWhisper
 
     compute_type = settings.compute_type or _COMPUTE_TYPES[device]

@@ -21,18 +21,22 @@ class _Chosen:
 
 
 class RescoringWhisper(WhisperModel):  # type: ignore[misc]  # it has no types
-    """Chooses where a text is decoded without time marks; with them, the beam's texts differ in the marks alone."""
+    """faster-whisper which, where it is given an earlier text, looks for a better one."""
 
     def __init__(self, folder: Path, device: str, compute_type: str, threads: int, rescorer: Rescorer | None) -> None:
-        """As faster-whisper's; without a rescorer it decodes as that does."""
+        """As faster-whisper's; without a rescorer, or an earlier text, it decodes as that does."""
         super().__init__(str(folder), device=device, compute_type=compute_type, cpu_threads=threads)
         self._rescorer = rescorer
+        self.earlier = ""
+        """What the audio was taken for before; "": it is decoded for the first time."""
+        self.kept = False
+        """Whether no text of the last audio was better than the earlier one."""
 
     def generate_with_fallback(
         self, encoder_output: Any, prompt: list[int], tokenizer: Any, options: Any
     ) -> tuple[Any, float, float, float]:
         """As faster-whisper's, at temperature 0: (result, mean log probability, temperature, compression ratio)."""
-        if self._rescorer is None or not options.without_timestamps:
+        if self._rescorer is None or not self.earlier:
             generated: tuple[Any, float, float, float] = super().generate_with_fallback(
                 encoder_output, prompt, tokenizer, options
             )
@@ -53,12 +57,16 @@ class RescoringWhisper(WhisperModel):  # type: ignore[misc]  # it has no types
             suppress_tokens=options.suppress_tokens,
         )
         texts = [tokenizer.decode(tokens).strip() for tokens in found.sequences_ids]
-        best = self._rescorer.best(_hypotheses(texts, found.sequences_ids, found.scores))
-        tokens, score = found.sequences_ids[best], found.scores[best]
+        # It was heard among its neighbours, and so better than alone: to the ear it is as good as any.
+        earlier = Hypothesis(self.earlier, found.scores[0], len(tokenizer.encode(f" {self.earlier}")))
+        best = self._rescorer.best([earlier, *_hypotheses(texts, found.sequences_ids, found.scores)])
+        self.kept = best == 0
+        chosen = max(0, best - 1)
+        tokens, score = found.sequences_ids[chosen], found.scores[chosen]
         mean = score * len(tokens) ** options.length_penalty / (len(tokens) + 1)
         # Without a mark at its end, faster-whisper would take what follows the last word for speech that is left.
         ended = [*tokens, _last_mark(tokenizer, self)]
-        return _Chosen((ended,), (score,), found.no_speech_prob), mean, 0.0, get_compression_ratio(texts[best])
+        return _Chosen((ended,), (score,), found.no_speech_prob), mean, 0.0, get_compression_ratio(texts[chosen])
 
 
 def _hypotheses(texts: Sequence[str], tokens: Sequence[Sequence[int]], scores: Sequence[float]) -> list[Hypothesis]:
