@@ -122,7 +122,7 @@ class NgramModel:
 
 
 def read_arpa(path: Path) -> NgramModel:
-    """The model of a file in ARPA's format, which may be gzip's: 16 bytes an n-gram, and about 100 a different word.
+    """The model of a file in ARPA's format, which may be gzip's: 16 bytes an n-gram, and more for each different word.
 
     Raises EngineUnavailable, in one sentence, for a file that is none or cannot be read.
     """

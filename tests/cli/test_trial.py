@@ -116,3 +116,11 @@ def test_what_belongs_to_an_engine_is_not_asked_for_without_one(tmp_path: Path) 
     outcome = doctor("--audio", tmp_path / "a.wav", cwd=tmp_path)
     assert outcome.returncode == 2
     assert "go with --engine" in outcome.stderr
+
+
+def test_a_language_model_is_tried_with_whisper_and_is_nothing_to_other_engines(tmp_path: Path) -> None:
+    named = {"SECOND_PASS__LANGUAGE_MODEL": "/nowhere.arpa"}
+    assert "the language model /nowhere.arpa cannot be read" in complaint(
+        doctor("--engine", "whisper", cwd=tmp_path, **named)
+    )
+    assert doctor("--engine", "moonshine", cwd=tmp_path, **named).returncode == 0

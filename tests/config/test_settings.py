@@ -84,6 +84,10 @@ def test_settings_for_a_child_are_read_back_by_it(file: Path) -> None:
         ("[sip]\nport = 70000", ("setting sip: port must be a port number from 0 to 65535",)),
         ("[web]\nport = 99999", ("setting web: port must be a port number from 0 to 65535",)),
         ('[web]\npublic_url = "calls.example.com"', ("setting web: public_url must be", "https://")),
+        (
+            '[second_pass]\nengine = "funasr"\nlanguage_model = "calls.arpa"',
+            ("setting second_pass: language_model is for the engine whisper: funasr gives one text of an utterance",),
+        ),
         ("[worker]\nconcurrency = 0", ("setting worker: concurrency must be 1 or more",)),
         ("[node]\nname = 7", ("node.name", "write text in quotes")),
         ('[recognizer]\nurls = "ws://a"', ("recognizer.urls", 'write a list, for example ["a", "b"]')),
