@@ -69,7 +69,7 @@ class Final:
     emotion: str = ""
     """How the speaker sounded, in small letters ("happy", "angry"); empty where the engine does not tell."""
     audio_events: tuple[str, ...] = ()
-    """What was heard beside speech, in small letters ("laughter", "bgm")."""
+    """What was heard beside speech, in small letters ("laughter", "music")."""
     cost: float = 0.0
     """What a paid service asks for what it heard since the final before, about; in the money of the settings' price."""
 

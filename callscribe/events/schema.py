@@ -216,7 +216,7 @@ class UtteranceFinal(_Spoken):
     emotion: str = ""
     """How the speaker sounded ("happy", "angry"); "" where the engine does not tell."""
     audio_events: tuple[str, ...] = ()
-    """What was heard beside speech ("laughter", "bgm")."""
+    """What was heard beside speech ("laughter", "music")."""
     cost: float = 0.0
     """What a paid service asks for it, about; in the money of the settings' price."""
 

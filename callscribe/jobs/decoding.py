@@ -11,6 +11,7 @@ from asr.correction import corrected
 from asr.offline import OfflineOptions, transcribe
 from asr.passes import second_pass_of
 from asr.second_pass import SecondPassText
+from asr.settings import RecognizerSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call
 from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
@@ -88,10 +89,15 @@ class CallDecoder:
             hotwords=hotwords,
             correction=trunk.hotword_correction,
             endpoint=self._settings.endpoint_of(trunk),
-            recognizer=self._settings.recognizer,
+            recognizer=self._recognizer(trunk),
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
         return tuple(_for_readers(final, trunk, final) for final in transcribe(pcm, call.sample_rate, options))
+
+    def _recognizer(self, trunk: TrunkSettings) -> RecognizerSettings:
+        """With the engine that the trunk's calls should have."""
+        recognizer = self._settings.recognizer
+        return replace(recognizer, engine=next(iter(trunk.engines), recognizer.engine))
 
     def _hotwords(self, call: Call) -> tuple[Hotword, ...]:
         """As the lists stand now: what was missed live may have been put on one since."""

@@ -63,6 +63,14 @@ def decoder_of(trunk: str, wanted: bool) -> CallDecoder:
     return CallDecoder(Settings(trunks=(TrunkSettings(trunk, inverse_text_normalization=wanted),)), tuple)
 
 
+def test_lost_stretches_are_heard_by_the_engine_of_the_trunk(recording: Path) -> None:
+    call = make_call()
+    trunk = TrunkSettings(call.trunk, engines=("moonshine", "funasr"))
+    decoder = CallDecoder(Settings(recognizer=RecognizerSettings(engine="sphinx"), trunks=(trunk,)), tuple)
+    finals = decoder.recover(call, (ChannelRange(0, 0, 5 * RATE),), recording)
+    assert {final.engine for final in finals} == {"moonshine-tiny-en"}
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_recovered_finals_are_in_figures_where_the_trunk_wants_them(recording: Path, wanted: bool) -> None:
     call = make_call()
