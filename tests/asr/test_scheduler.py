@@ -169,7 +169,8 @@ def test_an_engine_that_will_not_work_hears_nothing_rather_than_silence(model: A
             raise EngineUnavailable("the quota is used up")
 
     scheduler = Scheduler(Barred(), model)
-    for message in (Open(0, 0, OPTIONS), *audio(0, first_line())):
+    scheduler.accept(1, Open(0, 0, OPTIONS))
+    for message in audio(0, first_line()):
         scheduler.accept(1, message)
     with pytest.raises(EngineUnavailable, match="quota"):
         work_off(scheduler)
