@@ -49,5 +49,8 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         # What is cancelled may have to tidy up in tasks of its own.
         while unfinished := asyncio.all_tasks(loop):
             loop.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
+        # A transport that was told to close does so a turn of the loop later.
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0))
     finally:
         loop.close()
