@@ -63,6 +63,8 @@ class Line:
         task = asyncio.create_task(_close(socket))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        # A task that is cancelled before its first step closes nothing.
+        task.add_done_callback(lambda _: socket.transport.abort())
 
     async def dictate(self, dialogue: Dialogue, pcm: bytes, *, patient: bool) -> Transcript:
         """What the server makes of a whole utterance, on a connection of its own.

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from websockets.protocol import State
 
 from asr.engine import EMPTY, Decoding, DecodingJob, Waveform
 from asr.engines import load_engine
 from asr.engines.funasr_server import FunasrServerEngine
+from asr.engines.funasr_server.dialogue import Request
 from asr.settings import FunasrServerSettings, RecognizerSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.hotword import Hotword
@@ -459,3 +461,12 @@ def test_two_utterances_at_once_do_not_mix(cpp: FakeRuntime, engine: FunasrServe
             break
         time.sleep(0.01)
     assert [decoding.text for decoding in decodings] == ["one one one one", "你你你你"]
+
+
+def test_a_connection_let_go_in_the_last_moment_is_closed(cpp: FakeRuntime) -> None:
+    """The loop ends before the task that closes it has begun."""
+    with driven(cpp.scheme) as engine:
+        line, network = engine._line, engine._network
+        opened = network.start(line.open(engine._dialogue(Request(live=False)))).result()
+        network.post(lambda: line.let_go(opened))
+    assert opened.state is State.CLOSED
