@@ -200,6 +200,8 @@ class AzureService:
         task = asyncio.create_task(_close(socket))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+        # A task that is cancelled before its first step closes nothing.
+        task.add_done_callback(lambda _: socket.transport.abort())
 
     def _refused(self, status: int) -> RecognitionError:
         """The error for an answer that is no WebSocket's."""
