@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check bench-asr bench-capacity format lock peers clean
+.PHONY: help demo run test check bench-asr bench-capacity bench-sip bench-bridge bench-search bench-diarization format lock peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,18 @@ bench-asr: $(VENV)/.installed-dev ## measure recognition: words, delays, CPU bes
 bench-capacity: $(VENV)/.installed-dev ## measure how many calls this machine carries, through the whole service (20 minutes)
 	@PATH="/usr/sbin:$$PATH" $(BIN)/python -m benchmarks.capacity $(ARGS)
 
+bench-sip: $(VENV)/.installed-dev ## measure what telephony alone costs: CPU a call-second, time to the answer (2 minutes)
+	@$(BIN)/python -m benchmarks.sip $(ARGS)
+
+bench-bridge: $(VENV)/.installed-dev ## measure the delay that bridged calls add (2 minutes)
+	@$(BIN)/python -m benchmarks.bridge
+
+bench-search: $(VENV)/.installed-dev ## measure searches among a million utterances while calls are written (ARGS="--utterances 5000000")
+	@$(BIN)/python -m benchmarks.search $(ARGS)
+
+bench-diarization: $(VENV)/.installed-dev ## measure who is taken to speak, on calls of two and three voices (10 minutes)
+	@$(BIN)/python -m benchmarks.diarization $(ARGS)
+
 format: $(VENV)/.installed-dev ## format the code
 	@$(BIN)/ruff check --fix --select I .
 	@$(BIN)/ruff format .
@@ -40,7 +52,7 @@ format: $(VENV)/.installed-dev ## format the code
 lock: ## renew the locked dependencies (needs uv)
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
-	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google --extra lm -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google --extra lm --extra webrtc --extra pyannote -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
 
 clean: ## remove the virtual environment, build results and the demo's data
 	@rm -rf $(VENV) build *.egg-info
@@ -62,7 +74,7 @@ $(VENV)/.installed: $(BIN)/pip pyproject.toml requirements/base.lock
 # funasr-python's package has the name of funasr-client's: it stands apart, and finds what it needs among the others.
 $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock requirements/engines.txt requirements/funasr-python.txt
 	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/dev.lock
-	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/engines.txt -e '.[funasr,sherpa,google]'
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c requirements/engines.txt -e '.[funasr,sherpa,google,webrtc]'
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --require-hashes --upgrade \
 	    --target build/funasr-python -r requirements/funasr-python.txt
 	@touch $@

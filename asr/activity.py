@@ -19,7 +19,8 @@ WINDOW = 512
 _CONTEXT = 64
 """Samples before a window that the model hears with it."""
 _LOUDEST_SILENCE = 10.0 ** (-62.0 / 10.0)
-"""Mean power from which the model is always asked: idle lines lie below -65 dBFS."""
+"""Mean power from which the model is always asked: idle lines lie below -65 dBFS. Powers are without what is constant:
+A-law has no zero, its silence is a constant 8, and what the model makes of that it keeps in its state."""
 _FAINTEST_SPEECH = 10.0 ** (-90.0 / 10.0)
 """Mean power below which a window is silence on any line."""
 _ABOVE_NOISE = 10.0 ** (6.0 / 10.0)
@@ -86,7 +87,7 @@ class Activity:
         windows = audio.reshape(-1, WINDOW)
         known = np.concatenate([self._context, audio])
         self._context = known[-_CONTEXT:]
-        powers = np.einsum("ij,ij->i", windows, windows) / WINDOW
+        powers = windows.var(axis=1)
         heard = np.flatnonzero([self._worth_asking(power) for power in powers.tolist()])
         probabilities = np.zeros(len(windows), np.float32)
         if len(heard):

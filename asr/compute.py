@@ -24,12 +24,15 @@ class Compute:
     def __init__(self, scheduler: Scheduler, *, done: Callable[[Round], None], ended: Callable[[], None]) -> None:
         self.busy_s = 0.0
         """Seconds worked since the thread began; only grows."""
+        self.failure: EngineUnavailable | None = None
+        """Why the thread has ended, where the engine told it."""
         self._scheduler = scheduler
         self._done, self._ended = done, ended
         self._inbox: deque[tuple[int, ClientMessage | None]] = deque()
         self._wake = threading.Condition()
-        self._stopping = False
+        self._stopping = self._answered = False
         self._thread = threading.Thread(target=self._run, name="recognizer-compute", daemon=True)
+        scheduler.on_answer = self._wake_up
 
     def start(self) -> None:
         self._thread.start()
@@ -46,23 +49,31 @@ class Compute:
             self._inbox.append((connection, message))
             self._wake.notify()
 
+    def _wake_up(self) -> None:
+        with self._wake:
+            self._answered = True
+            self._wake.notify()
+
     def _run(self) -> None:
         try:
             self._work()
         except EngineUnavailable as error:
             # The process ends: its channels go to another recogniser, and what it had not told is heard there.
+            self.failure = error
             log.error("engine_unavailable", reason=str(error))
         finally:
+            self._scheduler.close()
             self._ended()
 
     def _work(self) -> None:
         idle = False
         while True:
             with self._wake:
-                while idle and not self._inbox and not self._stopping:
+                while idle and not (self._inbox or self._answered or self._stopping):
                     self._wake.wait()
                 if self._stopping:
                     return
+                self._answered = False
                 arrived, self._inbox = self._inbox, deque()
             began = time.perf_counter()
             for connection, message in arrived:

@@ -25,6 +25,7 @@ from asr.wire.messages import (
     parse_client,
 )
 from callscribe.domain.errors import WireViolation
+from callscribe.domain.tasks import ended
 
 log = structlog.get_logger()
 
@@ -87,9 +88,8 @@ class Connection:
             else:
                 log.info("supervisor_lost")
         finally:
-            writer.cancel()
-            with suppress(asyncio.CancelledError, ConnectionClosed):
-                await writer
+            with suppress(ConnectionClosed):
+                await ended(writer)
 
     def post(self, message: ServerMessage) -> None:
         """Send when it is its turn. To a client that reads slowly partials are not sent; one that does not is left."""

@@ -1,8 +1,9 @@
 """What a recognition engine promises, so that the scheduler need not know which one it drives."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,11 @@ class Capabilities:
     parallel: bool = False
     """Many jobs at once take it hardly longer than one, however long they are."""
     remote: bool = False
-    """The audio leaves this machine: somebody else's server hears it, and may have to be paid for it."""
+    """A server hears the audio, which may be somebody else's and may have to be paid for it."""
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag whose first part is one of the languages, and for UNKNOWN where it finds out itself."""
-        return primary(language) in self.languages or (language == UNKNOWN and self.identifies_language)
+        return primary(language) in map(primary, self.languages) or (language == UNKNOWN and self.identifies_language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Decoding:
     """Empty where the engine gives no word times; one a character in scripts that have no blanks."""
     language: str = ""
     """ISO 639-1 code that the engine heard; "": it goes by the job's."""
+    engine: str = ""
+    """Name of the engine that was given the job by the one that was asked; "": it was that itself."""
     emotion: str = ""
     """How the speaker sounded, in the engine's word for it; "": not told."""
     audio_events: tuple[str, ...] = ()
@@ -119,4 +122,16 @@ class Engine(Protocol):
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
         """One decoding a job, in order; jobs have nothing to do with each other. Raises RecognitionError."""
+        ...
+
+
+@runtime_checkable
+class RemoteEngine(Engine, Protocol):
+    """An engine whose work a server does: finals need not wait for each other, and nobody waits for partials."""
+
+    def begin(self, job: DecodingJob) -> Future[Decoding]:
+        """Ask for a final, and do not wait. Up to `max_batch` at once, of one utterance one.
+
+        The future raises as `decode` does. Cancelled, it ends the work.
+        """
         ...

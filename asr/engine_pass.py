@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from asr.attempt import decode_each
 from asr.engine import ENGINE_RATE, Capabilities, Decoding, DecodingJob, Engine
 from asr.engines import load_engine
 from asr.evidence import spoken
@@ -15,8 +16,9 @@ from asr.level import leveled
 from asr.packing import Piece, Span, pack
 from asr.second_pass import SecondPassText
 from asr.settings import RecognizerSettings
+from callscribe.domain.errors import RecognitionError
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Word
+from callscribe.domain.transcript import Final, Word
 
 
 class EnginePass:
@@ -54,9 +56,13 @@ class EnginePass:
         language: str = "en",
         hotwords: tuple[Hotword, ...] = (),
     ) -> tuple[SecondPassText | None, ...]:
-        """As `asr.second_pass.SecondPass.revise`; the engine's decoder prefers the hotwords where it can."""
+        """As `asr.second_pass.SecondPass.revise`; the engine's decoder prefers the hotwords where it can.
+
+        What the engine fails on keeps its first text. Raises RecognitionError where it fails on all.
+        """
         engine = self._engine()
         texts: dict[int, SecondPassText] = {}
+        tried = failed = 0
         done_by = self._cpu_clock() + self._cpu_share * len(pcm) / rate
         pieces = (window.pieces[0] for window in pack(spans, len(pcm), rate, capacity_s=0.0))
         for number, batch in enumerate(_batches(pieces, engine.max_batch)):
@@ -68,11 +74,26 @@ class EnginePass:
                 )
                 for piece in batch
             ]
-            for piece, decoding in zip(batch, engine.decode(jobs), strict=True):
+            decodings = decode_each(engine, jobs)
+            tried, failed = tried + len(jobs), failed + decodings.count(None)
+            for piece, decoding in zip(batch, decodings, strict=True):
                 # What may have been made up is not worth a revision.
-                if spoken(decoding, activity=0.0):
+                if decoding is not None and spoken(decoding, activity=0.0):
                     texts[piece.index] = _text(piece, decoding, rate)
+        if failed and failed == tried:
+            raise RecognitionError(f"the engine {engine.name} failed on all that was said")
         return tuple(texts.get(index) for index in range(len(spans)))
+
+    def weigh(
+        self,
+        pcm: NDArray[np.int16],
+        rate: int,
+        spans: Sequence[Span],
+        finals: Sequence[Final],
+        texts: Sequence[SecondPassText | None],
+    ) -> tuple[SecondPassText | None, ...]:
+        """The texts as they are: their confidences are all that is known of them."""
+        return tuple(texts)
 
     def _engine(self) -> Engine:
         if self._loaded is None:

@@ -15,15 +15,16 @@ from asr.companding import restored
 from asr.completeness import SpeakerHabit, completeness, judges
 from asr.correction import corrected
 from asr.endpointing import WINDOW_MS, Began, Ended, Endpointer, EndpointEvent, Paused
-from asr.engine import ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
+from asr.engine import EMPTY, ENGINE_RATE, DecodedWord, Decoding, DecodingJob, Engine, Waveform
 from asr.evidence import spoken
+from asr.identification import ChannelLanguage, IdentifiedLanguage, LanguageIdentifier
 from asr.joining import continued, cut_off, left_open
 from asr.level import leveled
 from asr.pitch import final_fall
 from asr.resampling import Samples, Upsampler
 from asr.utterance import Utterance
 from asr.wire.messages import ChannelOptions
-from callscribe.domain.language import primary, units
+from callscribe.domain.language import UNKNOWN, primary, units
 from callscribe.domain.transcript import Final, Partial, Word
 
 _WARM_UP = ENGINE_RATE
@@ -48,15 +49,27 @@ class DecodingTask:
 
 
 class Hearing:
-    """A channel from its first sample to its last. Partials and finals gather in `events`, oldest first."""
+    """A channel from its first sample to its last. Partials and finals gather in `events`, oldest first; before the
+    finals of a channel whose language is found out for other engines too, those."""
 
-    def __init__(self, options: ChannelOptions, offset: int, ears: Ears, engine: Engine) -> None:
-        """`offset` is the sample of the call, at the channel's rate, with which its audio begins."""
+    def __init__(
+        self,
+        options: ChannelOptions,
+        offset: int,
+        ears: Ears,
+        engine: Engine,
+        identifier: LanguageIdentifier | None = None,
+    ) -> None:
+        """`offset` is the sample of the call, at the channel's rate, with which its audio begins; the identifier is
+        asked where the language is UNKNOWN."""
         self.hotwords = options.hotwords
-        self.events: list[Partial | Final] = []
+        self.events: list[Partial | Final | IdentifiedLanguage] = []
+        self.undecoded: list[tuple[int, int]] = []
+        """Line samples (the end exclusive) between which somebody spoke and of which the engine made nothing."""
         self._options = options
         self._ears = ears
         self._engine = engine
+        self._language = _language_of(options, engine, identifier)
         self._factor = ENGINE_RATE // options.rate
         self._preroll = options.endpoint.preroll_ms * ENGINE_RATE // 1000
         self._update = options.update_ms * ENGINE_RATE // 1000
@@ -88,6 +101,8 @@ class Hearing:
         if utterance is None or utterance.pause or self._waiting:
             return 0.0
         if self._endpointer.spoken_until * WINDOW <= utterance.decoded:
+            return 0.0
+        if self._language is not None and self._language.awaited(self._buffer.end - utterance.start):
             return 0.0
         begun = utterance.decoded > utterance.start
         # Audio that came in time is up to a window short of it in the buffer.
@@ -142,8 +157,21 @@ class Hearing:
         """The utterance that goes on, as far as it was heard."""
         return self._task_up_to(self._current, self._buffer.end, final=False) if self._current else None
 
-    def settle(self, task: DecodingTask, decoding: Decoding) -> None:
-        """Take over what a task of this channel gave."""
+    def settle(self, task: DecodingTask, decoding: Decoding | None) -> None:
+        """Take over what a task of this channel gave; None: the engine failed on it."""
+        utterance = task.utterance
+        if decoding is None:
+            utterance.missed(task.decoded)
+        else:
+            self._understand(task, decoding)
+        if self._waiting and self._waiting[0] is utterance and utterance.foreseen:
+            self._waiting.popleft()
+            self._conclude(utterance)
+        if utterance is self._current and utterance.foreseen:
+            utterance.done = self._done(task, utterance.latest)
+            self._decide(utterance.done)
+
+    def _understand(self, task: DecodingTask, decoding: Decoding) -> None:
         utterance = task.utterance
         self._cost += decoding.cost
         if self._left_open and utterance.start - self._settled < _SAME_SENTENCE:
@@ -151,18 +179,13 @@ class Hearing:
         if not spoken(decoding, utterance.activity, final=task.job.final):
             decoding = replace(decoding, text="", confidence=0.0, words=())
         if self._waiting and self._waiting[0] is utterance:
-            utterance.latest = decoding
-            self._waiting.popleft()
-            self._conclude(utterance)
+            utterance.heard(decoding, task.decoded)
         elif utterance.understood(decoding, task.decoded):
             self._report(utterance)
-        if utterance is self._current and utterance.foreseen:
-            utterance.done = self._done(task, decoding)
-            self._decide(utterance.done)
 
     def _done(self, task: DecodingTask, decoding: Decoding) -> bool:
         """True when the speaker is taken to be done; where nothing is known of a language's ends, only time tells."""
-        if not judges(decoding.language or self._options.language):
+        if not judges(decoding.language or task.job.language):
             return not decoding.text
         return self._habit.done(completeness(decoding.text, final_fall(task.job.audio)))
 
@@ -254,6 +277,7 @@ class Hearing:
     def _conclude(self, utterance: Utterance) -> None:
         """All of an utterance is understood: say so, or take back what was shown where nothing was said."""
         self._settled, self._left_open = utterance.speech_end, False
+        end = self._missed_from(utterance) if utterance.failed else utterance.speech_end
         if not utterance.latest.text:
             if utterance.take_back():
                 self._report(utterance)
@@ -264,11 +288,11 @@ class Hearing:
         final = Final(
             channel=self._options.channel,
             start=utterance.start // self._factor,
-            end=utterance.speech_end // self._factor,
+            end=end // self._factor,
             text=utterance.latest.text,
             confidence=utterance.latest.confidence,
-            engine=self._engine.name,
-            language=utterance.latest.language or primary(self._options.language),
+            engine=utterance.latest.engine or self._engine.name,
+            language=utterance.latest.language or primary(utterance.language),
             emotion=utterance.latest.emotion,
             audio_events=utterance.latest.audio_events,
             words=tuple(self._placed(word, utterance.first) for word in utterance.latest.words),
@@ -276,6 +300,13 @@ class Hearing:
         )
         self._cost = 0.0
         self.events.append(corrected(final, self.hotwords, self._options.correction))
+
+    def _missed_from(self, utterance: Utterance) -> int:
+        """Where an utterance ends whose end the engine failed on: what follows is `undecoded`."""
+        end = min(utterance.told_until, utterance.speech_end)
+        missed = end if utterance.latest.text else utterance.first
+        self.undecoded.append((missed // self._factor, utterance.pause // self._factor))
+        return end
 
     def _placed(self, word: DecodedWord, first: int) -> Word:
         """A word of audio that begins at `first`, at its place in the call."""
@@ -297,12 +328,40 @@ class Hearing:
         return self._task(utterance, self._buffer.take(utterance.first, end), end, final=final)
 
     def _task(self, utterance: Utterance, audio: Waveform, end: int, *, final: bool) -> DecodingTask:
+        audio = leveled(restored(audio))
+        language = self._spoken(utterance, audio, utterance.speech_end if final else end, ended=final)
         job = DecodingJob(
-            leveled(restored(audio)),
+            audio,
             earlier=utterance.told,
-            held=len(units(utterance.shown.committed)),
+            held=len(units(utterance.shown.committed)) if utterance.told is not EMPTY else 0,
             final=final,
             hotwords=self.hotwords,
-            language=self._options.language,
+            language=language if self._engine.capabilities.knows(language) else self._engine.capabilities.languages[0],
         )
         return DecodingTask(self, utterance, job, end)
+
+    def _spoken(self, utterance: Utterance, audio: Waveform, end: int, *, ended: bool) -> str:
+        """What the utterance is spoken in, as a BCP 47 tag or UNKNOWN, as far as it was heard in this audio."""
+        known = self._language
+        language = self._options.language
+        if known is not None:
+            fresh = known.follow(utterance.start, end - utterance.start, audio, ended=ended)
+            language = known.language
+            if fresh and self._options.languages:
+                start = utterance.start // self._factor
+                self.events.append(IdentifiedLanguage(start, language, known.probability))
+        if language != utterance.language:
+            utterance.language, utterance.told = language, EMPTY
+        return language
+
+
+def _language_of(
+    options: ChannelOptions, engine: Engine, identifier: LanguageIdentifier | None
+) -> ChannelLanguage | None:
+    """None where the language is known, or the engine alone finds it out."""
+    able = engine.capabilities
+    if identifier is None or options.language != UNKNOWN or (able.identifies_language and not options.languages):
+        return None
+    # Until more is known, it is one that the engine knows.
+    languages = sorted(options.languages or able.languages, key=lambda language: not able.knows(language))
+    return ChannelLanguage(identifier, languages, options.spoken)

@@ -6,18 +6,24 @@ from functools import cache
 from typing import TypeVar
 
 import soxr
+import structlog
 
+from asr.attempt import decode_each
 from asr.engine import ENGINE_RATE, Engine
-from asr.engines import load_ears, load_engine
+from asr.engines import load_ears, load_engine, load_identifier
+from asr.engines.specialists import Specialists
 from asr.hearing import Hearing
 from asr.resampling import Samples
 from asr.settings import EndpointSettings, RecognizerSettings
 from asr.wire.messages import RATES, ChannelOptions
-from callscribe.domain.errors import RecognitionError
+from callscribe.domain.errors import EngineUnavailable, LanguageUnknown, RecognitionError
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Word
 
 _Placed = TypeVar("_Placed", Final, Word)
+
+log = structlog.get_logger()
 
 _STEP_S = 10
 """Seconds heard between two rounds of decoding."""
@@ -38,10 +44,13 @@ class OfflineOptions:
     endpoint: EndpointSettings = field(default_factory=EndpointSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     """Of which the engine and what belongs to it counts."""
+    engines: tuple[str, ...] = ()
+    """Engines among which the first that knows what is spoken hears it; empty: the recogniser's."""
 
 
 _engine = cache(load_engine)
 _ears = cache(load_ears)
+_identifier = cache(load_identifier)
 
 
 def transcribe(
@@ -53,16 +62,16 @@ def transcribe(
     """Finals of one channel, in the order they were said.
 
     `pcm` is int16 of shape (samples,) at `rate` Hz; the finals' places are samples at `rate`. `progress` is told the
-    share done, 0 to 1. Raises EngineUnavailable, and RecognitionError for a language that the engine does not know: it
-    would make up words of its own. Models are loaded once a process; call from one thread at a time.
+    share done, 0 to 1. What the engine fails on is logged and left out. Raises EngineUnavailable, LanguageUnknown for a
+    language that the engine does not know (it would make up words of its own), and RecognitionError where it fails on
+    all. Models are loaded once a process; call from one thread at a time.
     """
     options = options or OfflineOptions()
     if rate not in RATES:
         return _transcribe_resampled(pcm, rate, options, progress)
-    engine = _engine(options.recognizer)
-    if not engine.capabilities.knows(options.language):
-        raise RecognitionError(f"the engine {engine.name} does not know the language {options.language}")
-    hearing = Hearing(_channel_options(options, rate), options.offset, _ears(options.recognizer), engine)
+    identifier = _identifier(options.recognizer) if options.language == UNKNOWN else None
+    engine = _engine_for(options, found_out=identifier is not None)
+    hearing = Hearing(_channel_options(options, rate), options.offset, _ears(options.recognizer), engine, identifier)
     step = _STEP_S * rate
     for start in range(0, len(pcm), step):
         hearing.hear(options.offset + start, pcm[start : start + step])
@@ -71,7 +80,35 @@ def transcribe(
             progress(min(start + step, len(pcm)) / len(pcm))
     hearing.finish()
     _decode(hearing, engine, least=1)
-    return tuple(event for event in hearing.events if isinstance(event, Final))
+    finals = tuple(event for event in hearing.events if isinstance(event, Final))
+    if hearing.undecoded:
+        log.error("speech_not_decoded", engine=engine.name, utterances=len(hearing.undecoded))
+        if not finals:
+            raise RecognitionError(f"the engine {engine.name} failed on all that was said")
+    return finals
+
+
+def _engine_for(options: OfflineOptions, *, found_out: bool) -> Engine:
+    """The first that knows the language, or all of them where it is found out; what cannot be loaded is left out while
+    another is left. Raises as `transcribe`."""
+    engines: list[Engine] = []
+    missing: list[EngineUnavailable] = []
+    for name in options.engines or (options.recognizer.engine,):
+        try:
+            engine = _engine(replace(options.recognizer, engine=name))
+        except EngineUnavailable as error:
+            log.warning("engine_left_out", engine=name, reason=str(error))
+            missing.append(error)
+            continue
+        if not found_out and engine.capabilities.knows(options.language):
+            return engine
+        engines.append(engine)
+    if missing and not (found_out and engines):
+        raise missing[0]
+    if found_out:
+        return engines[0] if len(engines) == 1 else Specialists(engines)
+    asked = " or ".join(engine.name for engine in engines)
+    raise LanguageUnknown(f"the engine {asked} does not know the language {options.language}")
 
 
 def _channel_options(options: OfflineOptions, rate: int) -> ChannelOptions:
@@ -89,7 +126,7 @@ def _decode(hearing: Hearing, engine: Engine, least: int) -> None:
     """Decode the utterances that have ended, while there are `least` of them (batches cost less), or one may have."""
     while hearing.undecided or hearing.waiting >= least:
         tasks = hearing.final_tasks(engine.max_batch)
-        for task, decoding in zip(tasks, engine.decode([task.job for task in tasks]), strict=True):
+        for task, decoding in zip(tasks, decode_each(engine, [task.job for task in tasks]), strict=True):
             hearing.settle(task, decoding)
 
 

@@ -3,11 +3,15 @@
 Nothing stale is ever queued: a partial's audio is taken at the moment it is decoded, and only while the allowance
 lasts, so that under load partials become rarer and finals do not. What a client sends beyond real time waits in its
 channels' inboxes; the caller bounds those.
+
+A remote engine is asked for finals, one of each channel at a time, and the turn goes on; a later one takes the answers.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +19,10 @@ import structlog
 
 from asr.activity import Ears
 from asr.allowance import Allowance
-from asr.engine import EMPTY, ENGINE_RATE, Decoding, Engine
+from asr.attempt import decode_each, decoded
+from asr.engine import ENGINE_RATE, Decoding, Engine, RemoteEngine
 from asr.hearing import DecodingTask, Hearing
+from asr.identification import IdentifiedLanguage, LanguageIdentifier
 from asr.wire.messages import (
     Acknowledged,
     Audio,
@@ -24,13 +30,13 @@ from asr.wire.messages import (
     Close,
     Closed,
     FinalReport,
+    LanguageReport,
     Open,
     PartialReport,
     ServerMessage,
     SetHotwords,
 )
-from callscribe.domain.errors import EngineUnavailable, RecognitionError
-from callscribe.domain.transcript import Final
+from callscribe.domain.transcript import Final, Partial
 
 log = structlog.get_logger()
 
@@ -66,7 +72,7 @@ class Round:
     heard: dict[int, int]
     """Bytes (see `cost`) of each connection's messages that no longer wait."""
     queued: int
-    """Channels that wait for a decoding."""
+    """Channels that wait for a decoding that nothing does yet."""
 
 
 @dataclass(slots=True)
@@ -80,10 +86,19 @@ class _Channel:
     """Line sample last acknowledged."""
     inbox: deque[Audio | SetHotwords | Close] = field(default_factory=deque)
     closing: bool = False
+    asked: "_Question | None" = None
+    """What a remote engine was asked last and was not answered yet."""
     served: int = 0
     """Number of the round in which it was decoded last."""
     partials: int = 0
     """How often it was decoded for a partial: channels that were decoded together are overdue together ever after."""
+
+
+class _Question(NamedTuple):
+    """A final that is decoded elsewhere."""
+
+    task: DecodingTask
+    answer: Future[Decoding]
 
 
 def cost(message: ClientMessage) -> int:
@@ -94,10 +109,20 @@ def cost(message: ClientMessage) -> int:
 class Scheduler:
     """All channels of a recogniser process. Used by one thread."""
 
-    def __init__(self, engine: Engine, ears: Ears, allowance: Allowance | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        ears: Ears,
+        allowance: Allowance | None = None,
+        identifier: LanguageIdentifier | None = None,
+    ) -> None:
         """Without an allowance partials come as often as asked, whatever it costs."""
+        self.on_answer: Callable[[], None] = lambda: None
+        """Called on any thread when a remote engine has answered: `work` has something to do."""
         self._engine = engine
+        self._remote = engine if isinstance(engine, RemoteEngine) else None
         self._ears = ears
+        self._identifier = identifier
         self._allowance = allowance
         self._channels: dict[ChannelKey, _Channel] = {}
         self._rounds = 0
@@ -107,7 +132,7 @@ class Scheduler:
         """Take a message in. One for a channel that is not open is dropped."""
         key = ChannelKey(connection, message.number)
         if isinstance(message, Open):
-            hearing = Hearing(message.options, message.offset, self._ears, self._engine)
+            hearing = Hearing(message.options, message.offset, self._ears, self._engine, self._identifier)
             self._channels[key] = _Channel(key, message.options.rate, hearing, told=message.offset)
         channel = self._channels.get(key)
         if channel is None or isinstance(message, Open):
@@ -118,8 +143,13 @@ class Scheduler:
     def drop(self, connection: int) -> None:
         """Forget a connection and all its channels."""
         for key in [key for key in self._channels if key.connection == connection]:
-            del self._channels[key]
+            self._forget(self._channels.pop(key))
         self._heard.pop(connection, None)
+
+    def close(self) -> None:
+        """Wait for no answer any more. Nothing may follow."""
+        for channel in self._channels.values():
+            self._forget(channel)
 
     def work(self) -> Round | None:
         """One turn: hear some audio of every channel, then decode one batch. None when there is nothing to do.
@@ -139,16 +169,19 @@ class Scheduler:
         busy = [channel for channel in self._channels.values() if channel.inbox]
         for channel in busy:
             self._hear(channel)
-        tasks = self._final_tasks() or self._partial_tasks()
-        for task, decoding in zip(tasks, self._decode(tasks), strict=True):
+        answered = self._take_answers()
+        if self._remote is not None:
+            self._ask(self._remote)
+        tasks = (self._final_tasks() if self._remote is None else None) or self._partial_tasks()
+        for task, decoding in zip(tasks, decode_each(self._engine, [task.job for task in tasks]), strict=True):
             task.hearing.settle(task, decoding)
-        if not busy and not tasks and not self._heard:
+        if not busy and not answered and not tasks and not self._heard:
             return None
         deliveries = tuple(
             delivery for channel in tuple(self._channels.values()) for delivery in self._collect(channel)
         )
         heard, self._heard = self._heard, {}
-        queued = sum(channel.hearing.final_due for channel in self._channels.values())
+        queued = sum(channel.hearing.final_due and channel.asked is None for channel in self._channels.values())
         return Round(deliveries, heard, queued)
 
     def _hear(self, channel: _Channel) -> None:
@@ -170,67 +203,87 @@ class Scheduler:
     def _count_heard(self, connection: int, message: ClientMessage) -> None:
         self._heard[connection] = self._heard.get(connection, 0) + cost(message)
 
-    def _final_tasks(self) -> list[DecodingTask]:
+    def _take_answers(self) -> bool:
+        """Settle what a remote engine has answered. True where that was something."""
+        answered = [channel for channel in self._channels.values() if channel.asked and channel.asked.answer.done()]
+        for channel in answered:
+            question, channel.asked = channel.asked, None
+            if question is not None:
+                channel.hearing.settle(question.task, decoded(question.answer))
+        return bool(answered)
+
+    def _ask(self, remote: RemoteEngine) -> None:
+        """Begin the finals that are due, as many as the engine takes."""
+        room = remote.max_batch - sum(channel.asked is not None for channel in self._channels.values())
+        for channel in self._finals_due()[: max(room, 0)]:
+            [task] = channel.hearing.final_tasks(1)
+            channel.served = self._rounds
+            channel.asked = _Question(task, remote.begin(task.job))
+            channel.asked.answer.add_done_callback(lambda _: self.on_answer())
+
+    def _forget(self, channel: _Channel) -> None:
+        """Nobody wants the channel's answer any more."""
+        if channel.asked is not None:
+            channel.asked.answer.cancel()
+
+    def _finals_due(self) -> list[_Channel]:
         """Utterances that ended go before those that only may have; then who was served longest ago."""
-        due = [channel for channel in self._channels.values() if channel.hearing.final_due]
-        due.sort(key=lambda channel: (not channel.hearing.waiting, channel.served))
-        tasks = [(channel, task) for channel in due for task in channel.hearing.final_tasks(1)]
-        return self._batch(tasks, _FINAL_AUDIO)
+        due = [channel for channel in self._channels.values() if channel.hearing.final_due and channel.asked is None]
+        return sorted(due, key=lambda channel: (not channel.hearing.waiting, channel.served))
+
+    def _final_tasks(self) -> list[DecodingTask]:
+        tasks = ((channel, task) for channel in self._finals_due() for task in channel.hearing.final_tasks(1))
+        return [task for _, task in self._batch(tasks, _FINAL_AUDIO)]
 
     def _partial_tasks(self) -> list[DecodingTask]:
         """The most overdue first. A channel whose inbox is not empty would show what is no longer new."""
         if self._allowance is not None and not self._allowance.left:
             return []
-        due = [c for c in self._channels.values() if not c.inbox and c.hearing.overdue >= 1]
+        due = [c for c in self._channels.values() if not c.inbox and c.asked is None and c.hearing.overdue >= 1]
         due.sort(key=lambda channel: (-channel.hearing.overdue, channel.partials))
-        tasks = [
-            (channel, task) for channel in due[: self._engine.max_batch] if (task := channel.hearing.partial_task())
-        ]
+        tasks = ((channel, task) for channel in due if (task := channel.hearing.partial_task()))
         batch = self._batch(tasks, _PARTIAL_AUDIO)
-        for channel, _ in tasks[: len(batch)]:
+        for channel, _ in batch:
             channel.partials += 1
-        return batch
+        return [task for _, task in batch]
 
-    def _batch(self, candidates: list[tuple[_Channel, DecodingTask]], most: int) -> list[DecodingTask]:
-        batch: list[DecodingTask] = []
+    def _batch(
+        self, candidates: Iterator[tuple[_Channel, DecodingTask]], most: int
+    ) -> list[tuple[_Channel, DecodingTask]]:
+        """Those that are decoded now. No more candidates are made: each may ask which language is spoken."""
+        batch: list[tuple[_Channel, DecodingTask]] = []
         samples = 0
-        for channel, task in candidates[: self._engine.max_batch]:
+        for channel, task in islice(candidates, self._engine.max_batch):
             samples += len(task.job.audio)
             if batch and samples > most and not self._engine.capabilities.parallel:
                 break
             channel.served = self._rounds
-            batch.append(task)
+            batch.append((channel, task))
         return batch
-
-    def _decode(self, tasks: Sequence[DecodingTask]) -> tuple[Decoding, ...]:
-        """One decoding a task. What the engine fails on is decoded alone, and is nothing where it fails again.
-
-        Raises EngineUnavailable: another recogniser is to hear what this one cannot.
-        """
-        if not tasks:
-            return ()
-        try:
-            return self._engine.decode([task.job for task in tasks])
-        except EngineUnavailable:
-            raise
-        except RecognitionError as error:
-            log.error("decoding_failed", jobs=len(tasks), error=type(error.__cause__ or error).__name__)
-        if len(tasks) == 1:
-            return (EMPTY,)
-        return tuple(decoding for task in tasks for decoding in self._decode([task]))
 
     def _collect(self, channel: _Channel) -> list[Delivery]:
         """What a channel has to say since it was last asked."""
         hearing, (connection, number) = channel.hearing, channel.key
         messages: list[ServerMessage] = []
         for event in hearing.events:
-            messages.append(FinalReport(number, event) if isinstance(event, Final) else PartialReport(number, event))
+            match event:
+                case Partial():
+                    messages.append(PartialReport(number, event))
+                case Final():
+                    messages.append(FinalReport(number, event))
+                case IdentifiedLanguage():
+                    messages.append(LanguageReport(number, event))
         said_final = any(isinstance(event, Final) for event in hearing.events)
         hearing.events.clear()
-        acknowledged = hearing.acknowledged
-        if acknowledged > channel.told and (said_final or acknowledged - channel.told >= channel.rate):
+        acknowledged = max(hearing.acknowledged, channel.told)
+        undecoded = tuple(hearing.undecoded)
+        hearing.undecoded.clear()
+        if undecoded:
+            log.error("speech_not_decoded", engine=self._engine.name, utterances=len(undecoded))
+        news = acknowledged > channel.told and (said_final or acknowledged - channel.told >= channel.rate)
+        if news or undecoded:
             channel.told = acknowledged
-            messages.append(Acknowledged(number, acknowledged))
+            messages.append(Acknowledged(number, acknowledged, undecoded))
         if channel.closing and not hearing.waiting:
             messages.append(Closed(number, hearing.position))
             del self._channels[channel.key]

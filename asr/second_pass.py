@@ -1,21 +1,28 @@
 """A channel of an ended call decoded again by a better model: a second text for each utterance, or none."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import soxr
+import structlog
 from numpy.typing import NDArray
 
+from asr.differences import Difference, differences
 from asr.engine import ENGINE_RATE, Capabilities, Waveform
 from asr.engines.whisper import WINDOW_S, Heard, HeardWord, WhisperEngine, whisper_name
 from asr.level import leveled
 from asr.packing import Piece, Span, Window, pack
 from asr.plausibility import heard_in_time, plausible
 from asr.settings import SecondPassSettings
+from asr.weighing import Witness, gains
+from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Word
+from callscribe.domain.transcript import Final, Word
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,14 @@ class SecondPassText:
     """0 to 1: chance that it is this language."""
     cost: float = 0.0
     """What was paid for it, about."""
+    gains: Mapping[int, float] | None = field(default=None, hash=False)
+    """How much likelier (natural logarithm) both engines together find the live engine's words where these differ, by
+    the number of the first of this text's words there; None: they were not asked."""
+
+    @property
+    def in_words(self) -> bool:
+        """False where its language has no blanks between words, or its engine tells none."""
+        return bool(self.words) and len(self.text.split()) == len(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +60,37 @@ class _Channel:
     hotwords: tuple[Hotword, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Dispute:
+    """An utterance of which both engines have other words."""
+
+    piece: Piece
+    before: str
+    """What was said before it in its window."""
+    text: SecondPassText
+    places: tuple[Difference, ...]
+
+    @property
+    def rivals(self) -> list[str]:
+        """The second text as it is, and with each of the places in the first engine's words."""
+        texts = [self.text.words, *(place.within(self.text.words) for place in self.places)]
+        return [" ".join(word.text for word in words) for words in texts]
+
+
 class SecondPass:
     """Whisper over whole channels. The model is loaded at the first use; used by one thread at a time."""
 
-    def __init__(self, settings: SecondPassSettings, cpu_clock: Callable[[], float] = time.process_time) -> None:
-        """`cpu_clock` tells the CPU seconds that decoding has taken."""
+    def __init__(
+        self,
+        settings: SecondPassSettings,
+        cpu_clock: Callable[[], float] = time.process_time,
+        witness: Callable[[], Witness] | None = None,
+    ) -> None:
+        """`cpu_clock` tells the CPU seconds that decoding has taken; `witness` loads the live engine, whose finals are
+        weighed against the second texts, at its first use. It may raise EngineUnavailable: then nothing is weighed."""
         self._settings = settings
         self._cpu_clock = cpu_clock
+        self._witness = cache(witness) if witness else None
         self._loaded: WhisperEngine | None = None
 
     @property
@@ -101,11 +140,58 @@ class SecondPass:
             astray = [piece for piece in window.pieces if piece.index not in texts]
             # A decoder that is led astray by one utterance leaves out its neighbours: they are heard again alone.
             for piece in astray if len(window.pieces) > 1 else ():
-                texts |= _decode(engine, channel, Window((replace(piece, position=0),)))
+                texts |= _decode(engine, channel, _alone(piece))
             for piece in window.pieces if engine.reconsiders else ():
                 if piece.index in texts:
                     texts |= _reconsidered(engine, channel, piece, texts[piece.index])
         return tuple(texts.get(index) for index in range(len(spans)))
+
+    def weigh(
+        self,
+        pcm: NDArray[np.int16],
+        rate: int,
+        spans: Sequence[Span],
+        finals: Sequence[Final],
+        texts: Sequence[SecondPassText | None],
+    ) -> tuple[SecondPassText | None, ...]:
+        """The texts that `revise` gave for these spans, with what both engines find likelier where a final differs.
+
+        That costs up to half of the decoding. `finals` are what the live engine made of the spans; those of an engine
+        that is no witness are left aside. `cpu_share` holds here again.
+        """
+        if self._witness is None:
+            return tuple(texts)
+        weighed = list(texts)
+        done_by = self._cpu_clock() + self._settings.cpu_share * len(pcm) / rate
+        for number, window in enumerate(pack(spans, len(pcm), rate, WINDOW_S)):
+            if number and self._cpu_clock() >= done_by:
+                break
+            disputes = _disputes(window, finals, texts)
+            if not disputes or window.samples > WINDOW_S * rate:
+                continue
+            witness = self._called()
+            if witness is None:
+                break
+            disputes = [one for one in disputes if finals[one.piece.index].engine == witness.name]
+            if not disputes:
+                continue
+            likelihood = self._engine().likelihood(_sound(pcm, rate, window), disputes[0].text.language)
+            for one in disputes:
+                first = witness.log_probabilities(_sound(pcm, rate, _alone(one.piece)), one.rivals)
+                second = likelihood.log_probabilities(one.before, one.rivals)
+                weighed[one.piece.index] = replace(one.text, gains=gains(one.places, first, second))
+        return tuple(weighed)
+
+    def _called(self) -> Witness | None:
+        """The witness, loaded at the first use; None where there is none that can be."""
+        if self._witness is None:
+            return None
+        try:
+            return self._witness()
+        except EngineUnavailable as error:
+            log.warning("witness_left_out", reason=str(error))
+            self._witness = None
+            return None
 
     def _engine(self) -> WhisperEngine:
         if self._loaded is None:
@@ -123,7 +209,7 @@ def _reconsidered(
     engine: WhisperEngine, channel: _Channel, piece: Piece, earlier: SecondPassText
 ) -> dict[int, SecondPassText]:
     """What a language model prefers to a text, where that is plausible."""
-    alone = Window((replace(piece, position=0),))
+    alone = _alone(piece)
     language = earlier.language or channel.language
     sound = _sound(channel.pcm, channel.rate, alone)
     heard = engine.reconsider(sound, language, channel.hotwords, earlier.text)
@@ -143,6 +229,23 @@ def _texts(window: Window, heard: Heard, rate: int) -> dict[int, SecondPassText]
         for piece, words in timely
         if plausible(words, (piece.span[1] - piece.span[0]) / rate)
     }
+
+
+def _disputes(window: Window, finals: Sequence[Final], texts: Sequence[SecondPassText | None]) -> list[_Dispute]:
+    """The utterances of a window to which both engines gave other words."""
+    disputes: list[_Dispute] = []
+    before = ""
+    for piece in window.pieces:
+        text, final = texts[piece.index], finals[piece.index]
+        places = differences(final.words, text.words) if text and text.in_words else ()
+        if text and places:
+            disputes.append(_Dispute(piece, before, text, places))
+        before = f"{before} {text.text if text else final.text}".strip()
+    return disputes
+
+
+def _alone(piece: Piece) -> Window:
+    return Window((replace(piece, position=0),))
 
 
 def _sound(pcm: NDArray[np.int16], rate: int, window: Window) -> Waveform:

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 import structlog
@@ -14,12 +15,14 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from asr.allowance import Allowance
 from asr.compute import Compute
 from asr.connection import Connection
-from asr.engine import Engine
-from asr.engines import load_ears, load_engine, warm_up
+from asr.engine import Engine, RemoteEngine
+from asr.engines import load_ears, load_engine, load_identifier, warm_up
 from asr.scheduler import Round, Scheduler
 from asr.settings import RecognizerSettings
-from asr.wire.messages import MAX_MESSAGE_BYTES, Load
-from callscribe.domain.errors import PortUnavailable, RecognitionError
+from asr.wire.fields import MAX_MESSAGE_BYTES
+from asr.wire.messages import Load
+from callscribe.domain.errors import EngineUnavailable, PortUnavailable, RecognitionError
+from callscribe.domain.tasks import ended
 
 log = structlog.get_logger()
 
@@ -55,6 +58,11 @@ class RecognizerServer:
             raise RecognitionError("the recogniser has not been started")
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
+    @property
+    def failure(self) -> EngineUnavailable | None:
+        """Why it can go on no longer, where the engine told it."""
+        return self._compute.failure if self._compute else None
+
     async def start(self) -> None:
         """Load and warm the models, then listen. Raises EngineUnavailable and PortUnavailable."""
         self._loop = asyncio.get_running_loop()
@@ -77,9 +85,7 @@ class RecognizerServer:
     async def stop(self) -> None:
         """Close every connection (1001, going away) and end the computing thread."""
         if self._reporter is not None:
-            self._reporter.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reporter
+            await ended(self._reporter)
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
@@ -96,9 +102,10 @@ class RecognizerServer:
         if engine is None or compute is None:
             return
         number = next(self._ids)
-        connection = Connection(
-            socket, lambda message: compute.submit(number, message), engine.capabilities, self._counts
-        )
+        able = engine.capabilities
+        if self._settings.language_identification:
+            able = replace(able, identifies_language=True)
+        connection = Connection(socket, lambda message: compute.submit(number, message), able, self._counts)
         self._connections[number] = connection
         log.info("supervisor_connected", connection=number)
         try:
@@ -138,10 +145,14 @@ class RecognizerServer:
             await asyncio.sleep(_REPORT_S)
             samples.append((loop.time(), self._busy_s))
             (before, busy_before), (now, busy_now) = samples[0], samples[-1]
+            factor = (busy_now - busy_before) / (now - before)
             load = Load(
                 channels=sum(connection.channels for connection in self._connections.values()),
                 queued=self._queued,
-                real_time_factor=(busy_now - busy_before) / (now - before),
+                # What waits for a remote engine waits because that has as much to do as it takes.
+                real_time_factor=max(factor, 1.0)
+                if self._queued and isinstance(self._engine, RemoteEngine)
+                else factor,
                 refused=sum(self._counts[name] for name in _REFUSALS),
             )
             for connection in self._connections.values():
@@ -154,8 +165,9 @@ class RecognizerServer:
 
 def _load(settings: RecognizerSettings) -> tuple[Engine, Scheduler]:
     engine = load_engine(settings)
-    warm_up(engine)
-    return engine, Scheduler(engine, load_ears(settings), Allowance(time.monotonic))
+    identifier = load_identifier(settings, engine)
+    warm_up(engine, identifier)
+    return engine, Scheduler(engine, load_ears(settings), Allowance(time.monotonic), identifier)
 
 
 async def serve_recognizer(
@@ -176,7 +188,7 @@ async def serve_recognizer(
             task.cancel()
         await server.stop()
     if not stop.is_set():
-        raise RecognitionError("the recogniser's computing thread broke down; its log says why")
+        raise server.failure or RecognitionError("the recogniser's computing thread broke down; its log says why")
 
 
 def run_recognizer(settings: RecognizerSettings, on_ready: Callable[[], None] = lambda: None) -> None:

@@ -32,6 +32,10 @@ MOST_SERVER_WAIT_S = 60
 MOST_BOOST = 20
 
 
+_ONE_PROCESS = ("qwen", "funasr-server", "google", "azure")
+"""Engines that gain nothing by more: a process takes a GPU, or waits for a server."""
+
+
 def _check(name: str, value: int, bounds: tuple[int, int]) -> None:
     """What a recogniser would refuse is refused where it is set. Raises ValueError."""
     lowest, highest = bounds
@@ -297,7 +301,7 @@ class RecognizerSettings:
     port: int = 10190
     """Where `callscribe recognizer` listens."""
     processes: int = 0
-    """Recogniser processes `serve` runs; 0: one for every core."""
+    """Recogniser processes of each engine `serve` runs; 0: one for every core, of qwen and what a server hears one."""
     engine: str = "moonshine"
     """"moonshine", "funasr", "funasr-server", "sensevoice", "sherpa", "qwen", "google" or "azure"."""
     device: Device = "auto"
@@ -305,6 +309,9 @@ class RecognizerSettings:
     """What tells speech from the rest."""
     fsmn_vad: str = "modelscope:iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
     """The model of activity "fsmn-vad", as those of FunasrSettings."""
+    language_identification: str = ""
+    """What tells the languages of channels in "auto" apart, as models of FunasrSettings: a Whisper of many languages in
+    CTranslate2's format, or SenseVoice; "": only an engine that finds out by itself does."""
     telephone_words: bool = True
     """Whether words that are said on telephones, as "caller" or "voicemail", are preferred without being on a list."""
     update_ms: int = 200
@@ -320,6 +327,25 @@ class RecognizerSettings:
 
     def __post_init__(self) -> None:
         _check("update_ms", self.update_ms, UPDATE_MS_BOUNDS)
+
+    def processes_of(self, engine: str, cores: int) -> int:
+        """Processes that `serve` runs of an engine, on a machine of so many cores."""
+        return self.processes or (1 if engine in _ONE_PROCESS else cores)
+
+    def finds_language(self, engine: str) -> bool:
+        """Whether an engine may hear channels in "auto": any beside what identifies languages, else who finds out."""
+        if self.language_identification:
+            return True
+        match engine:
+            case "google":
+                return len(self.google.languages) > 1
+            case "azure":
+                return len(self.azure.languages) > 1
+            case "sherpa":
+                # Only models for finals do, and not all.
+                return bool(self.sherpa.offline) and len(self.sherpa.languages) > 1
+            case _:
+                return engine in ("sensevoice", "qwen")
 
 
 @dataclass(frozen=True, slots=True)

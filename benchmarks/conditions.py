@@ -12,8 +12,9 @@ from uuid import UUID
 
 from asr.combination import revision_of
 from asr.offline import transcribe
-from asr.second_pass import SecondPass, SecondPassText
-from asr.settings import SecondPassSettings
+from asr.passes import Pass, second_pass_of
+from asr.second_pass import SecondPassText
+from asr.settings import RecognizerSettings, SecondPassSettings
 from benchmarks.acoustics import by_telephone, far_field, in_babble, in_white_noise, lowered
 from benchmarks.corpus import RATE, Channel, Pcm, channels, odd_prompts, unbroken
 from benchmarks.voices import Voice
@@ -66,9 +67,14 @@ def hear(case: Case) -> Texts:
     live = " ".join(final.text for final in finals)
     if not case.second_pass:
         return Texts(case, live, None)
-    revised = _second_pass().revise(case.pcm, RATE, [(final.start, final.end) for final in finals])
-    second = stored_texts(finals, revised)
+    second = stored_texts(finals, revised_and_weighed(_second_pass(), case.pcm, finals))
     return Texts(case, live, " ".join(second))
+
+
+def revised_and_weighed(second_pass: Pass, pcm: Pcm, finals: Sequence[Final]) -> tuple[SecondPassText | None, ...]:
+    """What the second pass makes of each utterance."""
+    spans = [(final.start, final.end) for final in finals]
+    return second_pass.weigh(pcm, RATE, spans, finals, second_pass.revise(pcm, RATE, spans))
 
 
 def stored_texts(finals: Sequence[Final], second: Sequence[SecondPassText | None]) -> list[str]:
@@ -80,8 +86,8 @@ def stored_texts(finals: Sequence[Final], second: Sequence[SecondPassText | None
 
 
 @cache
-def _second_pass() -> SecondPass:
-    return SecondPass(SecondPassSettings())
+def _second_pass() -> Pass:
+    return second_pass_of(SecondPassSettings(), RecognizerSettings())
 
 
 def rates(heard: Iterable[Texts]) -> list[Rates]:

@@ -8,13 +8,13 @@ from functools import cache
 
 import numpy as np
 
-from asr.second_pass import SecondPass
-from asr.settings import SecondPassSettings
+from asr.passes import Pass, second_pass_of
+from asr.settings import RecognizerSettings, SecondPassSettings
 from asr.wire.messages import ChannelOptions
 from benchmarks.acoustics import by_telephone
 from benchmarks.alignment import Aligner
 from benchmarks.certainty import Judged
-from benchmarks.conditions import stored_texts
+from benchmarks.conditions import revised_and_weighed, stored_texts
 from benchmarks.corpus import RATE, Channel
 from benchmarks.latency import Latencies, measure, right_words, utterances
 from benchmarks.stability import Flicker, flicker_of_committed, flicker_of_shown
@@ -58,7 +58,7 @@ def hear(channel: Channel) -> Call:
     pcm, reference = by_telephone(channel.pcm), aligner.words(channel)
     heard = listener.hear(pcm, ChannelOptions(channel=0, rate=RATE))
     began = time.process_time()
-    revised = second_pass.revise(pcm, RATE, [(final.start, final.end) for final in heard.finals])
+    revised = revised_and_weighed(second_pass, pcm, heard.finals)
     second_cpu_s = time.process_time() - began
     second = stored_texts(heard.finals, revised)
     latencies = Latencies()
@@ -82,8 +82,8 @@ def hear(channel: Channel) -> Call:
 
 
 @cache
-def _loaded() -> tuple[Listener, Aligner, SecondPass]:
-    second_pass = SecondPass(SecondPassSettings())
+def _loaded() -> tuple[Listener, Aligner, Pass]:
+    second_pass = second_pass_of(SecondPassSettings(), RecognizerSettings())
     # Its model is loaded at its first use, which is no channel's cost.
     second_pass.revise(np.zeros(RATE, np.int16), RATE, [(0, RATE)])
     return Listener(), Aligner(), second_pass

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks.conditions import Case
 from benchmarks.corpus import RATE, Channel, Pcm
-from telephony.lines import RTP_PORTS_PER_LINE, LinePool, LinePoolSettings
+from telephony.line.settings import RTP_PORTS_PER_CALL
+from telephony.lines import LinePool, LinePoolSettings
 from tests.acceptance.speech import mu_law
 from tests.telephony.phone import PACKET, Ledger, Media, Phone
 
@@ -94,7 +95,7 @@ async def _through_lines(streams: Sequence[list[bytes]]) -> tuple[list[Pcm], flo
     calls = [streams[start : start + _CHANNELS_PER_CALL] for start in range(0, len(streams), _CHANNELS_PER_CALL)]
     ledger = Ledger()
     count = -(-len(calls) // _CALLS_PER_LINE)
-    last_port = _FIRST_RTP_PORT + RTP_PORTS_PER_LINE * count - 1
+    last_port = _FIRST_RTP_PORT + _CALLS_PER_LINE * RTP_PORTS_PER_CALL * count - 1
     pool = LinePool(LinePoolSettings(count, _FIRST_RTP_PORT, last_port, "127.0.0.1", "127.0.0.1"), ledger)
     await pool.start()
     try:

@@ -44,7 +44,7 @@ def machine() -> dict[str, str]:
 
 
 def print_tables(figures: Figures, console: Console) -> None:
-    """All tables of asr.json for which there are figures."""
+    """All tables for which there are figures."""
     for table in tables(figures):
         printed = Printed(*table.columns, title=table.name)
         for row in table.rows:
@@ -66,17 +66,22 @@ def write_document(figures: Figures) -> None:
 
 def with_others(figures: Figures) -> Figures:
     """The figures of asr.json, and those of the benchmarks beside it that were ever run."""
-    files = {name: _FOLDER / f"{name}.json" for name in ("hotwords", "endpointing", "capacity")}
+    files = {
+        name: _FOLDER / f"{name}.json" for name in ("hotwords", "endpointing", "capacity", "sip", "bridge", "search")
+    }
     return figures | {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
 
 
 def tables(figures: Figures) -> list[Table]:
     """The tables of the figures, those left out whose part was never run."""
-    made = [_machine(figures)]
+    made = [_machine(figures)] if "measured" in figures else []
     makers = {
         "hotwords": _hotwords,
         "endpointing": _endpointing,
         "capacity": _capacity,
+        "sip": _sip,
+        "bridge": _bridge,
+        "search": _search,
         "live": _gates,
         "stability": _stability,
         "contenders": _contenders,
@@ -170,6 +175,37 @@ def _rates(name: str, found: Sequence[Mapping[str, Any]]) -> Table:
     return Table(name, ("condition", "WER live", "WER second pass"), tuple(rows))
 
 
+def _bridge(figures: Figures) -> Table:
+    rows = [
+        (
+            str(level["calls"]),
+            f"{level['added_p50_ms']} ms",
+            f"{level['added_p99_ms']} ms",
+            f"{level['added_worst_ms']} ms",
+            str(level["lost"]),
+            f"{level['relay_ms_per_call_second']} ms",
+        )
+        for level in figures["bridge"]["levels"]
+    ]
+    columns = ("bridged calls", "added, p50", "added, p99", "slowest packet", "lost", "CPU of the relay a call-second")
+    return Table("bridge", columns, tuple(rows))
+
+
+def _search(figures: Figures) -> Table:
+    rows = [
+        (
+            name,
+            f"{kind['first_ms']:.0f} ms",
+            f"{kind['p50_ms']:.0f} ms",
+            f"{kind['p95_ms']:.0f} ms",
+            f"{kind['server_cpu_ms']:.1f} ms",
+            f"{kind['hits']:.0f}",
+        )
+        for name, kind in figures["search"]["kinds"].items()
+    ]
+    return Table("search", ("search for", "first", "p50", "p95", "CPU of the server", "hits a page"), tuple(rows))
+
+
 def _precision(figures: Figures) -> Table:
     rows = [
         (
@@ -250,6 +286,26 @@ def _capacity(figures: Figures) -> Table:
     ]
     columns = ("calls at once", "cores of the service", "age of the text p50 / p95", "final p50 / p95", "audio lost")
     return Table("capacity", columns, tuple(rows))
+
+
+def _sip(figures: Figures) -> Table:
+    rows = [
+        (
+            f"{row['calls']} in {row['lines']}",
+            f"{row['cpu_ms_per_call_second']:.1f} ms",
+            f"{row['lines_cpu_ms_per_call_second']:.1f} ms",
+            f"{row['node_cpu_ms_per_call_second']:.1f} ms",
+            f"{row['idle_line_cpu_ms_per_second']:.1f} ms",
+            f"{row['setup_p50_ms']:.0f} / {row['setup_p95_ms']:.0f} ms",
+            str(row["lost"]),
+        )
+        for row in figures["sip"]["runs"]
+    ]
+    columns = (
+        "calls at once, in lines", "CPU a call-second", "of it lines", "of it front and event loop",
+        "CPU a second of an idle line", "INVITE to 200 p50 / p95", "audio lost",
+    )  # fmt: skip
+    return Table("sip", columns, tuple(rows))
 
 
 def _percent(share: float) -> str:

@@ -66,11 +66,11 @@ class Synthesiser:
 
 def all_voices(warn: Callable[[str], None]) -> list[Voice]:
     """Every voice that can be had here; `warn` is told of each that cannot."""
-    texts = {clip.name: clip.text for clip in odd_prompts(TEXT_EVERY)}
+    texts = prompt_texts()
     voices: list[Voice] = []
     for synthesiser in _SYNTHESISERS:
         try:
-            voices.append(_said(synthesiser, texts))
+            voices.append(said(synthesiser, texts))
         except (OSError, subprocess.CalledProcessError) as error:
             warn(f"voice {synthesiser.name} left out: {error}")
     for name, read in (("reader (LibriVox)", _librivox), ("reader (Dickens)", _two_cities)):
@@ -82,7 +82,13 @@ def all_voices(warn: Callable[[str], None]) -> list[Voice]:
     return voices
 
 
-def _said(synthesiser: Synthesiser, texts: dict[str, str]) -> Voice:
+def prompt_texts() -> dict[str, str]:
+    """What made voices say, by its name."""
+    return {clip.name: clip.text for clip in odd_prompts(TEXT_EVERY)}
+
+
+def said(synthesiser: Synthesiser, texts: dict[str, str]) -> Voice:
+    """The texts by name in a made voice. Raises OSError or CalledProcessError where it is not installed."""
     folder = FOLDER / synthesiser.name.replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
     missing = {str(folder / f"{name}.wav"): text for name, text in texts.items()}
@@ -98,7 +104,9 @@ def _read(path: Path, name: str, text: str) -> Clip:
     return Clip(name, text, to_pcm(sound * (_LEVEL / np.sqrt(np.mean(sound**2)))))
 
 
-def _flite(voice: str) -> Synthesiser:
+def flite(voice: str) -> Synthesiser:
+    """A voice of Festival Lite."""
+
     def say(texts: dict[str, str]) -> None:
         for path, text in texts.items():
             _run(["flite", "-voice", voice, "-t", text, "-o", path])
@@ -106,7 +114,9 @@ def _flite(voice: str) -> Synthesiser:
     return Synthesiser(f"flite {voice}", say)
 
 
-def _espeak(voice: str) -> Synthesiser:
+def espeak(voice: str) -> Synthesiser:
+    """A voice of eSpeak NG, with its variant after a plus sign."""
+
     def say(texts: dict[str, str]) -> None:
         for path, text in texts.items():
             _run(["espeak-ng", "-v", voice, "-s", "150", "-w", path, text])
@@ -129,14 +139,15 @@ def _run(command: Sequence[str], text: str = "") -> None:
     subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+PIPER = Synthesiser("piper joe (US)", _piper)
 _SYNTHESISERS = (
-    Synthesiser("piper joe (US)", _piper),
-    _flite("rms"),
-    _flite("slt"),
-    _flite("awb"),
-    _espeak("en-gb"),
-    _espeak("en-gb-scotland"),
-    _espeak("en-029"),
+    PIPER,
+    flite("rms"),
+    flite("slt"),
+    flite("awb"),
+    espeak("en-gb"),
+    espeak("en-gb-scotland"),
+    espeak("en-029"),
 )
 
 

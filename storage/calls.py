@@ -1,6 +1,7 @@
 """Calls and finals as the running nodes write them. Every method may be called again with the same values."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
@@ -8,19 +9,20 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from callscribe.domain.call import Call, CallEnd, CallState, Channel, Party
+from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMedia, Party
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import Final
 from storage.clean import clean_name
+from storage.conversations import begin_linking, link
 from storage.database import Database
-from storage.finals import hold_call, write_final
-from storage.models import CallRow, ChannelRow, JobRow, OutsideIdRow, PartyRow, RecordingRow
+from storage.finals import is_forgotten, lock_call, write_final
+from storage.models import CallRow, ChannelRow, ErasedCallRow, JobRow, OutsideIdRow, PartyRow, RecordingRow
 from storage.records import JobIntent, RecordingFile
 from storage.rows import call_of, call_parts, party_id, stored_party
 
 
 class CallStore:
-    """Writes calls.
+    """Writes calls. Nothing is written of a call that was erased, nor of one whose text retention has removed.
 
     All methods raise DatabaseUnavailable for what may pass and DatabaseOutdated before a migration: try again. Any
     other StorageError is final for the values given: they would be refused again.
@@ -30,17 +32,27 @@ class CallStore:
         self._database = database
 
     def save_call(self, call: Call, node: str) -> None:
-        """Insert or replace what is known of the call. Never changes whether it has ended."""
+        """Insert or replace what is known of the call. Never changes whether it has ended.
+
+        It is linked with the calls that record the same conversation, on other nodes too.
+        """
         with self._database.transaction() as session:
+            begin_linking(session, call)
+            if is_forgotten(session, call.id, lock_call(session, call.id)):
+                return
             _write_call(session, call, node)
             _write_parties(session, call)
             _write_channels(session, call.id, call.channels)
             _write_outside_ids(session, call)
+            link(session, call)
 
     def save_final(self, call_id: UUID, final: Final) -> bool:
-        """Insert the final; False when it was there already. Raises CallNotFound."""
+        """Insert the final; False when it was there already, or is not wanted any more. Raises CallNotFound."""
         with self._database.transaction() as session:
-            if session.scalar(select(CallRow.id).where(CallRow.id == call_id).with_for_update(key_share=True)) is None:
+            row = lock_call(session, call_id)
+            if is_forgotten(session, call_id, row):
+                return False
+            if row is None:
                 raise CallNotFound
             return write_final(session, call_id, final)
 
@@ -55,10 +67,15 @@ class CallStore:
         if recording is not None and recording.path.is_absolute():
             raise ValueError("a recording is stored by its path relative to the recordings folder")
         with self._database.transaction() as session:
-            row = hold_call(session, call_id)
+            row = lock_call(session, call_id)
+            if is_forgotten(session, call_id, row):
+                return
+            if row is None:
+                raise CallNotFound
             if row.state == CallState.ACTIVE:
                 _write_end(row, end)
-            if recording is not None:
+                _write_media(session, call_id, end.media)
+            if recording is not None and row.audio_expired_at is None:
                 _write_recording(session, call_id, recording)
             write_jobs(session, call_id, jobs)
 
@@ -73,12 +90,22 @@ class CallStore:
             )
             return tuple(call_of(row) for row in rows)
 
+    def forgotten_among(self, calls: Sequence[UUID]) -> frozenset[UUID]:
+        """Which of these calls were erased, or have lost their text."""
+        erased = select(ErasedCallRow.call_id).where(ErasedCallRow.call_id.in_(calls))
+        bare = select(CallRow.id).where(CallRow.id.in_(calls), CallRow.text_expired_at.is_not(None))
+        with self._database.transaction() as session:
+            return frozenset(session.scalars(erased)) | frozenset(session.scalars(bare))
+
 
 def write_jobs(session: Session, call_id: UUID, jobs: Sequence[JobIntent]) -> None:
     """Insert the jobs that are not there yet, due now."""
     if not jobs:
         return
-    values = [{"id": job.id, "call_id": call_id, "kind": job.kind, "ranges": job.ranges} for job in jobs]
+    values = [
+        {"id": job.id, "call_id": call_id, "kind": job.kind, "ranges": job.ranges, "priority": job.priority}
+        for job in jobs
+    ]
     session.execute(insert(JobRow).values(values).on_conflict_do_nothing())
 
 
@@ -90,6 +117,8 @@ def _write_call(session: Session, call: Call, node: str) -> None:
         "started_at": call.started_at,
         "sample_rate": call.sample_rate,
         "quirks": [clean_name(quirk) for quirk in call.quirks],
+        "hotwords": call.hotwords,
+        "pauses": call.pauses,
     }
     session.execute(
         insert(CallRow).values(id=call.id, **known).on_conflict_do_update(index_elements=[CallRow.id], set_=known)
@@ -158,6 +187,13 @@ def _write_end(row: CallRow, end: CallEnd) -> None:
     row.samples = end.samples
     row.end_reason = clean_name(end.reason)
     row.interrupted = end.interrupted
+
+
+def _write_media(session: Session, call_id: UUID, media: Sequence[ChannelMedia]) -> None:
+    for heard in media:
+        counted = {name: value for name, value in asdict(heard).items() if name != "channel"}
+        ours = (ChannelRow.call_id == call_id, ChannelRow.index == heard.channel)
+        session.execute(update(ChannelRow).where(*ours).values(**counted))
 
 
 def _write_recording(session: Session, call_id: UUID, recording: RecordingFile) -> None:

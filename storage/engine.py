@@ -64,7 +64,7 @@ def storage_errors() -> Iterator[None]:
     except DBAPIError as error:
         if _may_pass(error):
             raise DatabaseUnavailable from error
-        if _sqlstate(error) in UNWRITABLE:
+        if sqlstate(error) in UNWRITABLE:
             raise DatabaseUnavailable(f"the database may not be written: {type(error.orig).__name__}") from None
         raise _refusal(error) from None
     except PoolTimeout as error:
@@ -73,17 +73,18 @@ def storage_errors() -> Iterator[None]:
         raise StorageError(f"the database layer failed: {type(error).__name__}") from error
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def sqlstate(error: DBAPIError) -> str:
+    """What Postgres calls the failure, five characters; "" where it did not say."""
     return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _may_pass(error: DBAPIError) -> bool:
     lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return lost and not _sqlstate(error).startswith(LIMIT_EXCEEDED)
+    return lost and not sqlstate(error).startswith(LIMIT_EXCEEDED)
 
 
 def _refusal(error: DBAPIError) -> StorageError:
-    if _sqlstate(error) in OUTDATED:
+    if sqlstate(error) in OUTDATED:
         return DatabaseOutdated()
     rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
     return StorageError(f"the database refused a row: {type(error.orig).__name__}{f' ({rule})' if rule else ''}")

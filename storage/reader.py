@@ -7,15 +7,18 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from callscribe.domain.call import CallState
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import Final
 from callscribe.domain.utterance import Transcript
 from storage.clean import clean_name
+from storage.conversations import linked_calls, of_conversations
 from storage.database import Database
-from storage.models import CallRow, JobRow, OutsideIdRow, RevisionRow, UtteranceRow
+from storage.holds import held
+from storage.measures import measures_of
+from storage.models import CallMeasuresRow, CallRow, JobRow, OutsideIdRow, RevisionRow, RuleResultRow, UtteranceRow
 from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState
 from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
 
@@ -43,7 +46,18 @@ class CallReader:
         with self._database.transaction() as session:
             rows = session.execute(query).all()
             calls = tuple(
-                CallSummary(call_of(row), CallState(row.state), end_of(row), spoken, failed, row.recording is not None)
+                CallSummary(
+                    call=call_of(row),
+                    state=CallState(row.state),
+                    end=end_of(row),
+                    utterances=spoken,
+                    failed_jobs=failed,
+                    recorded=row.recording is not None,
+                    conversation=row.conversation_id or row.id,
+                    duplicate_of=row.duplicate_of,
+                    measures=None if row.measures is None else measures_of(row.measures),
+                    score=None if row.measures is None else row.measures.score,
+                )
                 for row, spoken, failed in rows[:limit]
             )
         more = len(rows) > limit
@@ -61,7 +75,15 @@ class CallReader:
                 parties=tuple(party_of(party) for party in row.parties),
                 recording=recording_of(row.recording),
                 jobs=_jobs(session, row.id),
+                conversation=row.conversation_id or row.id,
+                duplicate_of=row.duplicate_of,
+                linked=linked_calls(session, row),
                 cost=_cost(session, row.id),
+                held=session.scalar(select(held()).where(CallRow.id == row.id)) or False,
+                audio_expired_at=row.audio_expired_at,
+                text_expired_at=row.text_expired_at,
+                measures=None if row.measures is None else measures_of(row.measures),
+                score=None if row.measures is None else row.measures.score,
             )
 
     def transcript(self, key: UUID | str) -> Transcript:
@@ -72,7 +94,7 @@ class CallReader:
                 select(UtteranceRow)
                 .where(UtteranceRow.call_id == row.id)
                 .order_by(UtteranceRow.start, UtteranceRow.channel)
-                .options(selectinload(UtteranceRow.revisions))
+                .options(selectinload(UtteranceRow.revisions), selectinload(UtteranceRow.turns))
             )
             return Transcript(
                 call_of(row), CallState(row.state), row.ended_at, tuple(utterance_of(found) for found in utterances)
@@ -114,12 +136,30 @@ def _matching(conditions: CallFilter) -> Select[CallRow, int, int]:
     if conditions.until is not None:
         rules.append(CallRow.started_at < conditions.until)
     if conditions.outside_id is not None:
-        rules.append(_known_as(conditions.outside_id))
-    return select(CallRow, spoken, failed).where(*rules).options(*call_parts())
+        rules.append(known_as(conditions.outside_id))
+    if conditions.conversation is not None:
+        rules.append(of_conversations((conditions.conversation,)))
+    rules += _scored(conditions)
+    return select(CallRow, spoken, failed).where(*rules).options(*call_parts(), joinedload(CallRow.measures))
 
 
-def _known_as(value: str) -> ColumnElement[bool]:
-    return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value == clean_name(value)))
+def _scored(conditions: CallFilter) -> list[ColumnElement[bool]]:
+    rules: list[ColumnElement[bool]] = []
+    if conditions.score_from is not None:
+        rules.append(CallRow.measures.has(CallMeasuresRow.score >= conditions.score_from))
+    if conditions.score_to is not None:
+        rules.append(CallRow.measures.has(CallMeasuresRow.score <= conditions.score_to))
+    if conditions.failed_rule is not None:
+        failed = RuleResultRow.rule == clean_name(conditions.failed_rule), ~RuleResultRow.passed
+        rules.append(CallRow.id.in_(select(RuleResultRow.call_id).where(*failed)))
+    return rules
+
+
+def known_as(value: str) -> ColumnElement[bool]:
+    """By the whole value, or by what stands before RFC 7433's parameter, which nobody keeps."""
+    told = clean_name(value)
+    values = {told, told.partition(";encoding=")[0]}
+    return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value.in_(values)))
 
 
 def _find(session: Session, key: UUID | str) -> CallRow:
@@ -128,7 +168,7 @@ def _find(session: Session, key: UUID | str) -> CallRow:
     query = select(CallRow).options(*call_parts())
     row = None if own is None else session.scalar(query.where(CallRow.id == own))
     if row is None and isinstance(key, str):
-        newest = query.where(_known_as(key)).order_by(CallRow.started_at.desc(), CallRow.id.desc())
+        newest = query.where(known_as(key)).order_by(CallRow.started_at.desc(), CallRow.id.desc())
         row = session.scalar(newest.limit(1))
     if row is None:
         raise CallNotFound

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk, ms_to_samples
 from callscribe.domain.call import Call
 from callscribe.domain.errors import RecordingNotFound, StorageError
-from storage.records import RecordingFile
+from storage.records import ChannelRange, RecordingFile
 from storage.wave import HEADER_BYTES, MAX_DATA_BYTES, WaveHeader
 
 log = structlog.get_logger()
@@ -26,7 +26,12 @@ LAG_MS = 200
 SPAN_GAP_MS = 1000
 """Chunks further apart than this are written one by one, so that a leap in time takes no memory."""
 COPY_FRAMES = 1 << 18
+BLEEP_HZ = 1000
+BLEEP_LEVEL = 0.15 * 32768
+"""Its amplitude: as loud as speech."""
 FILE_MODE = 0o640
+NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+MAKE_ATTEMPTS = 3
 SAMPLE = np.dtype("<i2")
 
 Frames = NDArray[np.int16]
@@ -62,8 +67,7 @@ class RecordingWriter:
         self._failed = False
         self._closed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+            self._file = _make(path)
             self._write_header()
         except OSError as error:
             raise StorageError(f"the recording {path} cannot be made: {error.strerror}") from error
@@ -188,6 +192,16 @@ class RecordingWriter:
         raise StorageError(sentence) from cause
 
 
+def _make(path: Path) -> int:
+    """Open a new file; its folder is made, again where whoever removes empty ones was quicker. Raises OSError."""
+    for _ in range(MAKE_ATTEMPTS - 1):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return os.open(path, NEW_FILE, FILE_MODE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, NEW_FILE, FILE_MODE)
+
+
 def repair(path: Path) -> RecordingFile:
     """Make the header of a recording whose writer died tell the truth, and cut off half a frame.
 
@@ -226,6 +240,37 @@ def read_channel(path: Path, channel: int, start: int, end: int) -> NDArray[np.i
     except OSError as error:
         raise StorageError(f"the recording {path} cannot be read: {error.strerror}") from error
     return np.ascontiguousarray(frames[:, channel], dtype=np.int16)
+
+
+def bleep(path: Path, ranges: Sequence[ChannelRange]) -> None:
+    """Put a tone over these ranges of a recording that is closed; the other channels stay as they are. Of a channel
+    that it has not there is nothing to cover.
+
+    What is there already is written over with the same samples: a second time, or after a crash, the file becomes the
+    same. It is a valid WAV at any moment, and on disk when this returns. Raises RecordingNotFound, or StorageError when
+    the file is no recording or cannot be written.
+    """
+    try:
+        with path.open("r+b") as file:
+            header = WaveHeader.parse(file.read(HEADER_BYTES))
+            for found in (found for found in ranges if found.channel < header.channels):
+                for start in range(found.start, min(found.end, header.samples), COPY_FRAMES):
+                    end = min(found.end, header.samples, start + COPY_FRAMES)
+                    frames = _read_frames(file.fileno(), header.channels, start, end).copy()
+                    frames[:, found.channel] = _tone(start, start + len(frames), header.rate)
+                    _write_at(file.fileno(), HEADER_BYTES + start * header.frame_bytes, frames.tobytes())
+            os.fdatasync(file.fileno())
+    except FileNotFoundError:
+        raise RecordingNotFound from None
+    except OSError as error:
+        raise StorageError(f"the recording {path} cannot be bleeped: {error.strerror}") from error
+
+
+def _tone(start: int, end: int, rate: int) -> NDArray[np.int16]:
+    """The same samples wherever a range begins."""
+    wave = np.sin(2 * np.pi * BLEEP_HZ / rate * np.arange(start, end)) * BLEEP_LEVEL
+    samples: NDArray[np.int16] = wave.round().astype(SAMPLE)
+    return samples
 
 
 def _spans(chunks: Sequence[AudioChunk], gap: int) -> Iterator[Sequence[AudioChunk]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 from callscribe.domain.call import Call, CallEnd, CallState, Party
+from callscribe.domain.measures import CallMeasures
 
 
 class JobKind(StrEnum):
@@ -16,6 +17,17 @@ class JobKind(StrEnum):
     """Decodes the recording again and writes revisions."""
     RECOVER = "recover"
     """Decodes the stretches that were recorded but not transcribed, and writes finals."""
+    DIARIZE = "diarize"
+    """Tells the speakers of a channel apart, and cuts its utterances where the speaker changes."""
+    BLEEP = "bleep"
+    """Puts a tone into the recording over what is redacted in the text."""
+    EVALUATE = "evaluate"
+    """Measures the call, and scores it."""
+
+    @staticmethod
+    def of_recordings() -> "frozenset[JobKind]":
+        """Those that need the call's recording."""
+        return frozenset(JobKind) - {JobKind.EVALUATE}
 
 
 class JobState(StrEnum):
@@ -25,6 +37,15 @@ class JobState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery to a webhook is in its life."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    DEAD = "dead"
+    """Given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,8 @@ class JobIntent:
     kind: JobKind
     ranges: tuple[ChannelRange, ...] = ()
     """For JobKind.RECOVER: what to decode."""
+    priority: int = 0
+    """Of due jobs the lowest go first: above 0 what is done again for many old calls: new ones need not wait for it."""
 
     @staticmethod
     def of(call_id: UUID, kind: JobKind, ranges: tuple[ChannelRange, ...] = ()) -> "JobIntent":
@@ -93,6 +116,8 @@ class JobWork:
     ranges: tuple[ChannelRange, ...]
     attempt: int
     """1 for the first."""
+    spent: bool = False
+    """Whether its worker was lost at the last attempt: it must be given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +151,14 @@ class CallFilter:
     """Calls that started before this aware time."""
     outside_id: str | None = None
     """Value of an outside id of any kind."""
+    conversation: UUID | None = None
+    """Conversation that the calls record."""
+    score_from: float | None = None
+    """Least score, 0 to 100."""
+    score_to: float | None = None
+    """Greatest score."""
+    failed_rule: str | None = None
+    """Name of a scorecard's rule that the call failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +172,14 @@ class CallSummary:
     utterances: int
     failed_jobs: int
     recorded: bool
+    conversation: UUID
+    """The id of the first call that records the conversation; the call's own where it is alone."""
+    duplicate_of: UUID | None = None
+    """The call that brings the same audio."""
+    measures: CallMeasures | None = None
+    """None where it has not been evaluated."""
+    score: float | None = None
+    """callscribe.domain.scores.Evaluation.score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +206,21 @@ class CallRecord:
     """Its path relative to the recordings folder."""
     jobs: tuple[JobRecord, ...]
     """Oldest first."""
+    conversation: UUID
+    """As in CallSummary."""
+    duplicate_of: UUID | None = None
+    """As in CallSummary."""
+    linked: tuple[UUID, ...] = ()
+    """The other calls that record the conversation, oldest first."""
     cost: float = 0.0
     """What paid services ask for its finals and revisions, about; in the money of the settings' price."""
+    held: bool = False
+    """A legal hold is on it, or on another that records the conversation."""
+    audio_expired_at: datetime | None = None
+    """When retention removed its recording, aware UTC."""
+    text_expired_at: datetime | None = None
+    """When retention removed what was said and by whom, aware UTC."""
+    measures: CallMeasures | None = None
+    """As in CallSummary."""
+    score: float | None = None
+    """As in CallSummary."""

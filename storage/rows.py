@@ -7,7 +7,8 @@ from uuid import UUID, uuid5
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.call import Call, CallEnd, Channel, ChannelMedia, Dialect, OutsideIds, Party, Role
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
 from storage.clean import clean_name
@@ -71,13 +72,34 @@ def call_of(row: CallRow) -> Call:
         callee=next((party_of(party) for party in row.parties if party.is_callee), NOBODY),
         outside_ids=outside_ids_of(row.outside_ids),
         quirks=tuple(row.quirks),
+        hotwords=row.hotwords,
+        pauses=row.pauses,
     )
 
 
 def end_of(row: CallRow) -> CallEnd | None:
     if row.ended_at is None or row.samples is None or row.end_reason is None:
         return None
-    return CallEnd(row.ended_at, row.samples, row.end_reason, row.interrupted)
+    heard = (media_of(channel) for channel in row.channels)
+    media = tuple(found for found in heard if found)
+    return CallEnd(row.ended_at, row.samples, row.end_reason, row.interrupted, media)
+
+
+def media_of(row: ChannelRow) -> ChannelMedia | None:
+    """None where nothing was told."""
+    if row.packets is None:
+        return None
+    return ChannelMedia(
+        channel=row.index,
+        packets=row.packets,
+        lost=row.lost or 0,
+        reordered=row.reordered or 0,
+        duplicated=row.duplicated or 0,
+        discarded=row.discarded or 0,
+        late=row.late or 0,
+        jitter_ms=row.jitter_ms or 0.0,
+        mos=row.mos,
+    )
 
 
 def recording_of(row: RecordingRow | None) -> RecordingFile | None:
@@ -101,6 +123,8 @@ def final_of(row: UtteranceRow) -> Final:
         emotion=row.emotion,
         audio_events=tuple(row.audio_events),
         cost=row.cost,
+        hotword_lists=row.hotword_lists,
+        redactions=row.redactions,
     )
 
 
@@ -115,11 +139,16 @@ def revision_of(row: RevisionRow) -> Revision:
         spoken=row.spoken,
         corrections=row.corrections,
         cost=row.cost,
+        hotword_lists=row.hotword_lists,
+        by=row.by,
+        redactions=row.redactions,
     )
 
 
 def utterance_of(row: UtteranceRow) -> Utterance:
-    return Utterance(row.id, final_of(row), tuple(revision_of(revision) for revision in row.revisions))
+    revisions = tuple(revision_of(revision) for revision in row.revisions)
+    turns = tuple(SpeakerTurn(turn.speaker, turn.start, turn.end, turn.overlapped) for turn in row.turns)
+    return Utterance(row.id, final_of(row), revisions, turns)
 
 
 def stored_confidence(value: float) -> float:

@@ -18,12 +18,18 @@ from storage.engine import open_engine, storage_errors
 from storage.models import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_TIMEOUT_MS = 3000
+"""How long a migration waits for a table, and who uses it behind the migration."""
+LOCK_TRIES = 10
+LOCK_PAUSE_S = 3.0
+"""Between tries: what waited behind the migration goes on meanwhile."""
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to `revision`. Several processes may do so at once: they wait for each other.
 
-    Raises DatabaseUnavailable when it does not answer, StorageError when it belongs to a newer release.
+    Each migration is a transaction: those before one that fails stay. Raises DatabaseUnavailable when it does not
+    answer, StorageError when it belongs to a newer release, or when a table stays in use.
     """
     with _alembic_errors():
         command.upgrade(_config(url), revision)

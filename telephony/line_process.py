@@ -5,12 +5,12 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 import structlog
 
 from callscribe.domain.errors import TelephonyError
+from telephony.children import spawn
 from telephony.line.settings import LineSettings
 from telephony.line.wire import FrameReader, Message, encode
 
@@ -43,17 +43,7 @@ class LineProcess(asyncio.Protocol):
     async def run(self) -> int:
         """Spawn the line and return its exit status once it is gone. Raises OSError where it cannot be spawned."""
         ours, theirs = socket.socketpair()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "telephony.line", str(theirs.fileno()), self._settings.to_json()),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        self._process = await spawn("telephony.line", (ours, theirs), self._settings.to_json())
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             await self._watch()

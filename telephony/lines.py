@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,10 +14,11 @@ import structlog
 
 from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk
 from callscribe.domain.errors import LineUnavailable
-from telephony.line.settings import LineSettings
+from telephony.line.settings import NARROW_BAND_HZ, RTP_PORTS_PER_CALL, LineSettings
 from telephony.line.wire import (
     Answered,
     Audio,
+    Dtmf,
     Ended,
     HangUp,
     Hello,
@@ -29,12 +32,14 @@ from telephony.line.wire import (
 )
 from telephony.line_process import LineProcess
 
-__all__ = ["LineListener", "LinePool", "LinePoolSettings", "LineStatus", "LineStream"]
+__all__ = ["Dtmf", "Ended", "LineListener", "LinePool", "LinePoolSettings", "LineStatus", "LineStream"]
 
 log = structlog.get_logger()
 
-RTP_PORTS_PER_LINE = 32
-"""Four calls of four m-lines, an RTP and an RTCP port each."""
+CALLS_PER_CORE = 8
+"""That there are lines for, where nobody says how many lines."""
+PACKAGED_CALLS = 4
+"""Calls that the packaged PJSUA2 carries in a line; each line tells what its own does."""
 _START_LIMIT_S = 20.0
 _STOP_LIMIT_S = 4.0
 _BACK_OFF_S = (0.0, 0.1, 0.5, 2.0, 5.0)
@@ -44,35 +49,53 @@ _PROVEN_S = 10.0
 """A line that lived so long was no failed start."""
 
 
+def lines_wanted(count: int, calls: int) -> int:
+    """`count`, or for 0 one line for each core, and as many more of so many calls each as CALLS_PER_CORE ask for."""
+    cores = os.cpu_count() or 1
+    return count or max(cores, math.ceil(cores * CALLS_PER_CORE / calls))
+
+
 @dataclass(frozen=True, slots=True)
 class LinePoolSettings:
     """How many lines, and what they share."""
 
     count: int
+    """0: as lines_wanted has it."""
     rtp_port_min: int
     rtp_port_max: int
-    """Both ends included; every line takes RTP_PORTS_PER_LINE of them."""
+    """Both ends included; every line takes RTP_PORTS_PER_CALL of them for each call that it can carry."""
     advertised_address: str
     """IPv4 address in the SDP of the lines."""
     bind_address: str = "0.0.0.0"
     """Local address of RTP sockets."""
     media_timeout_s: int = 300
     """Seconds without RTP on any m-line after which a call ends; 0: never."""
-    sample_rate: int = 8000
-    """Hz, of all audio handed on."""
+    sample_rate: int = NARROW_BAND_HZ
+    """Hz of their clocks; with WIDE_BAND_HZ, wide-band codecs are answered: a call that has one is heard so."""
+
+    def places(self, calls: int) -> int:
+        """How many lines there are, where one carries so many calls.
+
+        Raises LineUnavailable where the RTP range is too small for them.
+        """
+        count = lines_wanted(self.count, calls)
+        room = (self.rtp_port_max + 1 - self._first_rtp_port) // (calls * RTP_PORTS_PER_CALL)
+        if count > room:
+            raise LineUnavailable(
+                f"{count} lines of {calls} calls need {count * calls * RTP_PORTS_PER_CALL} RTP ports: widen "
+                f"sip.rtp_port_min to sip.rtp_port_max, or set sip.lines to {room}"
+            )
+        return count
+
+    @property
+    def _first_rtp_port(self) -> int:
+        return self.rtp_port_min + self.rtp_port_min % 2
 
     def line(self, index: int) -> LineSettings:
-        """One line's own settings. Raises LineUnavailable where the RTP range is too small for `count` lines."""
-        first = self.rtp_port_min + self.rtp_port_min % 2
-        room = (self.rtp_port_max + 1 - first) // RTP_PORTS_PER_LINE
-        if self.count > room:
-            raise LineUnavailable(
-                f"{self.count} lines need {self.count * RTP_PORTS_PER_LINE} RTP ports: widen sip.rtp_port_min to "
-                f"sip.rtp_port_max, or set sip.lines to {room}"
-            )
+        """One line's own settings."""
         return LineSettings(
-            rtp_port=first + index * RTP_PORTS_PER_LINE,
-            rtp_ports=RTP_PORTS_PER_LINE,
+            index=index,
+            rtp_port_min=self._first_rtp_port,
             advertised_address=self.advertised_address,
             bind_address=self.bind_address,
             media_timeout_s=self.media_timeout_s,
@@ -97,14 +120,17 @@ class LineStatus:
 class LineListener(Protocol):
     """Called on the event loop; must not block or raise."""
 
-    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None: ...
+    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...], sample_rate: int = NARROW_BAND_HZ) -> None:
+        """`sample_rate` in Hz holds for the whole call."""
 
     def line_streams_changed(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None: ...
 
     def line_audio(self, call_id: UUID, chunk: AudioChunk) -> None: ...
 
-    def line_call_ended(self, call_id: UUID, samples: int, reason: str) -> None:
-        """`reason` is "bye", "no-media" or "rejected" (never answered; no line_answered came before)."""
+    def line_dtmf(self, pressed: Dtmf) -> None: ...
+
+    def line_call_ended(self, ended: Ended) -> None:
+        """Its reason "rejected" is one that was never answered; no line_answered came before."""
 
     def line_lost(self, line: int, calls: tuple[UUID, ...]) -> None:
         """The process died with these answered calls; a new one follows. line_call_ended does not come for them."""
@@ -114,18 +140,33 @@ class LinePool:
     """Line processes, each replaced by a new one when it dies."""
 
     def __init__(self, config: LinePoolSettings, listener: LineListener) -> None:
-        self._lines = [_Line(index, config, listener) for index in range(config.count)]
+        self._config = config
+        self._listener = listener
+        self._lines: list[_Line] = []
         self._keepers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Spawn all lines and wait until they answer SIP. Raises LineUnavailable when one does not come up."""
-        ups = [line.begin() for line in self._lines]
-        self._keepers = [asyncio.create_task(line.keep()) for line in self._lines]
+        """Spawn all lines and wait until they answer SIP.
+
+        The first one tells how many calls a line carries, and that how many are needed. Raises LineUnavailable when one
+        does not come up, or there are too few RTP ports.
+        """
+        try:
+            (first,) = await self._spawn(range(1))
+            await self._spawn(range(1, self._config.places(first.capacity)))
+        except LineUnavailable:
+            await self.stop()
+            raise
+
+    async def _spawn(self, places: range) -> Sequence[Hello]:
+        lines = [_Line(index, self._config, self._listener) for index in places]
+        self._lines += lines
+        ups = [line.begin() for line in lines]
+        self._keepers += [asyncio.create_task(line.keep()) for line in lines]
         try:
             async with asyncio.timeout(_START_LIMIT_S):
-                await asyncio.gather(*ups)
+                return await asyncio.gather(*ups)
         except (TimeoutError, LineUnavailable) as error:
-            await self.stop()
             raise LineUnavailable("a line process does not start; its error stands above") from error
 
     async def stop(self) -> None:
@@ -141,6 +182,10 @@ class LinePool:
 
     def lines(self) -> Sequence[LineStatus]:
         return [line.status() for line in self._lines]
+
+    def codecs(self) -> Sequence[str]:
+        """RTP encoding names of what the lines can answer, whatever trunks want; empty before start()."""
+        return next((line.codecs for line in self._lines if line.codecs), ())
 
     def hang_up(self, call_id: UUID) -> None:
         """End an answered call with BYE; line_call_ended follows. A call that no line has is ignored."""
@@ -170,10 +215,10 @@ class _Line:
         self._counts: Counter[str] = Counter()
         self._pulse: Mapping[str, int] = {}
         self._stopping = asyncio.Event()
-        self._up: asyncio.Future[None] | None = None
+        self._up: asyncio.Future[Hello] | None = None
 
-    def begin(self) -> asyncio.Future[None]:
-        """What is done once the first process answers SIP, or fails with LineUnavailable after a few that did not."""
+    def begin(self) -> asyncio.Future[Hello]:
+        """What the first process says once it answers SIP; fails with LineUnavailable after a few that did not."""
         self._up = asyncio.get_running_loop().create_future()
         return self._up
 
@@ -186,6 +231,10 @@ class _Line:
             calls=len(self._calls),
             capacity=hello.capacity if hello else 0,
         )
+
+    @property
+    def codecs(self) -> Sequence[str]:
+        return self._hello.codecs if self._hello else ()
 
     @property
     def pid(self) -> int:
@@ -250,13 +299,15 @@ class _Line:
             case Hello():
                 self._hello = message
                 if self._up and not self._up.done():
-                    self._up.set_result(None)
+                    self._up.set_result(message)
                 log.info("line_ready", line=self._index, sip_port=message.sip_port, capacity=message.capacity)
-            case Answered(call_id, streams):
+            case Answered(call_id, streams, sample_rate):
                 self._calls.add(call_id)
-                self._listener.line_answered(call_id, streams)
+                self._listener.line_answered(call_id, streams, sample_rate)
             case StreamsChanged(call_id, streams):
                 self._listener.line_streams_changed(call_id, streams)
+            case Dtmf():
+                self._listener.line_dtmf(message)
             case Ended():
                 self._end(message)
             case Pulse(counts):
@@ -270,7 +321,7 @@ class _Line:
         self._calls.discard(ended.call_id)
         rtp = [asdict(counts) for counts in ended.rtp]
         log.info("line_call_ended", line=self._index, call_id=str(ended.call_id), reason=ended.reason, rtp=rtp)
-        self._listener.line_call_ended(ended.call_id, ended.samples, ended.reason)
+        self._listener.line_call_ended(ended)
 
     def _spread(self, silence: Silence) -> Iterator[AudioChunk]:
         """Zeros in chunks of at most a second, so that a late channel's hour comes in no single huge chunk."""

@@ -1,10 +1,8 @@
 """The SIP node: the public port, the lines behind it, and every call as one value."""
 
 import asyncio
-import os
-import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -12,11 +10,21 @@ from uuid import UUID
 import structlog
 
 from callscribe.domain.audio import AudioChunk
-from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.call import Call, CallEnd, DtmfDigit
+from callscribe.domain.errors import SettingsError
+from callscribe.domain.refusal import RefusedRequest
+from telephony.advertised import advertised_address
+from telephony.bridge.bridging import Bridging
+from telephony.bridge.lookup import TargetLookup
 from telephony.front.front import Front, SipPorts
-from telephony.front.offer import CallOffer
+from telephony.front.offer import CallOffer, Description
 from telephony.joining import CallInProgress
-from telephony.lines import LinePool, LinePoolSettings, LineStream
+from telephony.line.settings import NARROW_BAND_HZ, WIDE_BAND_HZ
+from telephony.lines import Dtmf, Ended, LinePool, LinePoolSettings, LineStream
+from telephony.registration import RegistrationState, RegistrationStatus, gauge
+from telephony.relay.relay import Relay, RelaySettings
+from telephony.routes import Routes, RouteSettings
+from telephony.sdp import WIDE_BAND
 from telephony.settings import SipSettings, TrunkSettings
 from telephony.trunks import Trunks
 
@@ -24,12 +32,8 @@ __all__ = ["CallSink", "SipNode", "SipPorts"]
 
 log = structlog.get_logger()
 
-SAMPLE_RATE = 8000
-"""Hz of all lines."""
-LINES_PER_CORE = 2
 _HANG_UP_S = 3.0
 """Time calls get to end after they were hung up."""
-_WILDCARDS = ("", "0.0.0.0", "::")
 
 
 class CallSink(Protocol):
@@ -41,57 +45,87 @@ class CallSink(Protocol):
     def call_updated(self, call: Call) -> None:
         """A re-INVITE, UPDATE or later metadata changed it: the whole new value."""
 
+    def call_corrected(self, call: Call, channels: tuple[int, ...]) -> None:
+        """As call_updated; the parties of these channels had each other's places, from the start of the call on."""
+
     def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
         """Comes after call_started only, and not after call_ended."""
+
+    def dtmf(self, call_id: UUID, pressed: DtmfDigit) -> None:
+        """A party pressed a key; comes for trunks that want it, and as audio does."""
+
+    def pause_asked(self, call_id: UUID, *, paused: bool) -> None:
+        """The peer wants nothing kept of what is said from now on, or, not `paused`, again; comes as audio does."""
 
     def call_ended(self, call_id: UUID, end: CallEnd) -> None: ...
 
 
 class SipNode:
-    """Answers calls on the public SIP port. Implements FrontListener and LineListener.
+    """Answers calls on the public SIP port. Implements FrontListener and LineListener."""
 
-    Making one raises LineUnavailable where the RTP ports do not suffice for the lines.
-    """
-
-    def __init__(self, settings: SipSettings, trunks: tuple[TrunkSettings, ...], sink: CallSink) -> None:
+    def __init__(
+        self,
+        settings: SipSettings,
+        trunks: tuple[TrunkSettings, ...],
+        sink: CallSink,
+        routes: tuple[RouteSettings, ...] = (),
+    ) -> None:
         self._sink = sink
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._calls: dict[UUID, CallInProgress] = {}
         self._repairs: Counter[str] = Counter()
         self._draining = False
-        address = settings.advertised_address or _address_of(settings.host)
+        address = advertised_address(settings)
+        lines_last = settings.lines_rtp_port_max(bridging=bool(routes))
         pool = LinePoolSettings(
-            count=settings.lines or LINES_PER_CORE * (os.cpu_count() or 1),
+            count=settings.lines,
             rtp_port_min=settings.rtp_port_min,
-            rtp_port_max=settings.rtp_port_max,
+            rtp_port_max=lines_last,
             advertised_address=address,
             bind_address=settings.host or "0.0.0.0",
             media_timeout_s=settings.media_timeout_s,
-            sample_rate=SAMPLE_RATE,
+            sample_rate=NARROW_BAND_HZ if _wanted(trunks).isdisjoint(WIDE_BAND) else WIDE_BAND_HZ,
         )
         self._lines = LinePool(pool, self)
         self._front = Front(settings, address, Trunks(trunks), self._lines.lines, self)
+        relay = RelaySettings(pool.bind_address, lines_last + 1, settings.rtp_port_max)
+        self._relay = Relay(relay) if routes else None
+        self._front.bridging = Bridging(Routes(routes), self._relay, media_timeout_s=settings.media_timeout_s)
+        self._targets = TargetLookup(self._front.bridging)
 
     async def start(self) -> None:
         """Open the port, and answer once all lines stand. Raises PortUnavailable, LineUnavailable and SettingsError."""
         # The port first: a busy one must not cost the time that lines take.
         await self._front.start()
         try:
+            await self._targets.start()
+            if self._relay:
+                await self._relay.start()
             await self._lines.start()
+            self._check_codecs()
         except BaseException:
+            await self._lines.stop()
+            await self._stop_bridging()
             await self._front.stop()
             raise
+        self._front.register()
         log.info("sip_ready", port=self.ports.sip, tls_port=self.ports.tls, capacity=self.capacity)
 
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Refuse new calls with 503, let running ones end for up to `drain_s` seconds, end the rest with BYE."""
+    async def drain(self, limit_s: float) -> None:
+        """Refuse new calls with 503, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._front.drain()
-        await self._wait_for_calls(drain_s)
+        await self._wait_for_calls(limit_s)
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """As drain; then end the rest with BYE."""
+        await self.drain(drain_s)
         self._draining = True
         for call_id in list(self._calls):
             self._lines.hang_up(call_id)
+        self._front.end_bridges()
         await self._wait_for_calls(_HANG_UP_S)
         await self._lines.stop()
+        await self._stop_bridging()
         await self._front.stop()
         for call_id in list(self._calls):
             self._end(call_id, "line-lost", interrupted=True)
@@ -116,18 +150,32 @@ class SipNode:
         return self._front.ports
 
     def counters(self) -> Mapping[str, int]:
-        """What was counted since start, by snake_case name."""
-        return self._repairs + Counter(self._lines.counters()) + Counter(self._front.counters())
+        """What was counted since start, by snake_case name, and the state of each trunk that registers."""
+        relay = Counter(relays_lost=self._relay.restarts if self._relay else 0)
+        counted = self._repairs + Counter(self._lines.counters()) + Counter(self._front.counters()) + relay
+        return {**counted, **self._gauges()}
+
+    def registrations(self) -> tuple[RegistrationStatus, ...]:
+        """How the registrations of trunks go."""
+        return self._front.registrations()
+
+    def refusals(self) -> tuple[RefusedRequest, ...]:
+        """Whom the public port refused lately, the last one first."""
+        return self._front.refusals.newest()
 
     # FrontListener
 
     def call_offered(self, offer: CallOffer) -> None:
-        self._calls[offer.id] = CallInProgress(offer, self._trunks[offer.trunk].roles, SAMPLE_RATE)
+        self._calls[offer.id] = CallInProgress(offer, self._trunks[offer.trunk].roles)
 
-    def metadata_changed(self, call_id: UUID, metadata: bytes) -> None:
+    def call_described(self, call_id: UUID, description: Description) -> None:
         if call := self._calls.get(call_id):
-            call.take_metadata(metadata)
+            call.describe(description)
             self._update(call)
+
+    def call_pause_asked(self, call_id: UUID, *, paused: bool) -> None:
+        if (call := self._calls.get(call_id)) and call.started:
+            self._sink.pause_asked(call_id, paused=paused)
 
     def call_abandoned(self, call_id: UUID) -> None:
         call = self._calls.get(call_id)
@@ -139,14 +187,15 @@ class SipNode:
 
     # LineListener
 
-    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None:
+    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...], sample_rate: int = NARROW_BAND_HZ) -> None:
         call = self._calls.get(call_id)
         if call is None:
             self._lines.hang_up(call_id)
             return
         # Sample 0 is the line's first tick from here on, at most a tick of 20 ms away.
-        self._sink.call_started(call.start(streams, datetime.now(UTC)))
+        self._sink.call_started(call.start(streams, datetime.now(UTC), sample_rate))
         self._count_repairs(call)
+        self._update(call)
 
     def line_streams_changed(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None:
         if call := self._calls.get(call_id):
@@ -159,46 +208,72 @@ class SipNode:
             call.samples = max(call.samples, chunk.end)
             self._sink.audio(call_id, chunk)
 
-    def line_call_ended(self, call_id: UUID, samples: int, reason: str) -> None:
-        self._front.release(call_id)
-        if call := self._calls.get(call_id):
-            call.samples = max(call.samples, samples)
-            self._end(call_id, "drained" if self._draining and reason == "bye" else reason)
+    def line_dtmf(self, pressed: Dtmf) -> None:
+        call = self._calls.get(pressed.call_id)
+        told = self._trunks[call.trunk].dtmf if call and call.started else "off"
+        if told != "off":
+            digit = pressed.digit if told == "shown" else ""
+            self._sink.dtmf(pressed.call_id, DtmfDigit(pressed.channel, pressed.offset, digit))
+
+    def line_call_ended(self, ended: Ended) -> None:
+        self._front.release(ended.call_id)
+        if call := self._calls.get(ended.call_id):
+            call.samples = max(call.samples, ended.samples)
+            call.rtp = ended.rtp
+            self._end(ended.call_id, "drained" if self._draining and ended.reason == "bye" else ended.reason)
 
     def line_lost(self, line: int, calls: tuple[UUID, ...]) -> None:
         for call_id in calls:
             self._end(call_id, "line-lost", interrupted=True)
         self._front.line_lost(line)
 
+    def _check_codecs(self) -> None:
+        """Raises SettingsError where a trunk wants a codec that the lines' PJMEDIA was built without."""
+        missing = _wanted(self._trunks.values()) - {*self._lines.codecs()}
+        if missing:
+            raise SettingsError(
+                f"trunks[].codecs names {', '.join(sorted(missing))}, which this PJSUA2 lacks: take it out, or "
+                "build PJSIP with it (docs/operations.md)"
+            )
+
     def _update(self, call: CallInProgress) -> None:
-        changed = call.changed()
-        if changed:
-            self._sink.call_updated(changed)
-            self._count_repairs(call)
+        change = call.changed()
+        if change is None:
+            return
+        if change.corrected:
+            self._sink.call_corrected(change.call, change.corrected)
+        else:
+            self._sink.call_updated(change.call)
+        self._count_repairs(call)
 
     def _count_repairs(self, call: CallInProgress) -> None:
         self._repairs.update(f"repaired_{quirk.replace('-', '_')}" for quirk in call.uncounted_quirks())
 
+    def _gauges(self) -> dict[str, int]:
+        """1 for the state that a registration is in; whether it is registered is always told."""
+        found: dict[str, int] = {}
+        for status in self.registrations():
+            found[gauge(RegistrationState.REGISTERED, status.trunk)] = 0
+            found[gauge(status.state, status.trunk)] = 1
+        return found
+
     def _end(self, call_id: UUID, reason: str, *, interrupted: bool = False) -> None:
         call = self._calls.pop(call_id, None)
         if call and call.started:
-            end = CallEnd(datetime.now(UTC), call.samples, reason, interrupted)
+            end = CallEnd(datetime.now(UTC), call.samples, reason, interrupted, call.media())
             self._sink.call_ended(call_id, end)
+
+    async def _stop_bridging(self) -> None:
+        await self._targets.stop()
+        if self._relay:
+            await self._relay.stop()
 
     async def _wait_for_calls(self, limit_s: float) -> None:
         limit = asyncio.get_running_loop().time() + limit_s
-        while self._calls and asyncio.get_running_loop().time() < limit:
+        while (self._calls or self._front.bridged) and asyncio.get_running_loop().time() < limit:
             await asyncio.sleep(0.05)
 
 
-def _address_of(host: str) -> str:
-    """The address to advertise: `host`, or where that is a wildcard the one of the default route."""
-    if host not in _WILDCARDS:
-        return host
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Connecting a datagram socket sends nothing; it only asks the routing table.
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+def _wanted(trunks: Iterable[TrunkSettings]) -> frozenset[str]:
+    """Codecs that trunks name."""
+    return frozenset(codec for trunk in trunks for codec in trunk.codecs)

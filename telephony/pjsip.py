@@ -11,6 +11,7 @@ import ctypes
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, Protocol, TypeVar
@@ -20,6 +21,9 @@ from pjsua2 import _pjsua2
 
 _library = ctypes.CDLL(_pjsua2.__file__)
 _pointer_at = ctypes.c_void_p.from_address
+_vector_at = (ctypes.c_size_t * 2).from_address
+"""Begin and end, the first two words of a std::vector."""
+_kept = threading.local()
 CALL_LIMIT = 64
 """Asked for; PJSUA lowers it to what it was compiled for."""
 
@@ -147,10 +151,44 @@ def call_capacity() -> int:
     return int(_library.pjsua_call_get_max_count())
 
 
+def watch_events(stream: object, callback: "ctypes._FuncPointer", place: int) -> None:
+    """Have a media stream, as PJSUA2's callbacks name it, tell a C function of telephone events, with `place`."""
+    _library.pjmedia_stream_set_dtmf_event_callback(
+        ctypes.c_void_p(int(stream)),  # type: ignore[call-overload]  # a wrapped pointer
+        callback,
+        ctypes.c_void_p(place),
+    )
+
+
+def send_report(stream: object) -> None:
+    """Have a media stream, as PJSUA2's callbacks name it, send a receiver report now (RFC 3550 section 6.4.2)."""
+    _library.pjmedia_stream_send_rtcp_sdes(ctypes.c_void_p(int(stream)))  # type: ignore[call-overload]
+
+
+def stream_statistics(call: int, media: int, room: "ctypes.Array[ctypes.c_char]") -> None:
+    """Have a stream's statistics written as PJSUA's own structure; `room` stays as it is where there is no stream."""
+    _library.pjsua_call_get_stream_stat(call, media, room)
+
+
 def frame_bytes(frame: pj.MediaFrame) -> bytes:
     """A copy of a frame's audio, empty for a tick without any. By pointer: the wrapped vector costs 157 us a frame."""
-    size = frame.buf.size()
-    return ctypes.string_at(_pointer_at(int(frame.buf.this)).value or 0, size) if size else b""
+    begin, end = _vector_at(int(frame.buf.this))
+    return ctypes.string_at(begin, end - begin)
+
+
+def keep_thread_state(wanted: bool) -> None:
+    """For a callback on one of PJLIB's threads: where `wanted`, let Python keep the thread's state for the next one.
+
+    Else it makes and drops a thread state around each, stack and all, which costs more than the callback does. One
+    PyGILState_Ensure without its Release holds it; the lock itself is given back as ever. Let go of it before the
+    thread ends: nothing else ever would.
+    """
+    kept = getattr(_kept, "state", None)
+    if wanted and kept is None:
+        _kept.state = ctypes.pythonapi.PyGILState_Ensure()
+    elif not wanted and kept is not None:
+        _kept.state = None
+        ctypes.pythonapi.PyGILState_Release(kept)
 
 
 def fill_frame(frame: pj.MediaFrame, pcm: bytes) -> None:

@@ -11,7 +11,7 @@ from telephony.sip.address import user_part
 
 @dataclass(frozen=True, slots=True)
 class PlainEnds:
-    """Both ends of a plain call, whose only channel carries the caller."""
+    """Both ends of a plain call: its first channel carries the caller, the second one of a bridged call the callee."""
 
     caller: Party
     callee: Party
@@ -20,12 +20,15 @@ class PlainEnds:
 def with_roles(channels: tuple[Channel, ...], rule: RoleRule, ends: PlainEnds | None = None) -> tuple[Channel, ...]:
     """`channels` with their roles by `rule`; `ends` is None for a recording session.
 
-    A channel is the agent's by its label, then by its party's address, then (a mono plain call) by `agent_is`. Where
+    A channel is the agent's by its label, then by its party's address, then (a plain call) by `agent_is`. Where
     one channel is the agent's, channels of which nothing is known are the customer's. MIXED stays MIXED.
     """
     known = tuple(replace(channel, role=_own_role(channel, rule)) for channel in channels)
     if ends and len(known) == 1 and known[0].role is Role.UNKNOWN:
         known = (replace(known[0], role=_caller_role(rule, ends)),)
+    elif ends and not any(channel.role is Role.AGENT for channel in known):
+        agent = {"caller": ends.caller, "callee": ends.callee}.get(rule.agent_is)
+        known = tuple(replace(one, role=Role.AGENT) if agent and one.party == agent else one for one in known)
     if not any(channel.role is Role.AGENT for channel in known):
         return known
     return tuple(replace(channel, role=Role.CUSTOMER) if channel.role is Role.UNKNOWN else channel for channel in known)

@@ -37,17 +37,18 @@ def running_kamailio(nodes: Sequence[int], *options: str, maxload: int = 4) -> I
             [kamailio, "-DD", "-E", "-n", "1", "-N", "1", *files, *options, *listen], stdout=log, stderr=log
         )
         try:
-            wait_for(lambda: _answers(port), 15, "Kamailio's answer")
+            wait_for(lambda: answers(port), "Kamailio's answer")
             yield port
         except BaseException as error:
             error.add_note((Path(folder) / "log").read_text(errors="replace")[-2000:])
             raise
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether a SIP server of 127.0.0.1 answers a ping."""
     with RawPeer("UDP", port) as peer:
         try:
             peer.send(Asked("OPTIONS", start=f"OPTIONS sip:127.0.0.1:{port} SIP/2.0").data("UDP", peer.port))

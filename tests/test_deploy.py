@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,8 +16,10 @@ import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub, see r
 from pydantic import BaseModel
 
 from callscribe.config.settings import ENV_PREFIX, Settings, load_settings
+from callscribe.config.webhooks import WebhookSettings
 from callscribe.domain.errors import SettingsError
 from callscribe.events.schema import Event
+from telephony.routes import RouteSettings
 from telephony.settings import RoleRule, TrunkSettings
 from tests.peers import require
 
@@ -86,13 +88,23 @@ def leaves(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield f"{prefix}{field.name}", inner
 
 
+LISTS = ("trunks", "routes", "webhooks")
+
+
 def defaults() -> dict[str, object]:
-    """Every setting but the trunks."""
-    return {key: value for key, value in leaves(Settings()) if key != "trunks"}
+    """Every setting but the lists of tables."""
+    return {key: value for key, value in leaves(Settings()) if key not in LISTS}
 
 
 def trunk_defaults() -> dict[str, object]:
     return {key: value for key, value in leaves(TrunkSettings(name="default")) if key != "name"}
+
+
+def entry_defaults(kind: type[RouteSettings | WebhookSettings]) -> dict[str, object]:
+    return {field.name: field.default for field in fields(kind) if field.default is not MISSING}
+
+
+ENTRY_KEYS = [field.name for kind in (RouteSettings, WebhookSettings) for field in fields(kind)]
 
 
 def variable(key: str) -> str:
@@ -133,6 +145,11 @@ def test_the_operations_document_tells_every_setting_with_its_default_and_variab
     expected += [
         Documented(f"trunks[].{key}", written(value), "CALLSCRIBE_TRUNKS") for key, value in trunk_defaults().items()
     ]
+    for table, kind in (("routes", RouteSettings), ("webhooks", WebhookSettings)):
+        expected += [
+            Documented(f"{table}[].{key}", written(value), variable(table))
+            for key, value in entry_defaults(kind).items()
+        ]
     assert sorted(told, key=lambda row: row.key) == sorted(expected, key=lambda row: row.key)
 
 
@@ -141,6 +158,7 @@ def test_the_readme_tells_the_fields_of_every_event() -> None:
     text = README.read_text()
     told = {kind: re.findall(r"`(\w+)`", cell) for kind, cell in row.findall(text)}
     told["call.updated"] = told["call.started"]
+    told["call.corrected"] += told["call.started"]
     (common,) = re.findall(r"fields beside ((?:`\w+`(?:, )?)+)", text)
     shared = set(re.findall(r"`(\w+)`", common))
     events = {str(kind.__dataclass_fields__["type"].default): kind for kind in get_args(Event)}
@@ -177,7 +195,7 @@ def anchors(document: Path) -> set[str]:
 def test_the_example_environment_holds_every_setting_at_its_default() -> None:
     environment = environment_file(uncommented(EXAMPLE_ENV.read_text()))
     settings = {name: value for name, value in environment.items() if name.startswith(ENV_PREFIX)}
-    assert sorted(settings) == sorted([variable(key) for key in defaults()] + ["CALLSCRIBE_TRUNKS"])
+    assert sorted(settings) == sorted([variable(key) for key in defaults()] + [variable(name) for name in LISTS])
     assert load_settings(None, settings) == Settings()
 
 
@@ -185,9 +203,9 @@ def test_the_example_settings_hold_every_setting_at_its_default(tmp_path: Path) 
     file = tmp_path / "callscribe.toml"
     file.write_text(uncommented(EXAMPLE_TOML.read_text()))
     loaded = load_settings(file, {})
-    assert {key: value for key, value in leaves(loaded) if key != "trunks"} == defaults()
+    assert {key: value for key, value in leaves(loaded) if key not in LISTS} == defaults()
     named = set(re.findall(r"^(\w+) =", file.read_text(), re.MULTILINE))
-    assert named == {key.rpartition(".")[2] for key in [*defaults(), *trunk_defaults(), "name"]}
+    assert named == {key.rpartition(".")[2] for key in [*defaults(), *trunk_defaults(), "name", *ENTRY_KEYS]}
 
 
 def test_the_example_trunk_says_which_party_is_the_agent(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import pytest
 
 from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, RawPeer
 from tests.acceptance.service import wait_for
+from tests.acceptance.tls import make_certificate
 from tests.kamailio import running_kamailio, sip_port
 
 OFFER = AUDIO_OFFER.format(port=40000)
@@ -29,9 +31,10 @@ def answer(request: str, status: int, tag: str, contact: str) -> bytes:
 
 @dataclass(slots=True)
 class Node:
-    """A stand-in for a node: answers every INVITE with one status, remembers what came and over which transport."""
+    """A stand-in for a node: answers INVITEs and OPTIONS as told, remembers what came and over which transport."""
 
     status: int = 200
+    options_status: int = 200
     port: int = field(default_factory=sip_port)
     seen: list[tuple[str, str]] = field(default_factory=list)
     """Transport and text of every request that is no OPTIONS, oldest first."""
@@ -101,7 +104,7 @@ class Node:
             self.seen.append((transport, text))
         if method == "ACK":
             return b""
-        status = self.status if method == "INVITE" else 200
+        status = {"INVITE": self.status, "OPTIONS": self.options_status}.get(method, 200)
         return answer(text, status, f"node-{self.port}", f"sip:node@127.0.0.1:{self.port}")
 
 
@@ -129,7 +132,7 @@ def test_a_call_and_its_bye_reach_one_node() -> None:
         reply = caller.establish(asked)
         assert reply.status == 200
         assert caller.hang_up(asked, reply).status == 200
-        wait_for(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], 5, "the call at the node")
+        wait_for(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], "the call at the node")
 
 
 def test_a_node_that_is_full_passes_its_call_on() -> None:
@@ -139,6 +142,21 @@ def test_a_node_that_is_full_passes_its_call_on() -> None:
         assert [reply.status for reply in replies] == [200] * 4
         assert all(f"node-{free.port}" in reply.header("To") for reply in replies)
         assert "INVITE" in full.methods()
+
+
+def test_a_node_that_drains_gets_no_call_until_it_takes_some_again() -> None:
+    draining, free = Node(options_status=503), Node()
+
+    def gets_a_call() -> bool:
+        before = draining.methods().count("INVITE")
+        with RawPeer("UDP", port) as peer:
+            assert peer.establish(Asked(body=OFFER)).status == 200
+        return draining.methods().count("INVITE") > before
+
+    with proxy([draining, free], maxload=1000) as port:
+        wait_for(lambda: not any(gets_a_call() for _ in range(4)), "that the proxy takes the node out")
+        draining.options_status = 200
+        wait_for(gets_a_call, "that the proxy takes the node in again")
 
 
 @pytest.mark.parametrize("padding", [0, 4000], ids=["udp", "tcp"])
@@ -173,6 +191,20 @@ def test_recording_metadata_of_64_kib_goes_to_the_node_over_tcp() -> None:
         transport, text = node.seen[0]
         assert transport == "TCP"
         assert text.partition("\r\n\r\n")[2] == body
+
+
+def test_a_call_over_tls_reaches_a_node_that_has_none(tmp_path: Path) -> None:
+    node, tls_port = Node(), sip_port()
+    certificate, key = make_certificate(tmp_path)
+    files = ("-A", f'TLS_CERTIFICATE="{certificate}"', "-A", f'TLS_KEY="{key}"')
+    options = ("-A", "WITH_TLS=1", *files, "-l", f"tls:127.0.0.1:{tls_port}")
+    with proxy([node], *options), RawPeer("TLS", tls_port) as caller:
+        asked = Asked(body=OFFER)
+        reply = caller.establish(asked)
+        assert reply.status == 200
+        assert caller.hang_up(asked, reply).status == 200
+        wait_for(lambda: sorted(node.methods()) == ["ACK", "BYE", "INVITE"], "the call at the node")
+    assert {transport for transport, _ in node.seen} <= {"UDP", "TCP"}
 
 
 def test_who_is_in_no_network_of_callers_is_refused() -> None:

@@ -20,6 +20,8 @@ from tests.asr.speech import through_mu_law
 
 RATE = 8_000
 Language = Literal["en", "zh"]
+Vocabulary = Literal["en", "zh", "names"]
+"""What is spoken of; names are English words and names, which only tests/models/seaco knows."""
 Samples = NDArray[np.int16]
 """PCM at RATE, on the levels of mu-law."""
 
@@ -67,19 +69,19 @@ class Conversation:
 
 
 @cache
-def utterances(language: Language) -> tuple[SpokenLine, ...]:
-    """The language's recordings, agent and caller in turn; together they are a conversation."""
+def utterances(vocabulary: Vocabulary) -> tuple[SpokenLine, ...]:
+    """The vocabulary's recordings, agent and caller in turn; together they are a conversation."""
     return tuple(
         SpokenLine(entry["name"], entry["channel"], entry["text"], _recorded(entry["name"]))
         for entry in json.loads((_FOLDER / "speech.json").read_text("utf-8"))
-        if entry["language"] == language
+        if entry["vocabulary"] == vocabulary
     )
 
 
 @cache
-def conversation(language: Language) -> Conversation:
+def conversation(vocabulary: Vocabulary) -> Conversation:
     """All recordings one after another, each on its channel, with pauses of 1 to 2 s and the noise of idle lines."""
-    turns = tuple(_turns(language))
+    turns = tuple(_turns(vocabulary))
     length = turns[-1].end + int(_PAUSES_S[0] * RATE)
     noise = np.random.default_rng(0).normal(0.0, _NOISE, (length, 2))
     samples = through_mu_law(np.round(noise).astype(np.int16))
@@ -88,9 +90,9 @@ def conversation(language: Language) -> Conversation:
     return Conversation(samples, turns)
 
 
-def _turns(language: Language) -> Iterator[Turn]:
+def _turns(vocabulary: Vocabulary) -> Iterator[Turn]:
     start = int(_LEAD_S * RATE)
-    for line, pause_s in zip(utterances(language), cycle(_PAUSES_S), strict=False):
+    for line, pause_s in zip(utterances(vocabulary), cycle(_PAUSES_S), strict=False):
         turn = Turn(line, start)
         yield turn
         start = turn.end + int(pause_s * RATE)

@@ -4,8 +4,9 @@ import numpy as np
 
 from asr.activity import ActivityModel, Ears
 from asr.engine import ENGINE_RATE, DecodingJob, Engine
+from asr.identification import LanguageIdentifier
 from asr.models import model_folder
-from asr.settings import RecognizerSettings
+from asr.settings import RecognizerSettings, SecondPassSettings, SensevoiceSettings
 from asr.vocabulary import TELEPHONE_WORDS
 from callscribe.domain.errors import EngineUnavailable
 
@@ -70,10 +71,37 @@ def load_ears(settings: RecognizerSettings) -> Ears:
     return FsmnActivityModel(loaded)
 
 
-def warm_up(engine: Engine) -> None:
+def load_identifier(settings: RecognizerSettings, engine: Engine | None = None) -> LanguageIdentifier | None:
+    """Load what tells languages apart, unless it is the engine itself; None where the settings name nothing.
+
+    Raises EngineUnavailable when its packages or its model are missing, or the model knows one language only.
+    """
+    reference = settings.language_identification
+    if not reference:
+        return None
+    if not (model_folder(reference) / "model.bin").is_file():
+        from asr.engines.sensevoice import SenseVoiceEngine
+
+        if isinstance(engine, SenseVoiceEngine) and reference == settings.sensevoice.model:
+            return engine
+        return SenseVoiceEngine(SensevoiceSettings(model=reference), settings.device)
+    from asr.engines.whisper import WhisperEngine
+
+    whisper = WhisperEngine(SecondPassSettings(model=reference, device="cpu" if settings.device == "cpu" else "auto"))
+    if len(whisper.languages) < 2:
+        raise EngineUnavailable(
+            "the Whisper model of recognizer.language_identification knows English only; name one of many languages, "
+            "for example huggingface:Systran/faster-whisper-base"
+        )
+    return whisper
+
+
+def warm_up(engine: Engine, identifier: LanguageIdentifier | None = None) -> None:
     """Decode something, so that the first caller does not pay for memory and caches. A remote engine has none here."""
+    noise = np.random.default_rng(0).normal(0.0, 0.01, 4 * ENGINE_RATE).astype(np.float32)
+    if identifier is not None:
+        identifier.identify(noise)
     if engine.capabilities.remote:
         return
-    noise = np.random.default_rng(0).normal(0.0, 0.01, 4 * ENGINE_RATE).astype(np.float32)
     for length in (ENGINE_RATE, 4 * ENGINE_RATE):
         engine.decode([DecodingJob(noise[:length])] * 2)

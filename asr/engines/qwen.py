@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr.engine import EMPTY, ENGINE_RATE, Capabilities, Decoding, DecodingJob, Waveform
+from asr.engines.pins import clashes
 from asr.models import model_folder
 from asr.repetition import loop_length
 from asr.settings import Device, QwenSettings
@@ -84,6 +85,8 @@ _AUDIO_AND_TEXT_TOKENS = 4_096
 """Room for 13 tokens a second of audio, for what was written of it, and for the marks around: two minutes."""
 _CONTEXTS = 256
 """Calls whose hotwords stay written as the beginning of a prompt."""
+_PINNING = ("qwen-asr", "vllm")
+"""Packages that name others to the version."""
 _INSTALL = "install callscribe[qwen] in an environment of its own, on a machine with an NVIDIA GPU"
 
 
@@ -283,8 +286,8 @@ def _loaded(settings: QwenSettings, device: Device) -> Qwen3ASRModel:
         import vllm  # noqa: F401
         import torch  # isort: skip
         from qwen_asr import Qwen3ASRModel
-    except (ImportError, OSError) as error:
-        raise EngineUnavailable(f"Qwen3-ASR cannot be loaded: {_sentence(error)}; {_INSTALL}") from error
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        raise EngineUnavailable(f"Qwen3-ASR cannot be loaded: {_reason(error)}; {_INSTALL}") from error
     if not torch.cuda.is_available():
         raise EngineUnavailable("Qwen3-ASR runs on a GPU only, and torch finds none; choose another engine")
     folder = model_folder(settings.model)
@@ -299,7 +302,7 @@ def _loaded(settings: QwenSettings, device: Device) -> Qwen3ASRModel:
             limit_mm_per_prompt={"audio": 1},
         )
     except (ImportError, OSError, RuntimeError, ValueError) as error:
-        raise EngineUnavailable(f"the Qwen3-ASR model in {folder} cannot be loaded: {_sentence(error)}") from error
+        raise EngineUnavailable(f"the Qwen3-ASR model in {folder} cannot be loaded: {_reason(error)}") from error
 
 
 def _check_kind(folder: Path) -> None:
@@ -310,6 +313,13 @@ def _check_kind(folder: Path) -> None:
         raise EngineUnavailable(f"{folder} holds no Qwen3-ASR model (config.json is missing or damaged)") from error
     if kind != _KIND:
         raise EngineUnavailable(f"{folder} holds no Qwen3-ASR model; it is a {kind}")
+
+
+def _reason(error: Exception) -> str:
+    """Why a library cannot be used, and which versions it was not made for."""
+    found = [f"{each.by} wants {each.package} {each.wanted} and not {each.installed}" for each in clashes(_PINNING)]
+    told = f"; {', '.join(found)}: [funasr] and [lm] cannot share an environment with [qwen]" if found else ""
+    return f"{_sentence(error)}{told}"
 
 
 def _sentence(error: Exception) -> str:

@@ -9,18 +9,18 @@ An et al., "FunAudioLLM", arXiv 2407.04051; CTC: Graves et al., ICML 2006.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from asr.engine import EMPTY, Capabilities, DecodedWord, Decoding, DecodingJob
+from asr.engine import EMPTY, Capabilities, DecodedWord, Decoding, DecodingJob, Waveform
 from asr.engines.funasr.features import Features
 from asr.engines.funasr.loading import load_model
 from asr.models import model_folder
 from asr.settings import Device, SensevoiceSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
-from callscribe.domain.language import joined, primary, units
+from callscribe.domain.language import UNKNOWN, joined, primary, units
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -108,6 +108,19 @@ class SenseVoiceEngine:
             raise RecognitionError("the SenseVoice model failed") from error
         return tuple(found)
 
+    def identify(self, audio: Waveform) -> Mapping[str, float]:
+        """As `asr.identification.LanguageIdentifier`'s, of the languages that it can write. Raises RecognitionError."""
+        import torch
+
+        if not self._features.count(len(audio), ended=True):
+            return {}
+        try:
+            with torch.inference_mode():
+                (encoded,) = self._encode([DecodingJob(audio, language=UNKNOWN)])
+                return self._reader.chances(self._module.ctc.ctc_lo(encoded[:1]).softmax(-1)[0])
+        except (RuntimeError, IndexError) as error:
+            raise RecognitionError("the SenseVoice model failed") from error
+
     def _encode(self, jobs: Sequence[DecodingJob]) -> Iterator[Tensor]:
         """Of each audio the encoder's frames, those of the tags first, (_TAGS + vectors, width)."""
         import torch
@@ -150,6 +163,10 @@ class Reader:
     def languages(self) -> tuple[str, ...]:
         """Those that the model can write."""
         return tuple(name for name in self._languages.values() if name != _NO_SPEECH)
+
+    def chances(self, likelihoods: Tensor) -> dict[str, float]:
+        """Of the languages, by the likelihoods of all pieces (pieces,) in the place of their tag."""
+        return {primary(name): float(likelihoods[tag]) for tag, name in self._languages.items() if name != _NO_SPEECH}
 
     def decoding(self, scores: Tensor, samples: int) -> Decoding:
         """What was heard in so many samples, by the logarithms of likelihoods (frames, pieces), tags first."""

@@ -5,7 +5,7 @@ real weights; models of many languages on one whose weights are chance (loading,
 GPU was not. Model: Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", arXiv 2212.04356.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +24,7 @@ from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import primary
 
 if TYPE_CHECKING:
+    from asr.engines.whisper_likelihood import Likelihood
     from asr.engines.whisper_rescoring import RescoringWhisper
 
 log = structlog.get_logger()
@@ -31,6 +32,10 @@ log = structlog.get_logger()
 PACKAGED_NAME = "whisper-tiny-en"
 WINDOW_S = 30
 """What the encoder hears at once, and computes whether it is full or not."""
+_HOP = ENGINE_RATE // 100
+"""Samples from one of the encoder's frames to the next."""
+_LEAST_WINDOW = 5 * ENGINE_RATE
+"""Samples of the shortest window in which languages are told apart: in shorter ones the model loses its thread."""
 ANY_LANGUAGE = ("", "auto")
 """In place of a language: whatever the model takes the audio for."""
 _TOKENS_PER_SECOND = 7
@@ -65,7 +70,7 @@ class Heard:
 
     words: tuple[HeardWord, ...]
     language: str
-    """Whisper's code, which is ISO 639-1 where that has one."""
+    """ISO 639 code."""
     language_probability: float
     """0 to 1: chance that it is this language; 1 where it was given, or the model knows no other."""
 
@@ -100,8 +105,8 @@ class WhisperEngine:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Whisper's codes of the languages that the model was made for."""
-        return tuple(self._model.supported_languages)
+        """ISO 639 codes of the languages that the model was made for."""
+        return tuple(map(primary, self._model.supported_languages))
 
     def knows(self, language: str) -> bool:
         """True for a BCP 47 tag of one of the languages, and for one of ANY_LANGUAGE."""
@@ -131,6 +136,28 @@ class WhisperEngine:
         heard = self._transcribed(audio, language, hotwords, earlier)
         return None if self._model.kept else heard
 
+    def likelihood(self, audio: Waveform, language: str) -> "Likelihood":
+        """Of texts in up to WINDOW_S of audio. `language` as `decode` takes it, but one that is known."""
+        from asr.engines.whisper_likelihood import Likelihood
+
+        return Likelihood(self._model, audio, self._language(language) or "en")
+
+    def identify(self, audio: Waveform) -> Mapping[str, float]:
+        """As `asr.identification.LanguageIdentifier`'s, of up to WINDOW_S of audio. Raises RecognitionError.
+
+        The window is no longer than what is heard, but _LEAST_WINDOW: its cost grows with its length, and a whole one
+        tells languages no better.
+        """
+        window = np.zeros(min(max(len(audio), _LEAST_WINDOW), WINDOW_S * ENGINE_RATE - _HOP), np.float32)
+        heard = audio[: len(window)]
+        window[: len(heard)] = heard
+        try:
+            encoded = self._model.encode(self._model.feature_extractor(window))
+            (found,) = self._model.model.detect_language(encoded)
+        except (RuntimeError, ValueError) as error:
+            raise RecognitionError("the Whisper model failed") from error
+        return {primary(token.strip("<|>")): chance for token, chance in found}
+
     def _transcribed(self, audio: Waveform, language: str, hotwords: Sequence[Hotword], earlier: str) -> Heard:
         self._model.earlier, self._model.kept = earlier, bool(earlier)
         segments, found = self._model.transcribe(
@@ -153,7 +180,7 @@ class WhisperEngine:
             for segment in segments
             for word in segment.words or ()
         )
-        return Heard(words, found.language, float(found.language_probability))
+        return Heard(words, primary(found.language), float(found.language_probability))
 
     def _language(self, language: str) -> str | None:
         """Whisper's code; None: the model is to say."""
@@ -163,7 +190,8 @@ class WhisperEngine:
             return None
         if not self.knows(language):
             raise RecognitionError(f"Whisper does not know the language {language}")
-        return primary(language)
+        own: dict[str, str] = {primary(code): code for code in self._model.supported_languages}
+        return own[primary(language)]
 
 
 def _prompt(hotwords: Sequence[Hotword]) -> str | None:

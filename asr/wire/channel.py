@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from asr.identification import IdentifiedLanguage
 from asr.wire.messages import MAX_PCM_BYTES, Audio, ChannelOptions, ClientMessage, Close, Open, SetHotwords
 from asr.wire.progress import Progress
 from asr.wire.replay import ReplayBuffer
 from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import UNKNOWN
 
 
 class PoolChannel:
@@ -19,15 +21,43 @@ class PoolChannel:
         self.key = key
         self.engines = engines
         """Engines that may hear it, the best first; empty: any."""
+        self.languages: tuple[str, ...] = ()
+        """What its engines know, where `language` is to be found out among that."""
         self.progress = Progress(options.rate)
         self.closing = False
         self._options = options
+        self._spoken = ""
+        self._moved_at = -1
+        """The start of the utterance that another engine was wanted for last."""
         self._audio = ReplayBuffer(replay_s * options.rate)
         self._released = 0
         self._number: int | None = None
         self._cursor: int | None = None
         self._hotwords_told: tuple[Hotword, ...] = ()
         self._close_told = False
+
+    @property
+    def followed(self) -> bool:
+        """What is spoken is to be found out, each time anew."""
+        return self._options.language == UNKNOWN
+
+    @property
+    def language(self) -> str:
+        """What is spoken, as far as it was found out: a BCP 47 tag, or UNKNOWN."""
+        return self._spoken or self._options.language
+
+    def speaks(self, found: IdentifiedLanguage) -> None:
+        """From the utterance on that was heard last this is spoken."""
+        if self.followed:
+            self._spoken = found.language
+
+    def may_move(self, found: IdentifiedLanguage) -> bool:
+        """True once for an utterance, wherever it is heard again: what an engine finds out on the way to its end must
+        not send the channel to and fro."""
+        if self._moved_at >= 0 and self.progress.same(found.start, self._moved_at):
+            return False
+        self._moved_at = found.start
+        return True
 
     @property
     def index(self) -> int:
@@ -91,7 +121,7 @@ class PoolChannel:
             return None
         self._cursor = first.offset
         self._hotwords_told = self._options.hotwords
-        return Open(number, first.offset, self._options)
+        return Open(number, first.offset, replace(self._options, languages=self.languages, spoken=self._spoken))
 
     def _audio_after(self, number: int, cursor: int) -> Audio | None:
         self._note_loss(cursor)

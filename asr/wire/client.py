@@ -9,14 +9,18 @@ from typing import Protocol
 
 import structlog
 
+from asr.engine import Capabilities
+from asr.identification import IdentifiedLanguage
 from asr.wire.channel import PoolChannel
 from asr.wire.hotwords import carried
 from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
-from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, PartialReport
+from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, LanguageReport, PartialReport
 from asr.wire.progress import LostAudio
+from asr.wire.routing import candidates, knowing
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.errors import WireViolation
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Partial
 
 __all__ = ["ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
@@ -94,8 +98,9 @@ class RecognizerPool:
                 timer.cancel()
 
     def open(self, key: int, options: ChannelOptions, engines: tuple[str, ...] = ()) -> None:
-        """A channel begins. It is heard by the first of the engines that is there and has time, by any where none is
-        named; when a better one is there again, by that. Raises ValueError when the key is in use."""
+        """A channel begins. It is heard by the first of the engines that knows the language, is there and has time, by
+        any where none is named; when a better one is there again, or another language is spoken, by that one. Raises
+        ValueError when the key is in use."""
         if key in self._channels:
             raise ValueError(f"channel {key} is open already")
         fitting = replace(options, hotwords=self._fitting(key, options.hotwords))
@@ -165,7 +170,12 @@ class RecognizerPool:
                 self._show(channel, report.partial)
             case FinalReport():
                 self._deliver(channel, report.final)
+            case LanguageReport():
+                self._follow(link, channel, report.found)
             case Acknowledged():
+                self._counts["utterances_undecoded"] += len(report.undecoded)
+                for start, end in report.undecoded:
+                    channel.progress.lose(start, end)
                 offset = channel.progress.acknowledge(report.offset)
                 if offset is not None:
                     self._listener.acknowledged(channel.key, offset)
@@ -204,6 +214,20 @@ class RecognizerPool:
         else:
             self._listener.final(channel.key, fresh)
 
+    def _follow(self, link: RecognizerLink, channel: PoolChannel, found: IdentifiedLanguage) -> None:
+        """An utterance is in this language: let the first engine that knows it hear the whole of it."""
+        changed = found.language != channel.language or not link.knows(found.language)
+        channel.speaks(found)
+        willing = self._willing(channel)
+        better = any(_rank(one, channel) < _rank(link, channel) and not one.overloaded for one in willing)
+        if (link in willing and not better) or not channel.may_move(found):
+            return
+        if changed:
+            self._counts["recognizer_language_changes"] += 1
+            log.info("language_changed", key=channel.key, language=found.language, probability=found.probability)
+        link.detach(channel, tell=True)
+        self._unplace(channel)
+
     def _refuse(self, link: RecognizerLink, channel: PoolChannel, seconds: float) -> None:
         self._counts["channels_refused"] += 1
         now = asyncio.get_running_loop().time()
@@ -220,13 +244,16 @@ class RecognizerPool:
             self._await_end(channel)
 
     def _spread(self) -> None:
-        """Move channels to better engines, and from recognisers that have more than their share to those with less."""
+        """Move channels to better engines, and from recognisers that have more than their share to those with less;
+        where languages came or went with engines, tell what may be spoken."""
         self._next_spreading = None
         for key, link in tuple(self._placed.items()):
             channel = self._channels[key]
             best = min(self._willing(channel), key=lambda one: _fitness(one, channel), default=link)
             if not channel.closing and (
-                _rank(best, channel) < _rank(link, channel) or link.channels > self._share(link)
+                _rank(best, channel) < _rank(link, channel)
+                or link.channels > self._share(link)
+                or channel.languages != self._candidates(channel)
             ):
                 link.detach(channel, tell=True)
                 self._unplace(channel)
@@ -246,9 +273,11 @@ class RecognizerPool:
         """Give the channel to the least strained recogniser, or leave it waiting for one."""
         if willing := self._willing(channel):
             link = min(willing, key=lambda one: _fitness(one, channel))
-            if _rank(link, channel):
+            wanted = knowing(channel.engines, channel.language, self._told(channel))
+            if wanted and link.kind != wanted[0]:
                 self._counts["recognizer_fallbacks"] += 1
-                log.warning("recognizer_fallback", key=channel.key, engine=link.kind, wanted=channel.engines[0])
+                log.warning("recognizer_fallback", key=channel.key, engine=link.kind, wanted=wanted[0])
+            channel.languages = self._candidates(channel)
             self._placed[channel.key] = link
             link.attach(channel)
             if channel.closing:
@@ -260,14 +289,30 @@ class RecognizerPool:
     def _willing(self, channel: PoolChannel) -> list[RecognizerLink]:
         """The recognisers that could take the channel now."""
         now = asyncio.get_running_loop().time()
+        around = self._around(channel)
+        knowing_it = [link for link in around if link.knows(channel.language)] or around
         return [
             link
-            for link in self._links
-            if link.ready
-            and self._runs
-            and (not channel.engines or link.kind in channel.engines)
-            and self._refusals.get((channel.key, link.url), 0.0) <= now
+            for link in knowing_it
+            if link.ready and self._runs and self._refusals.get((channel.key, link.url), 0.0) <= now
         ]
+
+    def _candidates(self, channel: PoolChannel) -> tuple[str, ...]:
+        """What may be spoken on the channel, where that is to be found out."""
+        return candidates([link.able for link in self._around(channel) if link.able]) if channel.followed else ()
+
+    def _around(self, channel: PoolChannel) -> list[RecognizerLink]:
+        """The recognisers for the channel that are there, or were just now, by their engines, the best first; of those
+        for one whose language is found out only such as find it out, while there is one."""
+        engines = channel.engines or tuple(dict.fromkeys(link.kind for link in self._links))
+        around = [link for kind in engines for link in self._links if link.kind == kind and link.around]
+        return [link for link in around if not channel.followed or link.knows(UNKNOWN)] or around
+
+    def _told(self, channel: PoolChannel) -> dict[str, list[Capabilities]]:
+        """What the recognisers that may hear the channel have told of themselves, by their engines, the best first."""
+        engines = channel.engines or tuple(dict.fromkeys(link.kind for link in self._links))
+        told = {kind: [link.able for link in self._links if link.kind == kind and link.able] for kind in engines}
+        return {kind: alike for kind, alike in told.items() if alike}
 
     def _wake(self, channel: PoolChannel) -> None:
         link = self._placed.get(channel.key)
@@ -320,12 +365,13 @@ class RecognizerPool:
         self._listener.closed(channel.key, channel.progress.resume, lost)
 
 
-def _rank(link: RecognizerLink, channel: PoolChannel) -> int:
-    """0 for the engine that the channel should have."""
-    return channel.engines.index(link.kind) if link.kind in channel.engines else 0
+def _rank(link: RecognizerLink, channel: PoolChannel) -> tuple[bool, int]:
+    """Least for the engine that the channel should have."""
+    place = channel.engines.index(link.kind) if link.kind in channel.engines else 0
+    return not link.knows(channel.language), place
 
 
-def _fitness(link: RecognizerLink, channel: PoolChannel) -> tuple[bool, int, int, int]:
+def _fitness(link: RecognizerLink, channel: PoolChannel) -> tuple[bool, tuple[bool, int], int, int]:
     """Sorts recognisers for a channel, the best first: a lesser engine goes before a better one that has no time."""
     return (link.overloaded, _rank(link, channel), *link.strain)
 

@@ -5,6 +5,11 @@ from typing import NoReturn, Self
 
 from callscribe.domain.errors import WireViolation
 
+MAX_MESSAGE_BYTES = 512 * 1024
+"""No message of either side is longer."""
+MAX_OFFSET = 2**53 - 1
+"""Beyond this a JSON number is no longer exact (RFC 8259 section 6)."""
+
 
 class Fields:
     """The fields of one JSON object. Every method raises WireViolation when the field is missing or not as asked."""

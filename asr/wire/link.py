@@ -2,23 +2,25 @@
 
 import asyncio
 import random
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 from typing import Protocol
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from asr.engine import Capabilities
 from asr.wire.channel import PoolChannel
+from asr.wire.fields import MAX_MESSAGE_BYTES
 from asr.wire.messages import (
-    MAX_MESSAGE_BYTES,
     Acknowledged,
     Close,
     Closed,
     Failure,
     FinalReport,
+    LanguageReport,
     Load,
     PartialReport,
     Ready,
@@ -26,13 +28,14 @@ from asr.wire.messages import (
     parse_server,
 )
 from callscribe.domain.errors import WireViolation
+from callscribe.domain.tasks import ended
 
 log = structlog.get_logger()
 
 _OVERLOADED = 0.95
 """Real-time factor."""
 
-ChannelReport = PartialReport | FinalReport | Acknowledged | Closed | Failure
+ChannelReport = PartialReport | FinalReport | LanguageReport | Acknowledged | Closed | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class PoolTimings:
     """That a new connection must hold before channels are moved to it from recognisers that have more."""
     refused_s: float = 5.0
     """Before a channel that a recogniser refused is offered to it again."""
+    missed_s: float = 30.0
+    """That a recogniser which was lost is waited for where it is the only one for what is spoken."""
     unreachable_s: float = 10.0
     """That a channel at its end waits without a recogniser."""
     flush_s: float = 60.0
@@ -75,6 +80,8 @@ class RecognizerLink:
         self.ready = False
         self.kind = ""
         """The engine there, as settings name it; known once it was ready."""
+        self.able: Capabilities | None = None
+        """What it can do; known once it was ready."""
         self._owner = owner
         self._timings = timings
         self._numbers = count(1)
@@ -85,6 +92,13 @@ class RecognizerLink:
         self._wake = asyncio.Event()
         self._load = Load(channels=0, queued=0, real_time_factor=0.0)
         self._changed = 0
+        self._lost_at = -inf
+        """Loop time at which it was ready last."""
+
+    @property
+    def around(self) -> bool:
+        """True while it is ready, or was so less than `missed_s` ago."""
+        return self.ready or asyncio.get_running_loop().time() < self._lost_at + self._timings.missed_s
 
     @property
     def overloaded(self) -> bool:
@@ -100,6 +114,10 @@ class RecognizerLink:
     def channels(self) -> int:
         """How many channels are attached."""
         return len(self._channels)
+
+    def knows(self, language: str) -> bool:
+        """True where its engine knows what is spoken, as far as it has told."""
+        return self.able is None or self.able.knows(language)
 
     @property
     def refused(self) -> int:
@@ -150,7 +168,7 @@ class RecognizerLink:
 
     async def _connect_once(self) -> None:
         """Returns never; ends with the exception that ended the connection."""
-        async with connect(
+        socket = await connect(
             self.url,
             compression=None,
             proxy=None,
@@ -159,26 +177,36 @@ class RecognizerLink:
             # The load reports show that the recogniser lives; a ping would not pass one that stopped reading.
             ping_interval=None,
             close_timeout=1,
-        ) as socket:
-            async with asyncio.timeout(self._timings.ready_s):
-                first = parse_server(await socket.recv())
-            if not isinstance(first, Ready):
-                raise WireViolation("a recogniser begins with ready")
-            self._load = Load(channels=0, queued=0, real_time_factor=0.0, refused=self._load.refused)
-            self._changed = 0
-            self.kind = first.kind
-            self.ready = True
-            log.info("recognizer_connected", url=self.url, engine=first.engine)
-            sender = asyncio.create_task(self._send(socket))
+        )
+        try:
+            await self._converse(socket)
+        finally:
             try:
-                self._owner.link_ready(self)
-                await self._listen(socket)
+                await socket.close()
             finally:
-                sender.cancel()
-                with suppress(asyncio.CancelledError):
-                    await sender
+                # One whose closing was cancelled would stay open.
+                socket.transport.abort()
+
+    async def _converse(self, socket: ClientConnection) -> None:
+        async with asyncio.timeout(self._timings.ready_s):
+            first = parse_server(await socket.recv())
+        if not isinstance(first, Ready):
+            raise WireViolation("a recogniser begins with ready")
+        self._load = Load(channels=0, queued=0, real_time_factor=0.0, refused=self._load.refused)
+        self._changed = 0
+        self.kind, self.able = first.kind, first.capabilities
+        self.ready = True
+        log.info("recognizer_connected", url=self.url, engine=first.engine)
+        sender = asyncio.create_task(self._send(socket))
+        try:
+            self._owner.link_ready(self)
+            await self._listen(socket)
+        finally:
+            await ended(sender)
 
     def _let_go(self) -> None:
+        if self.ready:
+            self._lost_at = asyncio.get_running_loop().time()
         self.ready = False
         self._to_send.clear()
         channels, self._channels = tuple(self._channels.values()), {}

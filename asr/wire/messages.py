@@ -12,35 +12,31 @@ import struct
 from dataclasses import dataclass, field
 
 from asr.engine import Capabilities
+from asr.identification import IdentifiedLanguage
 from asr.settings import ENDPOINT_BOUNDS, UPDATE_MS_BOUNDS, EndpointSettings
-from asr.wire.fields import Fields
+from asr.wire.fields import MAX_MESSAGE_BYTES, MAX_OFFSET, Fields
+from asr.wire.finals import final_fields, parse_final
 from asr.wire.hotwords import hotword_fields, parse_hotwords
 from callscribe.domain.audio import SAMPLE_BYTES
 from callscribe.domain.errors import WireViolation
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Correction, Final, Partial, Word
+from callscribe.domain.transcript import Final, Partial
 
 VERSION = 1
-MAX_MESSAGE_BYTES = 512 * 1024
-"""No message of either side is longer."""
 MAX_PCM_BYTES = 64_000
 """PCM in one audio message: 2 s at 16 kHz."""
 RATES = (8_000, 16_000)
 """Sample rates in Hz that a channel may have."""
-_MAX_WORDS = 2_000
-"""Words of a final, and so its corrections; what they hold is bounded by the message."""
-_MAX_AUDIO_EVENTS, _MAX_LABEL = 16, 100
-"""Sounds beside speech in one final; characters of what names one, or an emotion."""
-_MAX_COST = 1e6
-"""Of one final, in any money."""
+_MAX_UNDECODED = 1_000
+"""Utterances of one acknowledgement."""
+_MAX_LANGUAGES = 200
+"""That one engine, or the engines of one channel, may know."""
 
 _ABILITIES = ("hotwords", "word_times", "partials", "identifies_language", "emotion")
 """Of an engine's capabilities what is said, beside its languages."""
 
 _AUDIO_HEADER = struct.Struct("<IQ")
 _MAX_NUMBER = 2**32 - 1
-_MAX_OFFSET = 2**53 - 1
-"""Beyond this a JSON number is no longer exact (RFC 8259 section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,11 @@ class ChannelOptions:
     """Time between two partials of an utterance."""
     correction: float = 0.0
     """How alike, 0 to 1, words of a final must sound to a hotword to be replaced by it; 0: they never are."""
+    languages: tuple[str, ...] = ()
+    """Where `language` is UNKNOWN and other engines wait for other languages: ISO 639 codes of all that any of them
+    knows, among which each utterance's is found out and told."""
+    spoken: str = ""
+    """Which of them was spoken last; "": not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +128,21 @@ class FinalReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageReport:
+    """Recogniser: in which language an utterance is spoken; comes before its final, and again where more is known."""
+
+    number: int
+    found: IdentifiedLanguage
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Recogniser: every final that ends before `offset` was sent, the rest before it is silence."""
+    """Recogniser: every final that ends before `offset` was sent; the rest before it is silence, or `undecoded`."""
 
     number: int
     offset: int
+    undecoded: tuple[tuple[int, int], ...] = ()
+    """Start and end (exclusive) of what was said since it was acknowledged last and the engine failed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +172,14 @@ class Load:
     queued: int
     """Decodings that wait."""
     real_time_factor: float
-    """Share of the last seconds in which the computing thread worked: at 1 it can do no more."""
+    """Share of the last seconds in which the computing thread worked, 1 while a remote engine takes no more: at 1 there
+    is no time left."""
     refused: int = 0
     """Messages, channels and connections refused since the process began."""
 
 
 ClientMessage = Open | Audio | SetHotwords | Close
-ServerMessage = Ready | PartialReport | FinalReport | Acknowledged | Closed | Failure | Load
+ServerMessage = Ready | PartialReport | FinalReport | LanguageReport | Acknowledged | Closed | Failure | Load
 
 
 def encode_client(message: ClientMessage) -> str | bytes:
@@ -192,7 +204,7 @@ def parse_client(message: str | bytes) -> ClientMessage:
     number = fields.integer("number", 0, _MAX_NUMBER)
     match kind:
         case "open":
-            return Open(number, fields.integer("offset", 0, _MAX_OFFSET), _parse_options(fields))
+            return Open(number, fields.integer("offset", 0, MAX_OFFSET), _parse_options(fields))
         case "hotwords":
             return SetHotwords(number, parse_hotwords(fields))
         case "close":
@@ -211,9 +223,13 @@ def encode_server(message: ServerMessage) -> str:
             span = {"channel": partial.channel, "start": partial.start, "end": partial.end}
             return _text("partial", number=number, revision=partial.revision, **span, **texts)
         case FinalReport(number, final):
-            return _text("final", number=number, **_final_fields(final))
-        case Acknowledged(number, offset):
-            return _text("acknowledged", number=number, offset=offset)
+            return _text("final", number=number, **final_fields(final))
+        case LanguageReport(number, found):
+            chance = round(found.probability, 4)
+            return _text("language", number=number, start=found.start, language=found.language, probability=chance)
+        case Acknowledged(number, offset, undecoded):
+            spans = {"undecoded": [{"start": start, "end": end} for start, end in undecoded]} if undecoded else {}
+            return _text("acknowledged", number=number, offset=offset, **spans)
         case Closed(number, offset):
             return _text("closed", number=number, offset=offset)
         case Failure(code, text, failed):
@@ -238,18 +254,22 @@ def parse_server(message: str | bytes) -> ServerMessage:
         case "load":
             counts = (fields.integer("channels", 0, _MAX_NUMBER), fields.integer("queued", 0, _MAX_NUMBER))
             factor = fields.real("real_time_factor", 0.0, 1000.0)
-            return Load(*counts, factor, fields.integer("refused", 0, _MAX_OFFSET))
+            return Load(*counts, factor, fields.integer("refused", 0, MAX_OFFSET))
     number = fields.integer("number", 0, _MAX_NUMBER)
     match kind:
         case "partial":
             return PartialReport(number, _parse_partial(fields))
         case "final":
-            return FinalReport(number, _parse_final(fields))
+            return FinalReport(number, parse_final(fields))
+        case "language":
+            start, language = fields.integer("start", 0, MAX_OFFSET), fields.text("language", 32)
+            return LanguageReport(number, IdentifiedLanguage(start, language, fields.real("probability", 0.0, 1.0)))
         case "acknowledged":
-            return Acknowledged(number, fields.integer("offset", 0, _MAX_OFFSET))
+            spans = () if fields.absent("undecoded") else fields.objects("undecoded", _MAX_UNDECODED)
+            return Acknowledged(number, fields.integer("offset", 0, MAX_OFFSET), tuple(map(_parse_span, spans)))
         case "closed":
-            return Closed(number, fields.integer("offset", 0, _MAX_OFFSET))
-    raise WireViolation("a recogniser sends ready, partial, final, acknowledged, closed, error or load")
+            return Closed(number, fields.integer("offset", 0, MAX_OFFSET))
+    raise WireViolation("a recogniser sends ready, partial, final, language, acknowledged, closed, error or load")
 
 
 def _text(kind: str, **fields: object) -> str:
@@ -261,7 +281,7 @@ def _parse_audio(message: bytes) -> Audio:
     if size <= 0 or size % SAMPLE_BYTES or size > MAX_PCM_BYTES:
         raise WireViolation(f"audio is a header of {_AUDIO_HEADER.size} bytes and 2 to {MAX_PCM_BYTES} bytes of PCM")
     number, offset = _AUDIO_HEADER.unpack_from(message)
-    if offset > _MAX_OFFSET:
+    if offset > MAX_OFFSET:
         raise WireViolation("the audio's offset is beyond any call")
     return Audio(number, offset, message[_AUDIO_HEADER.size :])
 
@@ -280,6 +300,8 @@ def _option_fields(options: ChannelOptions) -> dict[str, object]:
         "open_hang_ms": endpoint.open_hang_ms,
         "preroll_ms": endpoint.preroll_ms,
         "max_utterance_s": endpoint.max_utterance_s,
+        "languages": list(options.languages),
+        "spoken": options.spoken,
     }
 
 
@@ -298,6 +320,8 @@ def _parse_options(fields: Fields) -> ChannelOptions:
         endpoint=endpoint,
         update_ms=fields.integer("update_ms", *UPDATE_MS_BOUNDS),
         correction=fields.real("correction", 0.0, 1.0),
+        languages=() if fields.absent("languages") else fields.texts("languages", _MAX_LANGUAGES, 32),
+        spoken="" if fields.absent("spoken") else fields.text("spoken", 32),
     )
 
 
@@ -306,74 +330,20 @@ def _parse_ready(fields: Fields) -> Ready:
     if version != VERSION:
         raise WireViolation(f"the recogniser speaks version {version} of the wire, this release version {VERSION}")
     flags = {name: fields.flag(name) for name in _ABILITIES}
-    able = Capabilities(fields.texts("languages", 200, 32), **flags)
+    able = Capabilities(fields.texts("languages", _MAX_LANGUAGES, 32), **flags)
     return Ready(fields.text("engine", 100), able, fields.text("engine_kind", 100), version)
 
 
 def _parse_partial(fields: Fields) -> Partial:
     return Partial(
         channel=fields.integer("channel", 0, 255),
-        start=fields.integer("start", 0, _MAX_OFFSET),
-        end=fields.integer("end", 0, _MAX_OFFSET),
+        start=fields.integer("start", 0, MAX_OFFSET),
+        end=fields.integer("end", 0, MAX_OFFSET),
         committed=fields.text("committed", MAX_MESSAGE_BYTES),
         tentative=fields.text("tentative", MAX_MESSAGE_BYTES),
         revision=fields.integer("revision", 1, _MAX_NUMBER),
     )
 
 
-def _final_fields(final: Final) -> dict[str, object]:
-    return {
-        "channel": final.channel,
-        "start": final.start,
-        "end": final.end,
-        "text": final.text,
-        "confidence": round(final.confidence, 4),
-        "engine": final.engine,
-        "language": final.language,
-        "words": [
-            {"text": word.text, "start": word.start, "end": word.end, "confidence": round(word.confidence, 4)}
-            for word in final.words
-        ],
-        "spoken": final.spoken,
-        "corrections": [
-            {"heard": made.heard, "phrase": made.phrase, "score": round(made.score, 4)} for made in final.corrections
-        ],
-        "emotion": final.emotion,
-        "audio_events": list(final.audio_events),
-        "cost": round(final.cost, 6),
-    }
-
-
-def _parse_final(fields: Fields) -> Final:
-    return Final(
-        channel=fields.integer("channel", 0, 255),
-        start=fields.integer("start", 0, _MAX_OFFSET),
-        end=fields.integer("end", 0, _MAX_OFFSET),
-        text=fields.text("text", MAX_MESSAGE_BYTES),
-        confidence=fields.real("confidence", 0.0, 1.0),
-        engine=fields.text("engine", 100),
-        language=fields.text("language", 32),
-        words=tuple(_parse_word(word) for word in fields.objects("words", _MAX_WORDS)),
-        spoken=fields.text("spoken", MAX_MESSAGE_BYTES),
-        corrections=tuple(_parse_correction(made) for made in fields.objects("corrections", _MAX_WORDS)),
-        emotion=fields.text("emotion", _MAX_LABEL),
-        audio_events=fields.texts("audio_events", _MAX_AUDIO_EVENTS, _MAX_LABEL),
-        cost=0.0 if fields.absent("cost") else fields.real("cost", 0.0, _MAX_COST),
-    )
-
-
-def _parse_word(fields: Fields) -> Word:
-    return Word(
-        text=fields.text("text", MAX_MESSAGE_BYTES),
-        start=fields.integer("start", 0, _MAX_OFFSET),
-        end=fields.integer("end", 0, _MAX_OFFSET),
-        confidence=fields.real("confidence", 0.0, 1.0),
-    )
-
-
-def _parse_correction(fields: Fields) -> Correction:
-    return Correction(
-        heard=fields.text("heard", MAX_MESSAGE_BYTES),
-        phrase=fields.text("phrase", MAX_MESSAGE_BYTES),
-        score=fields.real("score", 0.0, 1.0),
-    )
+def _parse_span(fields: Fields) -> tuple[int, int]:
+    return fields.integer("start", 0, MAX_OFFSET), fields.integer("end", 0, MAX_OFFSET)

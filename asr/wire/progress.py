@@ -11,7 +11,7 @@ another recogniser's frames lie elsewhere."""
 
 @dataclass(frozen=True, slots=True, order=True)
 class LostAudio:
-    """A stretch of a channel that no recogniser heard."""
+    """A stretch of a channel that no recogniser heard, or of which none made anything."""
 
     start: int
     """Samples from the start of the call."""
@@ -57,12 +57,16 @@ class Progress:
         """Offset up to which any recogniser has understood something: a replay that gets no farther does not help."""
         return max(self._settled, self._farthest)
 
+    def same(self, start: int, other: int) -> bool:
+        """True where both are starts of one utterance, as two recognisers tell them."""
+        return abs(start - other) <= self._tolerance
+
     def settle(self, offset: int) -> None:
         """Nothing before `offset` is needed any more."""
         self._settled = max(self._settled, offset)
 
     def lose(self, start: int, end: int) -> None:
-        """The audio from `start` to `end` reaches no recogniser; nothing where that is empty."""
+        """The audio from `start` to `end` reaches no recogniser, or it fails on it; nothing where that is empty."""
         if end <= start:
             return
         touching = [lost for lost in self._lost if lost.start <= end and start <= lost.end]
@@ -109,7 +113,7 @@ class Progress:
     def _known(self, start: int) -> _Renaming | None:
         """How the utterance that begins at `start` is to be renamed, if it was shown before a loss."""
         shown = self._shown
-        if self._restarted and shown is not None and abs(start - shown.start) <= self._tolerance:
+        if self._restarted and shown is not None and self.same(start, shown.start):
             self._renaming = _Renaming(start, shown.start, shown.revision)
         self._restarted = False
         return self._renaming if self._renaming is not None and self._renaming.start == start else None

@@ -5,11 +5,15 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from callscribe.config.settings import WebSettings
 from callscribe.domain.errors import CallscribeError
 
+TIMEOUT_S = 30
+PART = 65_536
+"""Bytes that are taken of a stream at once."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -22,16 +26,52 @@ def base_url(web: WebSettings) -> str:
 
 def fetch(base: str, path: str, query: Mapping[str, str] | None = None) -> bytes:
     """GET a path of the API. Raises CallscribeError, where the API answered a sentence with that one."""
-    url = f"{base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+    return _answer(base, urllib.request.Request(_url(base, path, query)))
+
+
+def stream(base: str, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    """As `fetch`, part by part. Raises CallscribeError also where the answer breaks off."""
+    with _reached(base), _opener(base).open(_url(base, path, query), timeout=TIMEOUT_S) as response:
+        try:
+            while part := response.read(PART):
+                yield part
+        except http.client.IncompleteRead as error:
+            raise CallscribeError("the answer broke off before its end; the service's log tells why") from error
+
+
+def send(
+    base: str,
+    method: str,
+    path: str,
+    body: object = None,
+    query: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> bytes:
+    """The same with another method; `body` goes as JSON where it is not None."""
+    sent = None if body is None else json.dumps(body).encode()
+    headers = {} if sent is None else {"content-type": "application/json"}
+    return _answer(base, urllib.request.Request(_url(base, path, query), sent, headers, method=method), timeout_s)
+
+
+def _url(base: str, path: str, query: Mapping[str, str] | None) -> str:
+    return f"{base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+
+
+def _answer(base: str, request: urllib.request.Request, timeout_s: float = TIMEOUT_S) -> bytes:
+    with _reached(base), _opener(base).open(request, timeout=timeout_s) as response:
+        body: bytes = response.read()
+        return body
+
+
+@contextmanager
+def _reached(base: str) -> Iterator[None]:
+    """Errors of a request as sentences."""
     try:
-        with _opener(base).open(url, timeout=30) as response:
-            body: bytes = response.read()
-            return body
+        yield
     except urllib.error.HTTPError as error:
         with error:
-            raise CallscribeError(
-                _problem(error.read()) or f"what answers at {base} is no Callscribe; set web.port"
-            ) from error
+            raise CallscribeError(_problem(error.read()) or _stranger(base)) from error
     except OSError as error:
         raise CallscribeError(
             f"no Callscribe answers at {base}; start it with `callscribe serve` or set web.port"

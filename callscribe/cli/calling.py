@@ -47,7 +47,7 @@ def call_command(
     ] = False,
     metadata: Metadata = None,
     party: PartyTexts = None,
-    codec: Annotated[str, typer.Option("--codec", help="PCMU or PCMA.")] = "PCMU",
+    codec: Annotated[str, typer.Option("--codec", help="PCMU, PCMA or G722.")] = "PCMU",
     tcp: Annotated[bool, typer.Option("--tcp", help="SIP over TCP.")] = False,
     tls: Annotated[bool, typer.Option("--tls", help="SIP over TLS.")] = False,
     srtp: Annotated[bool, typer.Option("--srtp", help="Offer SRTP only.")] = False,

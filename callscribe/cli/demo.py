@@ -26,7 +26,7 @@ from telephony.caller import CallPlan, place_call
 MAX_WORD_ERROR_RATE = 0.15
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 90.0
-"""For all that the service stops one after the other."""
+"""For all that the service stops, SIP first."""
 PROCESSED_TIMEOUT_S = 120.0
 PARTIES = (
     Party("sip:1001@callscribe.example.com", "Daniel"),
@@ -98,7 +98,7 @@ async def _demo(service: DemoService, once: bool) -> int:
     tree = ProcessTree()
     try:
         child = Child("serve", ("serve",), service.environment(), STOP_TIMEOUT_S)
-        await tree.start(child, START_TIMEOUT_S)
+        await tree.start(child, timeout_s=START_TIMEOUT_S)
         console.rule("live")
         followed = await _call(service)
         good = await _show_stored(service, followed)

@@ -1,141 +1,122 @@
-"""`callscribe doctor`: looks at everything an installation needs and names the cure for what is missing."""
+"""`callscribe doctor`: looks at everything an installation needs, and says why a trunk does not work and what to do."""
 
-import asyncio
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 
-import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from asr.engines import load_engine
-from asr.passes import second_pass_of
-from asr.settings import RecognizerSettings
 from callscribe.cli.api import base_url, fetch
-from callscribe.cli.ports import PublicPort, public_ports
+from callscribe.cli.checks.certificate import check_certificate
+from callscribe.cli.checks.clock import check_clock
+from callscribe.cli.checks.finding import Finding, Verdict, hint, ok
+from callscribe.cli.checks.firewall import Need, check_firewall
+from callscribe.cli.checks.installation import check_programs, check_servers
+from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_own, is_served
+from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
+from callscribe.cli.ports import public_ports
 from callscribe.config.settings import Settings
-from callscribe.domain.errors import CallscribeError
-from callscribe.events.subscriber import latest_id
-from storage.cluster import major_version
-from storage.database import Database
+from callscribe.console.nodes import NodeAnswer, RefusalAnswer
+from callscribe.domain.errors import CallscribeError, SettingsError
+from telephony.advertised import advertised_address
 
-MIN_FREE_BYTES = 2 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check."""
-
-    check: str
-    good: bool
-    detail: str
-    """What was found, or what is wrong and how to mend it."""
+_MARKS = {Verdict.OK: "[green]ok[/green]", Verdict.HINT: "[yellow]??[/yellow]", Verdict.BAD: "[red]no[/red]"}
+_NODES = TypeAdapter(list[NodeAnswer])
 
 
-def run_doctor(settings: Settings, as_json: bool) -> int:
-    """Print every finding; returns 0 when all are good, else 1."""
+def run_doctor(settings: Settings, as_json: bool, trunk: str = "") -> int:
+    """Print every finding, or with `trunk` those that its calls depend on; returns 0 when none is bad, else 1.
+
+    Raises SettingsError where there is no such trunk.
+    """
+    names = [one.name for one in settings.trunks]
+    if trunk and trunk not in names:
+        raise SettingsError(f"there is no trunk {trunk}; the settings have {', '.join(names) or 'none'}")
     with Console(stderr=True).status("looking"):
-        findings = list(_examine(settings))
+        findings = list(_examine_trunks(settings, trunk) if trunk else _examine(settings))
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201 - the command's output
+        shown = [{**asdict(finding), "good": finding.verdict is not Verdict.BAD} for finding in findings]
+        print(json.dumps(shown, indent=2))  # noqa: T201 - the command's output
     else:
-        table = Table(box=None, show_header=False)
-        for finding in findings:
-            table.add_row("[green]ok[/green]" if finding.good else "[red]no[/red]", finding.check, finding.detail)
-        Console(highlight=False).print(table)
-    return 0 if all(finding.good for finding in findings) else 1
+        Console(highlight=False).print(_table(findings))
+    return 1 if any(finding.verdict is Verdict.BAD for finding in findings) else 0
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        cure = f"\n[dim]→ {escape(finding.cure)}[/dim]" if finding.cure else ""
+        table.add_row(_MARKS[finding.verdict], finding.check, escape(finding.detail) + cure)
+    return table
 
 
 def _examine(settings: Settings) -> Iterator[Finding]:
-    running = _service_answers(settings)
-    yield _finding("PJSUA2", _check_pjsua2)
-    yield _finding("live engine", lambda: _check_engine(settings.recognizer))
-    yield _finding("second pass", lambda: _check_second_pass(settings))
-    yield _finding("data folder", lambda: _check_folder(settings.data_folder))
-    yield _finding("service", lambda: f"answers at {base_url(settings.web)}" if running else "not running")
-    for port in () if running else public_ports(settings):
-        yield _finding(port.setting, partial(_check_port, port))
-    yield _finding("database", lambda: _check_database(settings.database.url))
-    yield _finding("events", lambda: _check_events(settings.events.url))
-    yield _finding("CPU", lambda: f"{os.cpu_count()} cores")
+    yield from check_programs(settings)
+    yield from _examine_trunks(settings)
+    yield from check_servers(settings)
 
 
-def _finding(check: str, look: Callable[[], str]) -> Finding:
+def _examine_trunks(settings: Settings, trunk: str = "") -> Iterator[Finding]:
+    """Everything that a trunk's calls depend on, in the order in which they meet it; "": of all trunks."""
+    sip, address = settings.sip, advertised_address(settings.sip)
+    base = base_url(settings.web)
+    running = _answers(base)
+    node = _node(settings) if running else None
+    yield ok("service", f"answers at {base}" if running else f"nobody answers at {base}")
+    for port in public_ports(settings):
+        yield check_port(port, running=node is not None)
+    if is_served(sip, running=node is not None):
+        yield from check_answers(sip, address)
+    yield check_address(settings, address)
+    yield from check_rtp_range(sip, bridging=bool(settings.routes))
+    yield check_firewall(_needs(settings))
+    yield from check_certificate(sip, address, datetime.now(UTC))
+    yield check_clock()
+    for one in settings.trunks:
+        if trunk in ("", one.name):
+            yield check_trunk(one)
+            yield from check_registration(one, node) if node else ()
+    if node:
+        yield check_capacity(node)
+        yield from check_refusals(_refusals(node, trunk))
+    else:
+        yield hint(
+            "refusals", "only the running service tells whom it refused", "start it, let the peer call, ask again"
+        )
+
+
+def _needs(settings: Settings) -> tuple[Need, ...]:
+    sip = settings.sip
+    needs = [Need("udp", sip.port, sip.port), Need("tcp", sip.port, sip.port)]
+    needs += [Need("tcp", sip.tls_port, sip.tls_port)] if sip.tls_port else []
+    return (*needs, Need("udp", sip.rtp_port_min, sip.rtp_port_max))
+
+
+def _refusals(node: NodeAnswer, trunk: str) -> list[RefusalAnswer]:
+    """Of the trunk, and of addresses that no trunk allows: one of them may be the peer that was meant to use it.
+
+    What the doctor itself asked is left out.
+    """
+    others = [refused for refused in node.refusals if refused.method != "OPTIONS" or not is_own(refused.source)]
+    return [refused for refused in others if not trunk or refused.trunk in ("", trunk)]
+
+
+def _answers(base: str) -> bool:
     try:
-        return Finding(check, True, look())
-    except CallscribeError as error:
-        return Finding(check, False, str(error))
-
-
-def _service_answers(settings: Settings) -> bool:
-    try:
-        fetch(base_url(settings.web), "/healthz")
+        fetch(base, "/healthz")
     except CallscribeError:
         return False
     return True
 
 
-def _check_engine(settings: RecognizerSettings) -> str:
-    load_engine(settings)
-    return f"{settings.engine}, its model loads"
-
-
-def _check_second_pass(settings: Settings) -> str:
-    engine = second_pass_of(settings.second_pass, settings.recognizer)
-    engine.revise(np.zeros(0, np.int16), 8000, ())
-    return f"{engine.engine}, its model loads"
-
-
-def _check_pjsua2() -> str:
-    """Looked at in a process of its own, because loading it starts native threads."""
-    program = "import pjsua2; ep = pjsua2.Endpoint(); ep.libCreate(); print(ep.libVersion().full)"
+def _node(settings: Settings) -> NodeAnswer | None:
+    """What the service tells of this machine's node; None where it runs none, or is of another release."""
     try:
-        outcome = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
-        ).stdout
-    except subprocess.TimeoutExpired:
-        outcome = ""
-    lines = [line for line in outcome.splitlines() if line and line[0].isdigit() and " " not in line]
-    if not lines:
-        raise CallscribeError(
-            "PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12"
-        )
-    return f"version {lines[-1]}"
-
-
-def _check_folder(folder: Path) -> str:
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        raise CallscribeError(f"{existing} is not writable by this user; change its owner or set node.data_folder")
-    free = shutil.disk_usage(existing).free
-    if free < MIN_FREE_BYTES:
-        raise CallscribeError(f"only {free >> 20} MB are free in {existing}; a two-party call takes 115 MB an hour")
-    return f"{folder}, {free >> 30} GB free"
-
-
-def _check_port(port: PublicPort) -> str:
-    port.check()
-    return f"{port.port} on {port.host} is free"
-
-
-def _check_database(url: str) -> str:
-    if not url:
-        return f"PostgreSQL {major_version()}, embedded in `callscribe serve`"
-    with closing(Database(url)) as database:
-        database.check()
-    return "answers, schema up to date"
-
-
-def _check_events(url: str) -> str:
-    if not url:
-        return "Valkey, embedded in `callscribe serve`"
-    asyncio.run(latest_id(url, None))
-    return "answers"
+        nodes = _NODES.validate_json(fetch(base_url(settings.web), "/api/v1/nodes"))
+    except (CallscribeError, ValidationError):
+        return None
+    return next((node for node in nodes if node.name == settings.node.name), None)

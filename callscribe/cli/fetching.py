@@ -20,10 +20,12 @@ class NamedModel:
 
 
 def models_of(settings: Settings, engine: str) -> tuple[NamedModel, ...]:
-    """The models of an engine's own settings; empty where it comes with its own."""
+    """The models of an engine's own settings that are used; empty where it comes with its own."""
     table = "second_pass" if engine == WHISPER else f"recognizer.{engine}"
     own = settings.second_pass if engine == WHISPER else getattr(settings.recognizer, engine, None)
     named = [(field.name, getattr(own, field.name)) for field in fields(own)] if is_dataclass(own) else []
+    if engine == WHISPER and not settings.second_pass.rescores:
+        named = [(name, value) for name, value in named if name != "language_model"]
     return tuple(
         NamedModel(f"{table}.{name}", value) for name, value in named if isinstance(value, str) and is_reference(value)
     )
@@ -37,6 +39,8 @@ def needed_models(settings: Settings) -> tuple[NamedModel, ...]:
         needed += [model for engine in settings.engines for model in models_of(settings, engine)]
         if recognizer.activity == "fsmn-vad":
             needed.append(NamedModel("recognizer.fsmn_vad", recognizer.fsmn_vad))
+        if recognizer.language_identification:
+            needed.append(NamedModel("recognizer.language_identification", recognizer.language_identification))
     if settings.second_pass.enabled:
         needed += models_of(settings, settings.second_pass.engine)
     return tuple(dict.fromkeys(needed))

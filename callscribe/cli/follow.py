@@ -14,10 +14,12 @@ from websockets.exceptions import ConnectionClosed
 
 from callscribe.domain.errors import CallscribeError
 from callscribe.events.schema import (
+    CallCorrected,
     CallEnded,
     CallProcessed,
     CallStarted,
     CallUpdated,
+    Described,
     Event,
     UtteranceFinal,
     UtterancePartial,
@@ -84,7 +86,7 @@ class CallFollower:
     def _show(self, event: Event) -> bool:
         """Take one event in. True when the call is processed."""
         match event:
-            case CallStarted() | CallUpdated():
+            case CallStarted() | CallUpdated() | CallCorrected():
                 self._introduce(event)
             case UtterancePartial():
                 self._open[event.channel] = self._line(event.channel, event.party or event.role, event.start_ms)
@@ -105,7 +107,7 @@ class CallFollower:
                 return True
         return False
 
-    def _introduce(self, event: CallStarted | CallUpdated) -> None:
+    def _introduce(self, event: Described) -> None:
         if self.seen.call_id is None:
             self.seen.call_id = event.call_id
             self._console.print(Text(f"call {event.call_id} · {event.dialect} · trunk {event.trunk}", "dim"))

@@ -4,6 +4,7 @@ A command's libraries are loaded when it is called, so that the others start at 
 """
 
 import asyncio
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from callscribe.cli import calling, exporting, fetching, roles, training, transcribing
+from callscribe.cli import (
+    calling,
+    erasing,
+    exporting,
+    fetching,
+    hotwords,
+    roles,
+    scorecards,
+    searching,
+    training,
+    transcribing,
+)
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, load_settings
@@ -57,7 +69,14 @@ def _invocation(context: typer.Context) -> Invocation:
     return invocation
 
 
-Drain = Annotated[float, typer.Option("--drain", min=0.0, help="Seconds that running calls may go on when stopping.")]
+Drain = Annotated[
+    float,
+    typer.Option(
+        "--drain",
+        min=0.0,
+        help="Seconds that running calls may go on when stopping; a second signal ends them at once.",
+    ),
+]
 
 
 @app.command("serve")
@@ -76,8 +95,11 @@ def serve_command(context: typer.Context, drain: Drain = 0.0) -> None:
 
 
 @app.command("sip")
-def sip_command(context: typer.Context, drain: Drain = 0.0) -> None:
-    """Run a node alone: the SIP port, its lines, and a session for every call."""
+def sip_command(context: typer.Context, drain: Drain = math.inf) -> None:
+    """Run a node alone: the SIP port, its lines, and a session for every call.
+
+    Told to stop, it refuses new calls and ends with its last one, or after --drain seconds.
+    """
     roles.run_sip(_invocation(context).settings, drain)
 
 
@@ -120,8 +142,14 @@ def demo_command(
 app.command("fetch")(fetching.fetch_command)
 app.command("call")(calling.call_command)
 app.command("transcribe")(transcribing.transcribe_command)
+app.command("search")(searching.search_command)
 app.command("export")(exporting.export_command)
 app.command("training")(training.training_command)
+app.command("erase")(erasing.erase_command)
+app.command("hold")(erasing.hold_command)
+app.command("audit")(erasing.audit_command)
+app.add_typer(hotwords.app, name="hotwords")
+app.add_typer(scorecards.app, name="scorecards")
 
 
 @app.command("doctor")
@@ -137,8 +165,12 @@ def doctor_command(
     language: Annotated[
         str, typer.Option("--language", help="With --audio: what is spoken; default: the engine's first language.")
     ] = "",
+    trunk: Annotated[str, typer.Option("--trunk", help="Only what calls of this trunk depend on.")] = "",
 ) -> None:
-    """Check the installation: packages, models, servers, ports, disk. With --engine, that engine alone."""
+    """Say what is wrong and what to do: packages, ports, addresses, TLS, trunks, whom the service refused and why.
+
+    Exit codes: 0 nothing is bad (hints may be), 1 something is, 2 wrong usage or settings. With --engine, that alone.
+    """
     settings = _invocation(context).settings
     if engine:
         from callscribe.cli.trial import run_trial
@@ -148,7 +180,7 @@ def doctor_command(
         raise typer.BadParameter("--audio and --language go with --engine")
     from callscribe.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(settings, as_json))
+    raise typer.Exit(run_doctor(settings, as_json, trunk))
 
 
 def main() -> None:

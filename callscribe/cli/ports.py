@@ -39,7 +39,7 @@ class PublicPort:
 
 
 def public_ports(settings: Settings) -> Iterator[PublicPort]:
-    """Those of the pages, of SIP and of FunASR's clients."""
+    """Those of the pages, of SIP and of the other ways in."""
     sip, web, funasr = settings.sip, settings.web, settings.funasr_server
     yield PublicPort("web.port", web.host, web.port, (socket.SOCK_STREAM,))
     yield PublicPort("sip.port", sip.host, sip.port, (socket.SOCK_DGRAM, socket.SOCK_STREAM))
@@ -47,6 +47,13 @@ def public_ports(settings: Settings) -> Iterator[PublicPort]:
         yield PublicPort("sip.tls_port", sip.host, sip.tls_port, (socket.SOCK_STREAM,))
     if funasr.port:
         yield PublicPort("funasr_server.port", funasr.host, funasr.port, (socket.SOCK_STREAM,))
+    if settings.ingest.port:
+        yield PublicPort("ingest.port", settings.ingest.host, settings.ingest.port, (socket.SOCK_STREAM,))
+    if settings.ingest.http_port:
+        yield PublicPort("ingest.http_port", settings.ingest.host, settings.ingest.http_port, (socket.SOCK_STREAM,))
+    if settings.audiosocket.port:
+        audiosocket = settings.audiosocket
+        yield PublicPort("audiosocket.port", audiosocket.host, audiosocket.port, (socket.SOCK_STREAM,))
 
 
 def free_port() -> int:

@@ -54,50 +54,70 @@ class Child:
 
 
 class ProcessTree:
-    """Starts children one after the other, each when the one before is ready, and keeps them running."""
+    """Starts children in stages, each when the one before is ready, and keeps them running."""
 
     def __init__(self) -> None:
-        self._children: list[Child] = []
+        self._stages: list[tuple[Child, ...]] = []
         self._watchers: list[asyncio.Task[None]] = []
         self._folder = tempfile.TemporaryDirectory(prefix="callscribe-")
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    async def start(self, child: Child, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Start a child and wait until it serves. Raises ChildFailed when it ends or hangs before that."""
-        self._children.append(child)
-        await self._spawn(child)
-        assert child.process is not None
-        exited = asyncio.create_task(child.process.wait())
-        ready = asyncio.create_task(child.ready.wait())
-        await asyncio.wait({exited, ready}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in (exited, ready):
-            if not task.done():
-                task.cancel()
-        if not child.ready.is_set():
-            state = "ended" if child.process.returncode is not None else f"was not ready within {timeout_s:.0f} s"
-            raise ChildFailed(f"{child.name} {state}; its message stands above")
-        self._watchers.append(asyncio.create_task(self._watch(child)))
+    async def start(self, *stage: Child, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Start children side by side and wait until all of them serve, for `timeout_s` times their number.
+
+        Raises ChildFailed when one ends or hangs before that.
+        """
+        self._stages.append(stage)
+        starts = [asyncio.create_task(self._start(child, timeout_s * len(stage))) for child in stage]
+        try:
+            await asyncio.gather(*starts)
+        finally:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
 
     async def run(self, child: Child) -> None:
         """Start a child and wait until it has done its work, however long that takes. Raises ChildFailed."""
-        self._children.append(child)
+        self._stages.append((child,))
         await self._spawn(child)
         assert child.process is not None
         if await child.process.wait():
             raise ChildFailed(f"{child.name} failed; its message stands above")
 
     async def stop(self) -> None:
-        """Stop the children, the last started first; one that does not end in time is killed."""
+        """Stop the stages, the last started first; a child that does not end in time is killed."""
         self._stopping = True
         for watcher in self._watchers:
             watcher.cancel()
         # One of them may be in the middle of a start.
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for child in reversed(self._children):
-            await self._end(child)
+        for stage in reversed(self._stages):
+            await asyncio.gather(*map(self._end, stage))
         await asyncio.gather(*self._closing)
         self._folder.cleanup()
+
+    def interrupt(self, name: str) -> None:
+        """Send SIGTERM to the child of this name, where it runs; it is started again where nobody stops it."""
+        for child in (child for stage in self._stages for child in stage if child.name == name):
+            if child.process is not None and child.process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.terminate()
+
+    async def _start(self, child: Child, timeout_s: float) -> None:
+        await self._spawn(child)
+        assert child.process is not None
+        exited = asyncio.create_task(child.process.wait())
+        ready = asyncio.create_task(child.ready.wait())
+        try:
+            await asyncio.wait({exited, ready}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            exited.cancel()
+            ready.cancel()
+        if not child.ready.is_set():
+            state = "ended" if child.process.returncode is not None else f"was not ready within {timeout_s:.0f} s"
+            raise ChildFailed(f"{child.name} {state}; its message stands above")
+        self._watchers.append(asyncio.create_task(self._watch(child)))
 
     async def _end(self, child: Child) -> None:
         process = child.process

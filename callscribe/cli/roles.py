@@ -16,6 +16,10 @@ from callscribe.domain.errors import SettingsError
 
 log = structlog.get_logger()
 
+ECHO_S = 2.0
+"""Signals that come so soon after the first say no more than it did: whoever stops a whole group of processes (systemd
+does so by default) signals a node, and so does the `callscribe serve` above it."""
+
 
 def require_urls(settings: Settings, *tables: str) -> None:
     """Refuse to run a role alone without the servers it shares with the others."""
@@ -27,7 +31,10 @@ def require_urls(settings: Settings, *tables: str) -> None:
 
 
 def run_sip(settings: Settings, drain_s: float) -> None:
-    """Run a node until SIGTERM or SIGINT; then refuse calls, and let running ones end for up to `drain_s` seconds."""
+    """Run a node until SIGTERM or SIGINT; then refuse calls, and let running ones end for up to `drain_s` seconds.
+
+    A second signal, ECHO_S or more after the first, ends them at once.
+    """
     require_urls(settings, "database", "events")
     if not settings.recognizer.urls:
         raise SettingsError(
@@ -46,14 +53,27 @@ def _end_with_thread(failure: threading.ExceptHookArgs) -> None:
 async def _sip(settings: Settings, drain_s: float) -> None:
     from callscribe.live.supervisor import Supervisor
 
-    stopping = asyncio.Event()
+    asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
     supervisor = Supervisor(settings)
     await supervisor.start()
     notify_ready()
-    await stopping.wait()
-    await supervisor.stop(drain_s)
+    await asked.wait()
+    log.info("node_draining", limit_s=drain_s)
+    either = asyncio.create_task(supervisor.drain(drain_s)), asyncio.create_task(_asked_again(asked))
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    for task in either:
+        task.cancel()
+    await asyncio.gather(*either, return_exceptions=True)
+    await supervisor.stop()
+
+
+async def _asked_again(asked: asyncio.Event) -> None:
+    """Wait for a signal that is no echo of the first."""
+    await asyncio.sleep(ECHO_S)
+    asked.clear()
+    await asked.wait()
 
 
 def run_web(settings: Settings) -> None:

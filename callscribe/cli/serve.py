@@ -57,25 +57,31 @@ class Service:
         self._settings = await asyncio.to_thread(self._servers.start)
         self._watch = asyncio.create_task(self._watch_servers())
         await self._fetch_models()
-        urls = await self._start_recognizers()
+        recognizers = self._recognizers()
         settings = self._settings
-        environment = {
-            "database.url": settings.database.url,
-            "events.url": settings.events.url,
-            "recognizer.urls": "[" + ", ".join(f'"{url}"' for url in urls) + "]",
-            "node.data_folder": str(settings.data_folder),
-        }
-        sip, funasr = settings.sip, settings.funasr_server
-        ways_in = f"SIP on {sip.host}:{sip.port}"
-        if funasr.port:
-            ways_in += f", FunASR's clients on {funasr.host}:{funasr.port}"
-        for name, step, arguments, stop_s in (
-            ("web", f"pages and API on http://{settings.web.host}:{settings.web.port}", ("web",), 10.0),
-            ("worker", "second pass worker", ("worker",), 20.0),
-            ("sip", ways_in, ("sip", "--drain", str(self._drain_s)), self._drain_s + 20.0),
-        ):
-            self._report(f"starting {step}")
-            await self._tree.start(Child(name, (*self._options, *arguments), environment_of(environment), stop_s))
+        environment = environment_of(
+            {
+                "database.url": settings.database.url,
+                "events.url": settings.events.url,
+                "recognizer.urls": "[" + ", ".join(f'"{url}"' for url in recognizers or settings.recognizer.urls) + "]",
+                "node.data_folder": str(settings.data_folder),
+            }
+        )
+        self._report(f"starting pages and API on http://{settings.web.host}:{settings.web.port}")
+        self._report("starting second pass worker")
+        await self._tree.start(
+            *recognizers.values(),
+            Child("web", (*self._options, "web"), environment, 10.0),
+            Child("worker", (*self._options, "worker"), environment, 20.0),
+        )
+        # No call is answered before there is who hears it.
+        self._report(f"starting {self._ways_in()}")
+        sip = (*self._options, "sip", "--drain", str(self._drain_s))
+        await self._tree.start(Child("sip", sip, environment, self._drain_s + 20.0))
+
+    def hurry(self) -> None:
+        """Where stop waits for running calls: end them."""
+        self._tree.interrupt("sip")
 
     async def stop(self) -> None:
         """Stop calls first, then what they need."""
@@ -98,30 +104,54 @@ class Service:
             self._report("fetching models")
             await self._tree.run(Child("fetch", (*self._options, "fetch"), {}))
 
-    async def _start_recognizers(self) -> tuple[str, ...]:
+    def _recognizers(self) -> dict[str, Child]:
+        """By their URLs; none where others are named."""
         recognizer = self._settings.recognizer
         if recognizer.urls:
-            return recognizer.urls
-        engines = self._settings.engines * (recognizer.processes or os.cpu_count() or 1)
-        urls = []
-        for number, engine in enumerate(engines, 1):
+            return {}
+        cores = os.cpu_count() or 1
+        engines = [engine for engine in self._settings.engines for _ in range(recognizer.processes_of(engine, cores))]
+        ports: set[int] = set()
+        while len(ports) < len(engines):
+            # None is bound yet: the same one may be free twice.
+            ports.add(free_port())
+        children = {}
+        for number, (engine, port) in enumerate(zip(engines, ports, strict=True), 1):
             self._report(f"loading recogniser {number} of {len(engines)}: {engine}")
-            port = free_port()
             environment = environment_of(
                 {"recognizer.host": "127.0.0.1", "recognizer.port": str(port), "recognizer.engine": engine}
             )
-            await self._tree.start(Child(f"recognizer-{number}", (*self._options, "recognizer"), environment))
-            urls.append(f"ws://127.0.0.1:{port}")
-        return tuple(urls)
+            child = Child(f"recognizer-{number}", (*self._options, "recognizer"), environment)
+            children[f"ws://127.0.0.1:{port}"] = child
+        return children
+
+    def _ways_in(self) -> str:
+        settings = self._settings
+        ways = f"SIP on {settings.sip.host}:{settings.sip.port}"
+        for name, host, port in (
+            ("FunASR's clients", settings.funasr_server.host, settings.funasr_server.port),
+            ("media streams", settings.ingest.host, settings.ingest.port),
+            ("WebRTC and RTP by HTTP", settings.ingest.host, settings.ingest.http_port),
+            ("AudioSocket", settings.audiosocket.host, settings.audiosocket.port),
+        ):
+            if port:
+                ways += f", {name} on {host}:{port}"
+        return ways
 
 
 async def serve(settings: Settings, config: Path | None, drain_s: float, report: Report) -> None:
-    """Run the service until SIGTERM or SIGINT."""
+    """Run the service until SIGTERM or SIGINT; a second one ends the calls that are waited for."""
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     with data_folder_lock(settings.data_folder):
         service = Service(settings, config, drain_s, report)
+
+        def ask() -> None:
+            if stopping.is_set():
+                service.hurry()
+            stopping.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ask)
         starting = asyncio.create_task(service.start())
         asked = asyncio.create_task(stopping.wait())
         try:

@@ -16,10 +16,15 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from asr.diarization.settings import DiarizationSettings
 from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSettings
+from callscribe.config.ingest import AudiosocketSettings, IngestSettings
+from callscribe.config.webhooks import WebhookSettings
 from callscribe.domain.errors import SettingsError
+from callscribe.domain.language import UNKNOWN
 from callscribe.events.settings import EventSettings
-from storage.settings import DatabaseSettings, RecordingSettings
+from storage.settings import DatabaseSettings, RecordingSettings, RetentionSettings
+from telephony.routes import RouteSettings
 from telephony.settings import PRIVATE_NETWORKS, SipSettings, TrunkSettings
 
 ENV_PREFIX = "CALLSCRIBE_"
@@ -100,10 +105,15 @@ class WorkerSettings:
 
     concurrency: int = 1
     """Tasks at once in one worker."""
+    jobs_per_minute: float = 0.0
+    """Calls that one worker takes in a minute at most, each with the stages that are due one after the other; 0: as
+    many as it can."""
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
             raise ValueError("concurrency must be 1 or more")
+        if self.jobs_per_minute < 0:
+            raise ValueError("jobs_per_minute must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +132,17 @@ class Settings:
     node: NodeSettings = field(default_factory=NodeSettings)
     sip: SipSettings = field(default_factory=SipSettings)
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="default"),)
+    routes: tuple[RouteSettings, ...] = ()
+    webhooks: tuple[WebhookSettings, ...] = ()
     funasr_server: FunasrServerSettings = field(default_factory=FunasrServerSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    audiosocket: AudiosocketSettings = field(default_factory=AudiosocketSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     second_pass: SecondPassSettings = field(default_factory=SecondPassSettings)
+    diarization: DiarizationSettings = field(default_factory=DiarizationSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     events: EventSettings = field(default_factory=EventSettings)
     web: WebSettings = field(default_factory=WebSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
@@ -141,9 +157,21 @@ class Settings:
         if len(set(names)) < len(names):
             raise ValueError("trunks: each needs a name of its own")
         for trunk in self.trunks:
+            self._check_tls(trunk)
             self.endpoint_of(trunk)
-        if self.funasr_server.trunk not in ("", *names) or (self.funasr_server.port and not names):
-            raise ValueError("funasr_server.trunk must be the name of a trunk")
+            self._check_language(trunk)
+        hooks = [hook.name for hook in self.webhooks]
+        if len(set(hooks)) < len(hooks):
+            raise ValueError("webhooks: each needs a name of its own")
+        for table, listed in (("routes", self.routes), ("webhooks", self.webhooks)):
+            strange = [name for entry in listed for name in entry.trunks if name not in names]
+            if strange:
+                raise ValueError(f"{table}: there is no trunk {strange[0]}; name one of {', '.join(names)}")
+        for table in ("funasr_server", "ingest", "audiosocket"):
+            port: FunasrServerSettings | IngestSettings | AudiosocketSettings = getattr(self, table)
+            opened = port.port or (isinstance(port, IngestSettings) and port.http_port)
+            if port.trunk not in ("", *names) or (opened and not names):
+                raise ValueError(f"{table}.trunk must be the name of a trunk")
 
     @property
     def funasr_trunk(self) -> TrunkSettings:
@@ -152,12 +180,36 @@ class Settings:
         fitting = (trunk for trunk in self.trunks if wanted in ("", trunk.name))
         return next(fitting, TrunkSettings("default"))
 
+    def trunk_named(self, name: str) -> TrunkSettings:
+        """The trunk; with defaults where it is gone, as its calls may outlive it."""
+        return next((trunk for trunk in self.trunks if trunk.name == name), TrunkSettings(name))
+
+    def webhooks_of(self, trunk: str) -> tuple[str, ...]:
+        """Names of the webhooks that are told of the trunk's calls."""
+        return tuple(hook.name for hook in self.webhooks if not hook.trunks or trunk in hook.trunks)
+
     def endpoint_of(self, trunk: TrunkSettings) -> EndpointSettings:
         """When utterances of the trunk's calls begin and end. Raises ValueError for a value out of bounds."""
         try:
             return replace(self.recognizer.endpoint, **trunk.endpoint.own)
         except ValueError as error:
             raise ValueError(f"trunks: the endpoint of {trunk.name}: {error}") from None
+
+    def _check_tls(self, trunk: TrunkSettings) -> None:
+        if trunk.tls != "optional" and not self.sip.tls_port:
+            raise ValueError(f"trunks: {trunk.name} takes TLS only: set sip.tls_port")
+        if trunk.tls == "verified" and not self.sip.tls_client_ca:
+            raise ValueError(f"trunks: {trunk.name} wants certificates: name their signer in sip.tls_client_ca")
+
+    def _check_language(self, trunk: TrunkSettings) -> None:
+        """Raise ValueError where nobody can find out what is spoken; recognisers elsewhere have their own settings."""
+        engines = trunk.engines or (self.recognizer.engine,)
+        here = not self.recognizer.urls
+        if here and trunk.language == UNKNOWN and not any(map(self.recognizer.finds_language, engines)):
+            raise ValueError(
+                f"trunks: the language of {trunk.name} is auto, which {', '.join(engines)} cannot find out; name a "
+                "model in recognizer.language_identification, or an engine that can, as sensevoice"
+            )
 
     def engines_of(self, trunk: TrunkSettings) -> tuple[str, ...]:
         """The engines that may hear the trunk's calls, the best first; empty where no trunk chooses: any may."""

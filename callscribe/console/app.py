@@ -8,7 +8,25 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from callscribe.config.settings import Settings
-from callscribe.console import calls, desk, health, live, metrics, pages
+from callscribe.console import (
+    audit,
+    calls,
+    correcting,
+    desk,
+    exporting,
+    health,
+    hotwords,
+    live,
+    metrics,
+    nodes,
+    pages,
+    pausing,
+    quality,
+    retention,
+    scoring,
+    searching,
+    webhooks,
+)
 from callscribe.console.head import HeadAsGet
 from callscribe.console.metrics import CountRequests, RequestMetrics
 from callscribe.console.problems import install_problems
@@ -48,7 +66,25 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.node = settings.node.name
     app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"
     install_problems(app)
-    for room in (live, calls, desk, health, metrics, pages):
+    for room in (
+        live,
+        scoring,
+        exporting,
+        correcting,
+        calls,
+        pausing,
+        retention,
+        audit,
+        searching,
+        webhooks,
+        desk,
+        hotwords,
+        quality,
+        health,
+        metrics,
+        nodes,
+        pages,
+    ):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_middleware(HeadAsGet)

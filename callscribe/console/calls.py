@@ -1,8 +1,10 @@
 """The API's routes for calls: found by filters, by id or by the id that another system has for them."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -18,15 +20,20 @@ from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
-from callscribe.domain.call import Call, CallState
+from callscribe.domain.call import CallState
 from callscribe.domain.errors import CallscribeError, RecordingNotFound
+from callscribe.text.bundles import document_name
 from callscribe.text.formats import FORMATS
 from storage.reader import PAGE_LIMIT, CallReader
-from storage.records import CallFilter, CallPage, CallSummary
+from storage.records import CallFilter, CallPage, CallSummary, JobKind, JobRecord, JobState
 
 router = APIRouter(prefix=API, tags=["Calls"])
 
 KEY_LIMIT = 512
+NOT_BLEEPED = (
+    "What is masked in the call's text is not covered in its recording yet: ask again once the call is processed, and"
+    " retry its job `bleep`, or the one before it, where that failed."
+)
 
 Key = Annotated[
     str,
@@ -50,13 +57,27 @@ class CallQuery(BaseModel):
     since: AwareDatetime | None = Field(None, description="Started at or after this time (ISO 8601 with zone).")
     until: AwareDatetime | None = Field(None, description="Started before this time (ISO 8601 with zone).")
     outside_id: str | None = Field(None, max_length=KEY_LIMIT, description="Id that another system has for the call.")
+    conversation: UUID | None = Field(None, description="`conversation` of a call: all calls that record it.")
+    score_from: float | None = Field(None, ge=0, le=100, description="Least score.")
+    score_to: float | None = Field(None, ge=0, le=100, description="Greatest score.")
+    failed_rule: str | None = Field(None, max_length=100, description="Name of a scorecard's rule that it failed.")
     limit: int = Field(50, ge=1, le=PAGE_LIMIT, description="Calls at most.")
     cursor: str | None = Field(None, max_length=200, description="`cursor` of the stretch before.")
 
     @property
     def conditions(self) -> CallFilter:
         state = CallState(self.state) if self.state not in (None, "over") else None
-        return CallFilter(state, self.trunk, self.since, self.until, self.outside_id)
+        return CallFilter(
+            state=state,
+            trunk=self.trunk,
+            since=self.since,
+            until=self.until,
+            outside_id=self.outside_id,
+            conversation=self.conversation,
+            score_from=self.score_from,
+            score_to=self.score_to,
+            failed_rule=self.failed_rule,
+        )
 
 
 @router.get("/calls", responses=responses(422, 503))
@@ -74,25 +95,30 @@ def get_transcript(
     sources: SourcesOf,
     key: Key,
     style: Annotated[
-        Literal["json", "txt", "srt", "vtt", "vcon"], Query(alias="format", description="How it is written.")
+        Literal["json", "txt", "srt", "vtt", "csv", "vcon"], Query(alias="format", description="How it is written.")
     ] = "json",
 ) -> Response:
     """What was said, each utterance in its newest text; `json` and `vcon` also have the first text."""
     transcript = sources.reader.transcript(key)
     kind = FORMATS[style]
-    disposition = {"content-disposition": f'inline; filename="{_file_name(transcript.call, kind.suffix)}"'}
+    disposition = {"content-disposition": f'inline; filename="{document_name(transcript.call, kind.suffix)}"'}
     return Response(kind.render(transcript), media_type=kind.media_type, headers=disposition)
 
 
-@router.get("/calls/{key:path}/audio", response_class=FileResponse, responses=responses(404, 422, 503))
+@router.get("/calls/{key:path}/audio", response_class=FileResponse, responses=responses(404, 409, 422, 503))
 def get_audio(sources: SourcesOf, key: Key) -> FileResponse:
-    """The recording: a WAV of 16-bit PCM with a channel for each party; byte ranges are answered (RFC 9110)."""
+    """The recording: a WAV of 16-bit PCM with a channel for each party; byte ranges are answered (RFC 9110).
+
+    That of a trunk with `redaction` is given out once its job `bleep` is done; 409 before.
+    """
     record = sources.reader.call(key)
     if record.recording is None:
         raise RecordingNotFound
+    if sources.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
+        raise HTTPException(409, NOT_BLEEPED)
     path = _inside(sources.recordings, sources.recordings / record.recording.path)
     return FileResponse(
-        path, media_type="audio/wav", filename=_file_name(record.call, ".wav"), content_disposition_type="inline"
+        path, media_type="audio/wav", filename=document_name(record.call, ".wav"), content_disposition_type="inline"
     )
 
 
@@ -158,9 +184,17 @@ async def _feed(sources: Sources, key: str, mark: str | None) -> CallFeed | None
     return feed
 
 
-def _file_name(call: Call, suffix: str) -> str:
-    """What a browser should call a document of the call."""
-    return f"{call.started_at:%Y%m%d-%H%M%S}-{call.id}{suffix}"
+def is_bleeped(jobs: Sequence[JobRecord]) -> bool:
+    """Whether nothing is left to bleep.
+
+    A call from before its trunk had redaction has no such job though all its others are done. One that was given up
+    before it made a `bleep` due does when it is retried.
+    """
+    if any(job.kind is JobKind.BLEEP for job in jobs):
+        hearing = (JobKind.RECOVER, JobKind.SECOND_PASS)
+        unheard = any(job.kind in hearing and job.state in (JobState.QUEUED, JobState.RUNNING) for job in jobs)
+        return not unheard and all(job.state is JobState.DONE for job in jobs if job.kind is JobKind.BLEEP)
+    return all(job.state is JobState.DONE for job in jobs if job.kind is not JobKind.EVALUATE)
 
 
 def _inside(folder: FilePath, path: FilePath) -> FilePath:

@@ -14,7 +14,16 @@ from callscribe.console.sources import Sources
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import Final
-from callscribe.events.schema import CallEnded, CallStarted, CallUpdated, Event, UtteranceFinal, UtterancePartial
+from callscribe.events.schema import (
+    CallCorrected,
+    CallEnded,
+    CallStarted,
+    CallUpdated,
+    Described,
+    Event,
+    UtteranceFinal,
+    UtterancePartial,
+)
 from callscribe.events.subscriber import BEGINNING, NOW, Delivery, Signal, latest_id, subscribe
 from storage.reader import PAGE_LIMIT, CallReader
 from storage.records import CallFilter
@@ -31,13 +40,13 @@ class FloorState:
     def __init__(self) -> None:
         self._finals: dict[UUID, dict[UUID, UtteranceFinal]] = defaultdict(dict)
         self._partials: dict[tuple[UUID, int], UtterancePartial] = {}
-        self._described: dict[UUID, CallStarted | CallUpdated] = {}
+        self._described: dict[UUID, Described] = {}
         self._ended: set[UUID] = set()
 
     def take(self, event: Event) -> None:
         """Take the next event; one that came before changes nothing."""
         match event:
-            case CallStarted() | CallUpdated():
+            case CallStarted() | CallUpdated() | CallCorrected():
                 self._described[event.call_id] = event
             case UtterancePartial():
                 self._partials[event.call_id, event.channel] = event
@@ -49,7 +58,7 @@ class FloorState:
             case CallEnded():
                 self._ended.add(event.call_id)
 
-    def going_on(self) -> Mapping[UUID, CallStarted | CallUpdated]:
+    def going_on(self) -> Mapping[UUID, Described]:
         """Calls of which the beginning was seen and no end."""
         return {call_id: event for call_id, event in self._described.items() if call_id not in self._ended}
 
@@ -108,7 +117,7 @@ def _read_active(reader: CallReader) -> Sequence[tuple[Call, Sequence[Final]]]:
     return [(call, newest.get(call.id, ())) for call in calls]
 
 
-def _unstored(reader: CallReader, events: Sequence[CallStarted | CallUpdated]) -> Sequence[CallStarted | CallUpdated]:
+def _unstored(reader: CallReader, events: Sequence[Described]) -> Sequence[Described]:
     """Of calls that are not stored as going on, those that are not stored at all yet."""
     found = []
     for event in events:

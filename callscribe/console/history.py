@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from callscribe.console.position import Position
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.utterance import Transcript, Utterance
-from callscribe.events.schema import CallEnded, CallProcessed, CallStarted, Event, UtteranceFinal, UtteranceRevised
+from callscribe.events.schema import (
+    CallEnded,
+    CallProcessed,
+    CallStarted,
+    Event,
+    UtteranceFinal,
+    UtteranceRevised,
+    UtteranceSpeakers,
+)
 from storage.records import CallRecord, JobState
 
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
@@ -37,6 +45,8 @@ def past_events(record: CallRecord, transcript: Transcript, position: Position) 
             yield UtteranceFinal.of(record.call, final, _said_at(record.call, transcript.ms(final.end)))
     for utterance in transcript.utterances:
         yield from _revisions(record, utterance, transcript.ended_at)
+        if utterance.turns:
+            yield UtteranceSpeakers.of(record.call, utterance, transcript.ended_at or record.call.started_at)
 
 
 def closing_events(record: CallRecord) -> Iterator[Event]:

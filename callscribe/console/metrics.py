@@ -13,8 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from callscribe.console.quality import recent_quality
 from callscribe.console.sources import Sources, SourcesOf
+from callscribe.domain.corrected import WeekOfCorrections
 from callscribe.domain.errors import EventsUnavailable, StorageError
+from callscribe.events.board import ENGINE_MARK, LABELS
 
 router = APIRouter(tags=["Operation"])
 
@@ -79,19 +82,29 @@ def _route_of(scope: Scope) -> str:
 class _Snapshot(Collector):
     """Values that were read before, as metrics."""
 
-    def __init__(self, boards: Mapping[str, Mapping[str, float]], jobs: Mapping[str, int] | None) -> None:
+    def __init__(
+        self,
+        boards: Mapping[str, Mapping[str, float]],
+        jobs: Mapping[str, int] | None,
+        quality: Mapping[str, WeekOfCorrections],
+    ) -> None:
         self._boards = boards
         self._jobs = jobs
+        self._quality = quality
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, UnknownMetricFamily] = {}
         for process, values in sorted(self._boards.items()):
-            for name, value in values.items():
+            role, _, node = process.partition("-")
+            for posted, value in values.items():
+                name, mark, marked = posted.partition(ENGINE_MARK)
+                kinds = LABELS.get(name, ("engine",)) if mark else ()
                 full = "callscribe_" + re.sub(r"\W", "_", name, flags=re.ASCII)
                 if full not in families:
-                    families[full] = UnknownMetricFamily(full, f"{name.replace('_', ' ')}.", labels=("process", "node"))
-                role, _, node = process.partition("-")
-                families[full].add_metric((role, node), value)
+                    labels = ("process", "node", *kinds)
+                    families[full] = UnknownMetricFamily(full, f"{name.replace('_', ' ')}.", labels=labels)
+                values_of = marked.split(ENGINE_MARK, len(kinds) - 1) if kinds else ()
+                families[full].add_metric((role, node, *values_of), value)
         yield from families.values()
         yield _up("callscribe_database_up", "Whether the database answers.", self._jobs is not None)
         if self._jobs is not None:
@@ -99,6 +112,27 @@ class _Snapshot(Collector):
             for state, count in self._jobs.items():
                 jobs.add_metric((state,), count)
             yield jobs
+        yield from _quality_metrics(self._quality)
+
+
+def _quality_metrics(quality: Mapping[str, WeekOfCorrections]) -> Iterator[Metric]:
+    rates = GaugeMetricFamily(
+        "callscribe_word_error_rate",
+        "By people's corrections of the last 28 days' calls; people correct what seems wrong, so no random sample.",
+        labels=("trunk", "text"),
+    )
+    words = GaugeMetricFamily(
+        "callscribe_corrected_words", "That the word error rates are over.", labels=("trunk", "text")
+    )
+    for trunk, found in sorted(quality.items()):
+        for text, rate, count in (
+            ("live", found.live_rate, found.words),
+            ("second-pass", found.second_pass_rate, found.second_pass_words),
+        ):
+            words.add_metric((trunk, text), count)
+            if rate is not None:
+                rates.add_metric((trunk, text), rate)
+    yield from (rates, words)
 
 
 def _up(name: str, text: str, up: bool) -> Metric:
@@ -110,10 +144,18 @@ async def get_metrics(request: Request, sources: SourcesOf) -> Response:
     """Counters and gauges of all processes, for Prometheus; `process` and `node` tell whose."""
     metrics = request.app.state.metrics
     assert isinstance(metrics, RequestMetrics)
-    boards, jobs = await asyncio.gather(_read_boards(sources), asyncio.to_thread(_count_jobs, sources))
+    boards, jobs, waiting, quality = await asyncio.gather(
+        _read_boards(sources),
+        asyncio.to_thread(_count_jobs, sources),
+        asyncio.to_thread(_count_waiting, sources),
+        asyncio.to_thread(_read_quality, sources),
+    )
     snapshot = CollectorRegistry()
-    snapshot.register(_Snapshot(boards or {}, jobs))
+    snapshot.register(_Snapshot(boards or {}, jobs, quality))
     Gauge("callscribe_events_up", "Whether the event store answers.", registry=snapshot).set(boards is not None)
+    if waiting is not None:
+        about = "Texts that were stored or changed and cannot be found yet."
+        Gauge("callscribe_search_waiting", about, registry=snapshot).set(waiting)
     return Response(generate_latest(snapshot) + generate_latest(metrics.registry), media_type=MEDIA_TYPE)
 
 
@@ -129,3 +171,17 @@ def _count_jobs(sources: Sources) -> Mapping[str, int] | None:
         return {state.value: count for state, count in sources.jobs.counts().items()}
     except StorageError:
         return None
+
+
+def _count_waiting(sources: Sources) -> int | None:
+    try:
+        return sources.search_index.waiting()
+    except StorageError:
+        return None
+
+
+def _read_quality(sources: Sources) -> Mapping[str, WeekOfCorrections]:
+    try:
+        return recent_quality(sources)
+    except StorageError:
+        return {}

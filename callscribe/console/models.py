@@ -6,18 +6,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from callscribe.console.answer import Answer
 from callscribe.console.history import has_open_jobs
+from callscribe.console.measured import MeasuresAnswer
 from callscribe.domain.audio import samples_to_ms
-from callscribe.domain.call import Call, CallEnd, CallState, Channel, Dialect, Party, Role
-from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, MAX_WEIGHT, Hotword, HotwordList
-from callscribe.events.schema import CallStarted, CallUpdated, EventChannel, UtteranceFinal, UtterancePartial
+from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMedia, Dialect, Party, Role
+from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, MAX_WEIGHT, Hotword
+from callscribe.domain.hotword_lists import HotwordList
+from callscribe.events.parts import EventChannel, EventPause
+from callscribe.events.schema import Described, UtteranceFinal, UtterancePartial
 from storage.records import CallPage, CallRecord, CallSummary, JobRecord, RecordingFile
-
-
-class Answer(BaseModel):
-    """What all answers share: they are values."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 class PartyAnswer(Answer):
@@ -31,6 +29,37 @@ class PartyAnswer(Answer):
         return cls(name=party.name, address=party.address)
 
 
+class ChannelMediaAnswer(Answer):
+    """What a channel received as RTP, in packets."""
+
+    packets: int = Field(description="That came.")
+    lost: int = Field(description="That never came.")
+    reordered: int = Field(description="That came after a later one.")
+    duplicated: int = Field(description="That came twice in a row.")
+    discarded: int = Field(description="That were no RTP, or none of the channel's stream.")
+    late: int = Field(description="That came too late to be heard.")
+    jitter_ms: float = Field(description="Mean interarrival jitter in milliseconds (RFC 3550 section 6.4.1).")
+    mos: float | None = Field(
+        description="Mean opinion score, 1 (bad) to 4.5, estimated from loss and the jitter buffer's delay by the "
+        "E-model (ITU-T G.107, of G.722 G.107.1: the two scales do not compare); null where nothing came or the codec "
+        "has no planning values.",
+        examples=[4.41],
+    )
+
+    @classmethod
+    def of(cls, media: ChannelMedia) -> "ChannelMediaAnswer":
+        return cls(
+            packets=media.packets,
+            lost=media.lost,
+            reordered=media.reordered,
+            duplicated=media.duplicated,
+            discarded=media.discarded,
+            late=media.late,
+            jitter_ms=media.jitter_ms,
+            mos=media.mos,
+        )
+
+
 class ChannelAnswer(Answer):
     """One party's audio within a call."""
 
@@ -39,11 +68,22 @@ class ChannelAnswer(Answer):
     role: Role = Field(description="Which side speaks here, by the trunk's role rule.")
     codec: str = Field(description="RTP encoding name.", examples=["PCMU"])
     party: PartyAnswer | None = Field(description="Who speaks here, null when it is not known.")
+    media: ChannelMediaAnswer | None = Field(
+        description="What came as RTP; null while the call goes on, and where that is not known."
+    )
 
     @classmethod
-    def of(cls, channel: Channel) -> "ChannelAnswer":
+    def of(cls, channel: Channel, end: CallEnd | None = None) -> "ChannelAnswer":
         party = PartyAnswer.of(channel.party) if channel.party else None
-        return cls(index=channel.index, label=channel.label, role=channel.role, codec=channel.codec, party=party)
+        heard = [ChannelMediaAnswer.of(media) for media in end.media if media.channel == channel.index] if end else []
+        return cls(
+            index=channel.index,
+            label=channel.label,
+            role=channel.role,
+            codec=channel.codec,
+            party=party,
+            media=heard[0] if heard else None,
+        )
 
 
 class OutsideIdAnswer(Answer):
@@ -51,6 +91,22 @@ class OutsideIdAnswer(Answer):
 
     kind: str = Field(description="What kind of id it is.", examples=["sip-call-id", "siprec-session", "ucid"])
     value: str
+
+
+class PauseAnswer(Answer):
+    """A stretch of a channel of which nothing is kept, because somebody wanted it so."""
+
+    channel: int = Field(description="Index of the channel.")
+    start_ms: int
+    end_ms: int | None = Field(description="null while it goes on, and where it went on to the end of the call.")
+    by: str = Field(description="Who wanted it: the API, or the signalling of the peer.", examples=["api", "sip"])
+    reason: str = Field(description='What for, as the request told; "" where it did not.')
+
+    @classmethod
+    def of(cls, pause: EventPause) -> "PauseAnswer":
+        return cls(
+            channel=pause.channel, start_ms=pause.start_ms, end_ms=pause.end_ms, by=pause.by, reason=pause.reason
+        )
 
 
 class CallBase(Answer):
@@ -68,7 +124,8 @@ class CallBase(Answer):
     callee: PartyAnswer
     channels: list[ChannelAnswer]
     outside_ids: list[OutsideIdAnswer]
-    quirks: list[str] = Field(description="Codes of deviations in the signalling that were repaired.")
+    quirks: list[str] = Field(description="Codes of deviations in the signalling that were repaired or gone round.")
+    pauses: list[PauseAnswer] = Field(description="Stretches that are silent because they were to be, by their starts.")
 
 
 def _base(call: Call, state: CallState, end: CallEnd | None) -> dict[str, object]:
@@ -83,13 +140,25 @@ def _base(call: Call, state: CallState, end: CallEnd | None) -> dict[str, object
         "end_reason": end.reason if end else None,
         "caller": PartyAnswer.of(call.caller),
         "callee": PartyAnswer.of(call.callee),
-        "channels": [ChannelAnswer.of(channel) for channel in call.channels],
+        "channels": [ChannelAnswer.of(channel, end) for channel in call.channels],
         "outside_ids": [OutsideIdAnswer(kind=kind, value=value) for kind, value in call.outside_ids.pairs()],
         "quirks": list(call.quirks),
+        "pauses": [PauseAnswer.of(EventPause.of(pause, call.sample_rate)) for pause in call.pauses],
     }
 
 
-class CallSummaryAnswer(CallBase):
+class StoredCall(CallBase):
+    """What every answer about a stored call has."""
+
+    conversation: UUID = Field(
+        description="Calls that record one conversation share it: the id of the first of them, mostly the call's own."
+    )
+    duplicate_of: UUID | None = Field(description="The call that brings the same audio to another recorder, or null.")
+    score: float | None = Field(description="The lowest of its scorecards' scores, 0 to 100; null where it has none.")
+    measures: MeasuresAnswer | None = Field(description="null until the call has ended and was evaluated.")
+
+
+class CallSummaryAnswer(StoredCall):
     """A call in a list."""
 
     utterances: int = Field(description="How many utterances are stored.")
@@ -98,8 +167,18 @@ class CallSummaryAnswer(CallBase):
 
     @classmethod
     def of(cls, summary: CallSummary) -> "CallSummaryAnswer":
-        counts = {"utterances": summary.utterances, "failed_jobs": summary.failed_jobs, "recorded": summary.recorded}
-        return cls.model_validate(_base(summary.call, summary.state, summary.end) | counts)
+        return cls.model_validate(
+            _base(summary.call, summary.state, summary.end)
+            | {
+                "conversation": summary.conversation,
+                "duplicate_of": summary.duplicate_of,
+                "score": summary.score,
+                "measures": MeasuresAnswer.of(summary.measures) if summary.measures else None,
+                "utterances": summary.utterances,
+                "failed_jobs": summary.failed_jobs,
+                "recorded": summary.recorded,
+            }
+        )
 
 
 class CallPageAnswer(Answer):
@@ -155,9 +234,10 @@ class RecordingAnswer(Answer):
         )
 
 
-class CallAnswer(CallBase):
+class CallAnswer(StoredCall):
     """Everything about a call but what was said."""
 
+    linked: list[UUID] = Field(description="The other calls that record the same conversation, oldest first.")
     node: str = Field(description="Name of the node that took the call.")
     parties: list[PartyAnswer] = Field(description="Everyone who was ever named on the call.")
     recording: RecordingAnswer | None = Field(description="null while the call goes on, or when no audio is kept.")
@@ -166,18 +246,29 @@ class CallAnswer(CallBase):
     cost: float = Field(
         description="What paid recognition services ask for it, estimated by the settings' price and in its money."
     )
+    held: bool = Field(description="Whether a legal hold is on its conversation.")
+    audio_expired_at: datetime | None = Field(description="When retention removed its recording, UTC, or null.")
+    text_expired_at: datetime | None = Field(description="When retention removed what was said and by whom, or null.")
 
     @classmethod
     def of(cls, record: CallRecord) -> "CallAnswer":
         return cls.model_validate(
             _base(record.call, record.state, record.end)
             | {
+                "conversation": record.conversation,
+                "duplicate_of": record.duplicate_of,
+                "score": record.score,
+                "measures": MeasuresAnswer.of(record.measures) if record.measures else None,
+                "linked": list(record.linked),
                 "node": record.node,
                 "parties": [PartyAnswer.of(party) for party in record.parties],
                 "recording": RecordingAnswer.of(record.recording) if record.recording else None,
                 "jobs": [JobAnswer.of(job) for job in record.jobs],
                 "processing": has_open_jobs(record),
                 "cost": record.cost,
+                "held": record.held,
+                "audio_expired_at": record.audio_expired_at,
+                "text_expired_at": record.text_expired_at,
             }
         )
 
@@ -190,7 +281,7 @@ class LiveCallAnswer(CallBase):
         return cls.model_validate(_base(call, CallState.ACTIVE, None))
 
     @classmethod
-    def of_event(cls, event: CallStarted | CallUpdated) -> "LiveCallAnswer":
+    def of_event(cls, event: Described) -> "LiveCallAnswer":
         """A call that is in the event streams already and not yet in the database."""
         return cls(
             id=event.call_id,
@@ -206,12 +297,15 @@ class LiveCallAnswer(CallBase):
             channels=[_channel_of(channel) for channel in event.channels],
             outside_ids=[OutsideIdAnswer(kind=kind, value=value) for kind, value in event.outside_ids.items()],
             quirks=[],
+            pauses=[],
         )
 
 
 def _channel_of(channel: EventChannel) -> ChannelAnswer:
     party = PartyAnswer(name=channel.party.name, address=channel.party.address) if channel.party else None
-    return ChannelAnswer(index=channel.index, label=channel.label, role=channel.role, codec=channel.codec, party=party)
+    return ChannelAnswer(
+        index=channel.index, label=channel.label, role=channel.role, codec=channel.codec, party=party, media=None
+    )
 
 
 Spoken = Annotated[UtteranceFinal | UtterancePartial, Field(discriminator="type")]
@@ -254,6 +348,7 @@ class HotwordListAnswer(Answer):
 
     id: UUID
     name: str
+    version: int = Field(description="Grows with every change; texts tell with which they were made.")
     words: list[HotwordAnswer]
     languages: list[str] = Field(description="Languages of the calls it is for; empty: all.")
     agents: list[str] = Field(description="Patterns of the agents whose calls it is for; empty: all.")
@@ -262,7 +357,7 @@ class HotwordListAnswer(Answer):
     def of(cls, found: HotwordList) -> "HotwordListAnswer":
         words = [HotwordAnswer.of(word) for word in found.words]
         whom = {"languages": list(found.languages), "agents": list(found.agents)}
-        return cls(id=found.id, name=found.name, words=words, **whom)
+        return cls(id=found.id, name=found.name, version=found.version, words=words, **whom)
 
 
 class HotwordListRequest(BaseModel):

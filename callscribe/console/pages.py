@@ -16,7 +16,34 @@ from callscribe.console.sources import SourcesOf
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
-FORMATS = (("txt", "Text"), ("srt", "SRT"), ("vtt", "WebVTT"), ("json", "JSON"), ("vcon", "vCon"))
+FORMATS = (("txt", "Text"), ("srt", "SRT"), ("vtt", "WebVTT"), ("csv", "CSV"), ("json", "JSON"), ("vcon", "vCon"))
+SEARCH_FIELDS = (
+    ("party", "Name or address", "Anna, +4930"),
+    ("trunk", "Trunk", ""),
+    ("id", "Outside id", "Call-ID, UCID, …"),
+    ("since", "Since", "7d, 2026-11-20"),
+    ("until", "Until", "yesterday"),
+    ("lang", "Languages", "en,zh"),
+    ("longer", "Call at least", "3m"),
+    ("shorter", "Call at most", "1h"),
+    ("silence", "Silence of", "10s"),
+    ("overtalk", "Overtalk of", "5s"),
+    ("score", "Score", "<80"),
+    ("rule", "Failed rule", ""),
+    ("emotion", "Emotion", "angry"),
+    ("event", "Audio event", "laughter"),
+)
+"""Name, label and example of the filters that are typed."""
+SEARCH_HELP = (
+    ("refund card", "both words in one utterance, in any case, with or without accents"),
+    ('"money back"', "these words one after the other"),
+    ("refund -card", "one without the other"),
+    ("refund OR chargeback", "either; parentheses group"),
+    ("refund*", "words that begin so"),
+    ("refnd~", "words that are spelled alike"),
+    ("refund NEAR/5 card", "at most five words apart, in either order"),
+    ("refund role:agent since:7d", "every filter can be typed, too"),
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,6 +73,12 @@ def problem_page(request: Request, status: int, title: str, detail: str, headers
 def floor(request: Request) -> Response:
     """Calls going on now, and those that ended lately."""
     return page(request, "floor.html", sip_address=request.app.state.sip_address)
+
+
+@router.get("/search")
+def search(request: Request) -> Response:
+    """What was said, in all calls."""
+    return page(request, "search.html", fields=SEARCH_FIELDS, help=SEARCH_HELP)
 
 
 @router.get("/calls/{key:path}")

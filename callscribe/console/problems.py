@@ -11,12 +11,18 @@ from starlette.responses import Response
 
 from callscribe.console.pages import problem_page
 from callscribe.domain.errors import (
+    CallActive,
+    CallHeld,
     CallNotFound,
     CallscribeError,
     DatabaseOutdated,
     DatabaseUnavailable,
     EventsUnavailable,
+    NodeSilent,
+    QueryError,
     RecordingNotFound,
+    RevisionOutdated,
+    UtteranceNotFound,
 )
 
 log = structlog.get_logger()
@@ -27,9 +33,15 @@ RETRY_AFTER_S = 2
 STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     CallNotFound: HTTPStatus.NOT_FOUND,
     RecordingNotFound: HTTPStatus.NOT_FOUND,
+    UtteranceNotFound: HTTPStatus.NOT_FOUND,
+    RevisionOutdated: HTTPStatus.CONFLICT,
+    CallActive: HTTPStatus.CONFLICT,
+    CallHeld: HTTPStatus.CONFLICT,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseOutdated: HTTPStatus.SERVICE_UNAVAILABLE,
     EventsUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    NodeSilent: HTTPStatus.GATEWAY_TIMEOUT,
+    QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 CURES: dict[type[CallscribeError], str] = {
     CallNotFound: "There is no call with this id, and none that another system knows by it; /api/v1/calls lists calls.",

@@ -1,6 +1,7 @@
 """What the console reads and writes, opened once for the life of the application."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,21 @@ from starlette.requests import HTTPConnection
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import SettingsError
 from callscribe.events.board import CounterBoard
+from callscribe.events.refusals import RefusalBoard
+from storage.audit import AuditLog
+from storage.corrections import CorrectionStore
 from storage.database import Database
+from storage.erasure import ErasureStore
+from storage.holds import HoldStore
 from storage.hotwords import HotwordStore
 from storage.jobs import JobStore
 from storage.reader import CallReader
+from storage.saved_searches import SavedSearchStore
+from storage.scorecards import ScorecardStore
+from storage.search import SearchStore
+from storage.search_index import SearchIndex
+from storage.webhooks import WebhookStore
+from telephony.settings import TrunkSettings
 
 POOL_SIZE = 8
 """Database connections kept; requests and live pages share them."""
@@ -28,8 +40,22 @@ class Sources:
     reader: CallReader
     jobs: JobStore
     hotwords: HotwordStore
+    scorecards: ScorecardStore
+    holds: HoldStore
+    erasures: ErasureStore
+    audit: AuditLog
+    search: SearchStore
+    search_index: SearchIndex
+    searches: SavedSearchStore
+    webhooks: WebhookStore
     board: CounterBoard
+    refusals: RefusalBoard
+    corrections: CorrectionStore
     events_url: str
+    stream_length: int
+    """Entries kept in each event stream."""
+    trunk_named: Callable[[str], TrunkSettings]
+    """A trunk's settings; defaults where it is gone."""
     recordings: Path
     """Absolute path of the folder in which every recording lies."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,14 +73,27 @@ class Sources:
             reader=CallReader(database),
             jobs=JobStore(database),
             hotwords=HotwordStore(database),
+            scorecards=ScorecardStore(database),
+            holds=HoldStore(database),
+            erasures=ErasureStore(database, settings.recordings_folder),
+            audit=AuditLog(database),
+            search=SearchStore(database),
+            search_index=SearchIndex(database),
+            searches=SavedSearchStore(database),
+            webhooks=WebhookStore(database),
             board=CounterBoard(settings.events.url),
+            refusals=RefusalBoard(settings.events.url),
+            corrections=CorrectionStore(database),
             events_url=settings.events.url,
+            stream_length=settings.events.stream_length,
+            trunk_named=settings.trunk_named,
             recordings=settings.recordings_folder,
         )
 
     async def close(self) -> None:
         self.closing.set()
         await self.board.close()
+        await self.refusals.close()
         self.database.close()
 
 

@@ -5,6 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.pause import Pause
+
 
 class Role(StrEnum):
     """Which side of the conversation a channel carries."""
@@ -22,6 +25,14 @@ class Dialect(StrEnum):
     SIPREC = "siprec"
     FILE = "file"
     FUNASR = "funasr"
+    AUDIOSOCKET = "audiosocket"
+    TWILIO = "twilio"
+    ASTERISK = "asterisk"
+    """Asterisk's chan_websocket, or its externalMedia over RTP."""
+    FREESWITCH = "freeswitch"
+    AUDIOHOOK = "audiohook"
+    BROWSER = "browser"
+    """A microphone, over WebSocket or WebRTC."""
 
 
 class CallState(StrEnum):
@@ -96,6 +107,46 @@ class Call:
     outside_ids: OutsideIds = field(default_factory=OutsideIds)
     quirks: tuple[str, ...] = ()
     """Codes of deviations that were repaired, for example "metadata-invalid"."""
+    hotwords: tuple[Hotword, ...] = ()
+    """Those that came with the call, at any time of it, beside its trunk's."""
+    pauses: tuple[Pause, ...] = ()
+    """Stretches of which nothing is kept because somebody wanted it so, in order of their starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfDigit:
+    """A key that a party pressed."""
+
+    channel: int
+    """Its index."""
+    offset: int
+    """Samples from the start of the call."""
+    digit: str
+    """0 to 9, "*", "#", A to D; "" where it is not to be known, as it may be of a card's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMedia:
+    """What a channel received as RTP, from the call's start to its end; counts are packets."""
+
+    channel: int
+    """Its index."""
+    packets: int = 0
+    """That came."""
+    lost: int = 0
+    """That never came."""
+    reordered: int = 0
+    """That came after a later one."""
+    duplicated: int = 0
+    """That came twice in a row."""
+    discarded: int = 0
+    """That were no RTP, or none of the channel's stream."""
+    late: int = 0
+    """That came, and too late to be heard."""
+    jitter_ms: float = 0.0
+    """Mean interarrival jitter in milliseconds (RFC 3550 section 6.4.1)."""
+    mos: float | None = None
+    """Mean opinion score, 1 to 4.5, as the E-model estimates it; None where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +161,5 @@ class CallEnd:
     """"bye", "rejected", "no-media", "line-lost", "connection-lost", "drained" or "interrupted"."""
     interrupted: bool = False
     """True when the call ended because a part of Callscribe failed."""
+    media: tuple[ChannelMedia, ...] = ()
+    """What came as RTP, by channel; empty where telephony could not tell or had no part in it."""

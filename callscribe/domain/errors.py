@@ -6,10 +6,12 @@ CallscribeError
 │   ├── PortUnavailable
 │   ├── MalformedMessage
 │   ├── MalformedMetadata
+│   │   └── HostileMetadata
 │   ├── CallRefused
 │   └── LineUnavailable
 ├── RecognitionError
 │   ├── EngineUnavailable
+│   ├── LanguageUnknown
 │   ├── RecognizerUnavailable
 │   ├── WireViolation
 │   └── UnreadableAudio
@@ -18,8 +20,14 @@ CallscribeError
 │   ├── DatabaseOutdated
 │   ├── DataFolderMismatch
 │   ├── CallNotFound
-│   └── RecordingNotFound
-└── EventsUnavailable
+│   ├── CallActive
+│   ├── CallHeld
+│   ├── RecordingNotFound
+│   ├── UtteranceNotFound
+│   └── RevisionOutdated
+├── EventsUnavailable
+├── QueryError
+└── NodeSilent
 """
 
 
@@ -51,7 +59,11 @@ class MalformedMessage(TelephonyError):
 
 
 class MalformedMetadata(TelephonyError):
-    """The recording metadata is not RFC 7865 XML, or is larger or deeper than allowed."""
+    """The recording metadata is not RFC 7865 XML."""
+
+
+class HostileMetadata(MalformedMetadata):
+    """The recording metadata is larger or deeper than allowed, or declares entities."""
 
 
 class CallRefused(TelephonyError):
@@ -68,6 +80,10 @@ class RecognitionError(CallscribeError):
 
 class EngineUnavailable(RecognitionError):
     """The engine's package or model is missing."""
+
+
+class LanguageUnknown(RecognitionError):
+    """No engine knows the language."""
 
 
 class RecognizerUnavailable(RecognitionError):
@@ -102,9 +118,40 @@ class CallNotFound(StorageError):
     """There is no such call."""
 
 
+class CallActive(StorageError):
+    """The call, or another that records its conversation, goes on; erase it once it has ended."""
+
+
+class CallHeld(StorageError):
+    """A legal hold is on the call's conversation; release it with DELETE on the call's /hold, then erase the call."""
+
+
 class RecordingNotFound(StorageError):
     """The call has no recording."""
 
 
+class UtteranceNotFound(StorageError):
+    """The call has no such utterance; its transcript names them."""
+
+
+class RevisionOutdated(StorageError):
+    """The utterance has a newer text than the one that was corrected; read the transcript again."""
+
+
 class EventsUnavailable(CallscribeError):
     """The event store does not answer; check events.url and that Valkey or Redis runs."""
+
+
+class NodeSilent(CallscribeError):
+    """No node that has the call answers; check that its node runs and reaches events.url, then ask again."""
+
+
+class QueryError(CallscribeError):
+    """The search query cannot be understood."""
+
+    exit_code = 2
+
+    def __init__(self, message: str | None = None, place: int | None = None) -> None:
+        """`place` is the index of the character of the query where it goes wrong."""
+        super().__init__(message)
+        self.place = place

@@ -2,23 +2,27 @@
 
 import re
 
-_UNBROKEN = (
+UNBROKEN = (
     r"\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     r"\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f"
 )
-"""Han characters, hiragana and katakana: a text of them has no blanks."""
+"""Han characters, hiragana and katakana: a text of them has no blanks. Ranges of a regular expression's set."""
 _MARKS = r"\u3001-\u3004\u3008-\u3020\u30fb\uff01-\uff0f\uff1a-\uff1f"
 """Their marks, which stand without blanks too."""
-_UNIT = re.compile(rf"[{_UNBROKEN}][{_MARKS}]*|[^\s{_UNBROKEN}]+")
-_UNSPACED = re.compile(rf"[{_UNBROKEN}{_MARKS}]")
+_SAME = {"cmn": "zh", "iw": "he", "jw": "jv", "nb": "no", "tl": "fil"}
+"""Codes of one language for which models and services have several names."""
+_UNIT = re.compile(rf"[{UNBROKEN}][{_MARKS}]*|[^\s{UNBROKEN}]+")
+_UNSPACED = re.compile(rf"[{UNBROKEN}{_MARKS}]")
 
 UNKNOWN = "auto"
 """In place of a BCP 47 tag: whatever is spoken; the engine finds out."""
 
 
 def primary(tag: str) -> str:
-    """The ISO 639 code with which a BCP 47 tag begins, in small letters: "en" of "en-GB"."""
-    return tag.partition("-")[0].lower()
+    """The ISO 639 code with which a BCP 47 tag begins, in small letters: "en" of "en-GB"; of a language's several codes
+    always the same one: "zh" of "cmn", "no" of "nb"."""
+    code = tag.partition("-")[0].lower()
+    return _SAME.get(code, code)
 
 
 def units(text: str) -> list[str]:

@@ -3,6 +3,14 @@
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
+from callscribe.domain.hotword import ListVersion
+from callscribe.domain.redaction import Redaction
+
+PERSON = "person"
+"""Reason of a revision whose text a person wrote."""
+UNDONE = "undone"
+"""Reason of a revision with which a person took such a text back: it has the text that stood before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -72,6 +80,10 @@ class Final:
     """What was heard beside speech, in small letters ("laughter", "music")."""
     cost: float = 0.0
     """What a paid service asks for what it heard since the final before, about; in the money of the settings' price."""
+    redactions: tuple[Redaction, ...] = ()
+    """Stretches whose words are masked in everything above, in order of time."""
+    hotword_lists: tuple[ListVersion, ...] = ()
+    """Those that the engine had been told last when it gave the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Revision:
     """0 to 1."""
     engine: str
     reason: str
-    """Why it was made, for example "second-pass"."""
+    """Why it was made: "second-pass", PERSON, UNDONE, …"""
     words: tuple[Word, ...] = ()
     spoken: str = ""
     """As a final's."""
@@ -92,6 +104,12 @@ class Revision:
     """As a final's."""
     cost: float = 0.0
     """As a final's, for this text alone."""
+    redactions: tuple[Redaction, ...] = ()
+    """As a final's."""
+    hotword_lists: tuple[ListVersion, ...] = ()
+    """As a final's."""
+    by: str = ""
+    """Who wrote it or took it back, as they named themselves; "" where an engine did."""
 
 
 def utterance_id(call_id: UUID, channel: int, start: int) -> UUID:

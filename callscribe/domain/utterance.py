@@ -6,7 +6,8 @@ from uuid import UUID
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallState
-from callscribe.domain.transcript import Final, Revision, Word
+from callscribe.domain.speaker import SpeakerTurn
+from callscribe.domain.transcript import PERSON, Final, Revision, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,18 @@ class Utterance:
     id: UUID
     final: Final
     revisions: tuple[Revision, ...] = ()
+    turns: tuple[SpeakerTurn, ...] = ()
+    """Who speaks, where the channel carries several people and they were told apart."""
 
     @property
     def newest(self) -> Final | Revision:
         """What should be shown: the last revision, or the final itself."""
         return self.revisions[-1] if self.revisions else self.final
+
+    @property
+    def corrected(self) -> bool:
+        """Whether what stands there now is a person's text. No job writes a newer one beside it."""
+        return isinstance(self.newest, Revision) and self.newest.reason == PERSON
 
     @property
     def text(self) -> str:

@@ -14,6 +14,17 @@ from callscribe.events.streams import FAILURES, connect, connect_sync
 INTERVAL_S = 1.0
 EXPIRY_S = 10
 """A process that has not posted for so long is not shown any more."""
+TOTALS_EXPIRY_S = 86_400
+"""What was added up is forgotten so long after the last of it."""
+ENGINE_MARK = ":"
+"""Stands between the name of a counter and the engine of which it is, where there is one for each."""
+LABELS = {
+    "registrations": ("state", "trunk"),
+    "webhooks_sent": ("webhook",),
+    "webhooks_failed": ("webhook",),
+    "webhooks_dead": ("webhook",),
+}
+"""What stands behind marks of a value's name instead of an engine, by the name; the last may hold marks itself."""
 _NAMES = "callscribe:boards"
 
 
@@ -73,6 +84,27 @@ def post_now(url: str, process: str, values: Mapping[str, float]) -> None:
         raise EventsUnavailable from error
     finally:
         client.close()
+
+
+def add_now(url: str, process: str, values: Mapping[str, float]) -> None:
+    """Add to what was added for `process` before, from synchronous code of any process. Raises EventsUnavailable."""
+    client = connect_sync(url)
+    try:
+        with client.pipeline(transaction=True) as pipeline:
+            for name, value in values.items():
+                pipeline.hincrbyfloat(_key(process), name, value)
+            pipeline.expire(_key(process), TOTALS_EXPIRY_S)
+            pipeline.sadd(_NAMES, process)
+            pipeline.execute()
+    except FAILURES as error:
+        raise EventsUnavailable from error
+    finally:
+        client.close()
+
+
+def cost_of(engine: str) -> str:
+    """The name of the counter of what a paid engine's service asks for what it heard."""
+    return f"recognition_cost{ENGINE_MARK}{engine}"
 
 
 def _queue_post(pipeline: Pipeline | AsyncPipeline, process: str, values: Mapping[str, float]) -> None:

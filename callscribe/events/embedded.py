@@ -113,6 +113,8 @@ class EmbeddedValkey:
             *("--unixsocketperm", "700"),
             *("--dir", str(self._folder)),
             *("--appendonly", "yes"),
+            # Written anew as commands: as a dump the file would still hold what was removed from a stream.
+            *("--aof-use-rdb-preamble", "no"),
             *("--save", ""),
             *("--maxmemory-policy", "noeviction"),
             *("--loglevel", "notice"),

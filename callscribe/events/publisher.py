@@ -11,6 +11,7 @@ from redis.client import Pipeline
 from redis.typing import EncodableT, FieldT
 
 from callscribe.domain.errors import EventsUnavailable
+from callscribe.domain.tasks import ended
 from callscribe.events.outbox import Outbox
 from callscribe.events.schema import Event, to_json
 from callscribe.events.streams import FAILURES, FIELD, FLOOR, STREAM_TTL_S, call_stream, connect, connect_sync
@@ -48,9 +49,7 @@ class EventPublisher:
         if self._task is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), timeout_s)
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
             self._task = None
         if self._outbox:
             log.warning("events_unsent", events=len(self._outbox))

@@ -4,113 +4,45 @@ Times within a call are milliseconds from its start; wall-clock times are ISO 86
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, Self, TypeVar
-from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict, Field, PlainSerializer, TypeAdapter, ValidationError, with_config
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from callscribe.domain.audio import samples_to_ms
-from callscribe.domain.call import Call, CallEnd, Channel, Dialect, Party, Role
-from callscribe.domain.language import joined
-from callscribe.domain.transcript import Correction, Final, Partial, Revision, Word, utterance_id
-from callscribe.domain.utterance import Utterance
+from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit, Role
+from callscribe.domain.pause import Pause
+from callscribe.events.parts import EventChannel, EventParty, EventPause, Stamped, UtcTime, speaker_of
+from callscribe.events.utterances import UtteranceFinal, UtterancePartial, UtteranceRevised, UtteranceSpeakers
+
+__all__ = [
+    "CallCorrected",
+    "CallEnded",
+    "CallPaused",
+    "CallProcessed",
+    "CallResumed",
+    "CallStarted",
+    "CallUpdated",
+    "Described",
+    "DtmfPressed",
+    "Event",
+    "UtteranceFinal",
+    "UtterancePartial",
+    "UtteranceRevised",
+    "UtteranceSpeakers",
+    "from_json",
+    "json_bytes",
+    "to_json",
+]
 
 T = TypeVar("T")
 
-_strict = with_config(ConfigDict(extra="forbid", strict=True))
-
-
-def _in_utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
-
-
-UtcTime = Annotated[AwareDatetime, PlainSerializer(_in_utc, return_type=datetime)]
-"""Aware; written in UTC with a Z whatever its zone."""
-
-
-@_strict
-@dataclass(frozen=True, slots=True)
-class EventParty:
-    """A person or device, as the signalling names it; both "" when it names none."""
-
-    name: str
-    address: str
-    """SIP or tel URI."""
-
-    @classmethod
-    def of(cls, party: Party) -> Self:
-        return cls(party.name, party.address)
-
-
-@_strict
-@dataclass(frozen=True, slots=True)
-class EventChannel:
-    """One party's audio within the call."""
-
-    index: int
-    """0-based."""
-    label: str
-    role: Role
-    codec: str
-    party: EventParty | None
-
-    @classmethod
-    def of(cls, channel: Channel) -> Self:
-        party = EventParty.of(channel.party) if channel.party else None
-        return cls(channel.index, channel.label, channel.role, channel.codec, party)
-
-
-@_strict
-@dataclass(frozen=True, slots=True)
-class EventWord:
-    """One recognised word."""
-
-    text: str
-    start_ms: int
-    end_ms: int
-    confidence: float
-    """0 to 1."""
-
-    @classmethod
-    def of(cls, word: Word, rate: int) -> Self:
-        return cls(word.text, samples_to_ms(word.start, rate), samples_to_ms(word.end, rate), word.confidence)
-
-
-@_strict
-@dataclass(frozen=True, slots=True)
-class EventCorrection:
-    """Words of a text that were replaced, because they sound like a hotword."""
-
-    heard: str
-    """What the engine wrote."""
-    phrase: str
-    """The hotword that stands there now."""
-    score: float
-    """0 to 1: how alike the two sound."""
-
-    @classmethod
-    def of(cls, correction: Correction) -> Self:
-        return cls(correction.heard, correction.phrase, correction.score)
-
-
-@_strict
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stamped:
-    """What every event has."""
-
-    type: str = ""
-    id: str = ""
-    """Stream id, given to the event when it is read from a stream; "" before."""
-    call_id: UUID
-    at: UtcTime
-    """When the event was made."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Described(_Stamped):
+class _Described(Stamped):
     """What is known of a call: the whole of it each time."""
 
     started_at: UtcTime
@@ -152,147 +84,75 @@ class CallUpdated(_Described):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Spoken(_Stamped):
-    """What every utterance event has."""
+class CallCorrected(_Described):
+    """Parties had each other's channels: an update that holds for what was said before, too."""
 
+    type: Literal["call.corrected"] = "call.corrected"
+    corrected: tuple[int, ...] = ()
+    """Channels whose utterances, earlier ones too, are those of the party that stands there now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfPressed(Stamped):
+    """A party pressed a key (RFC 4733)."""
+
+    type: Literal["call.dtmf"] = "call.dtmf"
     channel: int
     """0-based."""
     role: Role
     party: str
-    """Name of who speaks, "" when it is not known."""
-    utterance_id: UUID
-    """The same in all partials, the final and the revisions of one utterance."""
+    """Name of whose key it was, "" when it is not known."""
     start_ms: int
-    end_ms: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UtterancePartial(_Spoken):
-    """An utterance that is still being spoken; each partial replaces the one before."""
-
-    type: Literal["utterance.partial"] = "utterance.partial"
-    committed: str
-    """The part of `text` that changes seldom."""
-    tentative: str
-    """The rest of `text`."""
-    revision: int
-    """1 for the first, growing."""
+    digit: str
+    """0 to 9, "*", "#", A to D; "x" where the trunk masks it."""
+    masked: bool
 
     @classmethod
-    def of(cls, call: Call, partial: Partial, at: datetime) -> Self:
-        role, party = _speaker(call, partial.channel)
+    def of(cls, call: Call, pressed: DtmfDigit, at: datetime) -> Self:
+        role, party = speaker_of(call, pressed.channel)
         return cls(
             call_id=call.id,
             at=at,
-            channel=partial.channel,
+            channel=pressed.channel,
             role=role,
             party=party,
-            utterance_id=utterance_id(call.id, partial.channel, partial.start),
-            start_ms=samples_to_ms(partial.start, call.sample_rate),
-            end_ms=samples_to_ms(partial.end, call.sample_rate),
-            text=joined(partial.committed, partial.tentative),
-            committed=partial.committed,
-            tentative=partial.tentative,
-            revision=partial.revision,
+            start_ms=samples_to_ms(pressed.offset, call.sample_rate),
+            digit=pressed.digit or "x",
+            masked=not pressed.digit,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceFinal(_Spoken):
-    """A whole utterance as the live engine understood it."""
+class _Paused(Stamped):
+    """What both events about pauses have."""
 
-    type: Literal["utterance.final"] = "utterance.final"
-    confidence: float
-    """0 to 1."""
-    words: tuple[EventWord, ...]
-    """As they were spoken; empty where the engine gives no word times."""
-    language: str
-    engine: str
-    spoken: str = ""
-    """The text as it was spoken, where `text` writes it otherwise; "": the same."""
-    corrections: tuple[EventCorrection, ...] = ()
-    """What was replaced in the text after decoding, in its order."""
-    emotion: str = ""
-    """How the speaker sounded ("happy", "angry"); "" where the engine does not tell."""
-    audio_events: tuple[str, ...] = ()
-    """What was heard beside speech ("laughter", "music")."""
-    cost: float = 0.0
-    """What a paid service asks for it, about; in the money of the settings' price."""
+    by: str
+    """Who wanted it: "api", "sip" for the peer's signalling, or "limit" where a pause may last no longer."""
+    pauses: tuple[EventPause, ...]
+    """One for each channel."""
 
     @classmethod
-    def of(cls, call: Call, final: Final, at: datetime) -> Self:
-        role, party = _speaker(call, final.channel)
-        return cls(
-            call_id=call.id,
-            at=at,
-            channel=final.channel,
-            role=role,
-            party=party,
-            utterance_id=utterance_id(call.id, final.channel, final.start),
-            start_ms=samples_to_ms(final.start, call.sample_rate),
-            end_ms=samples_to_ms(final.end, call.sample_rate),
-            text=final.text,
-            confidence=final.confidence,
-            words=tuple(EventWord.of(word, call.sample_rate) for word in final.words),
-            language=final.language,
-            engine=final.engine,
-            spoken=final.spoken,
-            corrections=tuple(EventCorrection.of(made) for made in final.corrections),
-            emotion=final.emotion,
-            audio_events=final.audio_events,
-            cost=final.cost,
-        )
+    def of(cls, call: Call, pauses: Sequence[Pause], by: str, at: datetime) -> Self:
+        told = tuple(EventPause.of(pause, call.sample_rate) for pause in pauses)
+        return cls(call_id=call.id, at=at, by=by, pauses=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UtteranceRevised(_Spoken):
-    """A later, better text of an utterance whose final was published before."""
+class CallPaused(_Paused):
+    """From here on nothing of these channels is kept or heard."""
 
-    type: Literal["utterance.revised"] = "utterance.revised"
-    confidence: float
-    """0 to 1."""
-    words: tuple[EventWord, ...]
-    engine: str
-    reason: str
-    """Why it was made, for example "second-pass"."""
-    replaces: Literal["final"] | int
-    """What was the newest text before: the final, or the revision of that number (1 for the first)."""
-    spoken: str = ""
-    """As a final's."""
-    corrections: tuple[EventCorrection, ...] = ()
-    """As a final's."""
-    cost: float = 0.0
-    """As a final's."""
-
-    @classmethod
-    def of(cls, call: Call, utterance: Utterance, revision: Revision, at: datetime) -> Self:
-        """`utterance`: as it was before `revision`."""
-        final = utterance.final
-        role, party = _speaker(call, final.channel)
-        return cls(
-            call_id=call.id,
-            at=at,
-            channel=final.channel,
-            role=role,
-            party=party,
-            utterance_id=utterance.id,
-            start_ms=samples_to_ms(final.start, call.sample_rate),
-            end_ms=samples_to_ms(final.end, call.sample_rate),
-            text=revision.text,
-            confidence=revision.confidence,
-            words=tuple(EventWord.of(word, call.sample_rate) for word in revision.words),
-            engine=revision.engine,
-            reason=revision.reason,
-            replaces=len(utterance.revisions) or "final",
-            spoken=revision.spoken,
-            corrections=tuple(EventCorrection.of(made) for made in revision.corrections),
-            cost=revision.cost,
-        )
+    type: Literal["call.paused"] = "call.paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallEnded(_Stamped):
+class CallResumed(_Paused):
+    """These pauses have an end, from which on their channels are kept and heard again."""
+
+    type: Literal["call.resumed"] = "call.resumed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Stamped):
     """A call is over; its finals are all published, revisions may follow."""
 
     type: Literal["call.ended"] = "call.ended"
@@ -315,7 +175,7 @@ class CallEnded(_Stamped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallProcessed(_Stamped):
+class CallProcessed(Stamped):
     """No job of the call is left to do."""
 
     type: Literal["call.processed"] = "call.processed"
@@ -323,9 +183,15 @@ class CallProcessed(_Stamped):
     """Kinds of the jobs that were done, for example "second-pass"."""
     failed: tuple[str, ...]
     """Kinds of the jobs that were given up."""
+    score: float | None = None
+    """0 to 100, by the scorecard by which it is lowest; null where none is for the call."""
+    failed_rules: tuple[str, ...] = ()
+    """Names of the scorecards' rules that the call failed."""
 
 
-Event = CallStarted | CallUpdated | UtterancePartial | UtteranceFinal | UtteranceRevised | CallEnded | CallProcessed
+Described = CallStarted | CallUpdated | CallCorrected
+Happened = DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed
+Event = Described | UtterancePartial | UtteranceFinal | UtteranceRevised | UtteranceSpeakers | Happened
 
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
@@ -352,10 +218,3 @@ def from_json(text: str) -> Event:
         first = error.errors(include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"not an event: {place or 'the whole text'}: {first['msg']}") from error
-
-
-def _speaker(call: Call, index: int) -> tuple[Role, str]:
-    for channel in call.channels:
-        if channel.index == index:
-            return channel.role, channel.party.name if channel.party else ""
-    return Role.UNKNOWN, ""

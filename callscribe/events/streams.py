@@ -30,13 +30,17 @@ def stamped(payload: str, stream_id: str) -> str:
     return f'{{"id":"{stream_id}",{payload[1:]}'
 
 
-def connect(url: str, timeout_s: float = COMMAND_TIMEOUT_S) -> redis.asyncio.Redis:
-    """A client of redis://, rediss:// or unix:// that tries a command once: its user retries as fits."""
+def connect(url: str, timeout_s: float = COMMAND_TIMEOUT_S, ping_s: float = 0) -> redis.asyncio.Redis:
+    """A client of redis://, rediss:// or unix:// that tries a command once: its user retries as fits.
+
+    A connection that was not used for `ping_s` seconds is tried first; 0: never.
+    """
     return redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=timeout_s,
+        health_check_interval=ping_s,
         retry=AsyncRetry(NoBackoff(), 0),
     )
 

@@ -13,7 +13,7 @@ from callscribe.events.streams import FAILURES, connect_sync
 QUEUE = "callscribe"
 TASK = "callscribe.run_job"
 SOFT_LIMIT_S = 2 * 3600
-"""A job that takes longer fails with a sentence."""
+"""A job that is running then fails with a sentence. It counts from the first of those that a task does of a call."""
 HARD_LIMIT_S = SOFT_LIMIT_S + 120
 """A process that does not react to the soft limit is killed; its job is lost, and so done again."""
 VISIBILITY_S = HARD_LIMIT_S + 600
@@ -26,8 +26,9 @@ class JobRunner(Protocol):
     def run(self, job_id: UUID) -> None: ...
 
 
-def make_app(url: str, runner: JobRunner, concurrency: int = 1) -> Celery:
-    """The application over the event store's `url`. Ids go through the broker, results do not.
+def make_app(url: str, runner: JobRunner, concurrency: int = 1, jobs_per_minute: float = 0.0) -> Celery:
+    """The application over the event store's `url`. Ids go through the broker, results do not. A worker takes at most
+    `jobs_per_minute`, where that is above 0.
 
     A task is acknowledged when it is done and may be delivered twice: the runner asks the database first.
     """
@@ -55,7 +56,7 @@ def make_app(url: str, runner: JobRunner, concurrency: int = 1) -> Celery:
         enable_utc=True,
     )
 
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK, rate_limit=f"{jobs_per_minute}/m" if jobs_per_minute else None)  # type: ignore[untyped-decorator]
     def run_job(job_id: str) -> None:
         runner.run(UUID(job_id))
 

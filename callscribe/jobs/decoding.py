@@ -11,12 +11,13 @@ from asr.correction import corrected
 from asr.offline import OfflineOptions, transcribe
 from asr.passes import second_pass_of
 from asr.second_pass import SecondPassText
-from asr.settings import RecognizerSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.call import Call
-from callscribe.domain.hotword import Hotword, HotwordList, hotwords_for
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.hotword_lists import HotwordList, hotwords_for, versions_for
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.jobs.masking import mask_recovered, mask_revisions
 from callscribe.jobs.stretches import Stretch, stretches
 from callscribe.text.written import Text, write
 from storage.recordings import read_channel
@@ -37,51 +38,70 @@ class CallDecoder:
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
         """Utterances whose text the second pass makes better, each with its revision; none for those in a
-        language that it does not know.
+        language that it does not know, and for those that a person corrected. What was masked in a text is not heard
+        again: another hearing might not be masked. Those that have the rest of a number which a revision completes have
+        one, too, with masks.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
         call = transcript.call
-        hotwords = self._hotwords(call)
-        known = [said for said in transcript.utterances if self._second_pass.knows(said.final.language)]
-        if left := len(transcript.utterances) - len(known):
+        lists = self._lists_of(call)
+        hotwords = self._hotwords(call, lists)
+        told = versions_for(call, self._settings.trunk_named(call.trunk).language, lists)
+        wanted = [said for said in transcript.utterances if not said.corrected and not said.final.redactions]
+        known = [said for said in wanted if self._second_pass.knows(said.final.language)]
+        if left := len(wanted) - len(known):
             log.warning("second_pass_language_unknown", engine=self._second_pass.engine, utterances=left)
-        return tuple(
-            revised
+        trunk = self._settings.trunk_named(call.trunk)
+        revised = [
+            (utterance, replace(revision, hotword_lists=told))
             for language in sorted({said.final.language for said in known})
             for stretch in stretches([said for said in known if said.final.language == language], call.sample_rate)
-            for revised in self._revise_stretch(call, stretch, recording, hotwords)
-        )
+            for utterance, revision in self._revise_stretch(call, stretch, recording, hotwords)
+        ]
+        masked = mask_revisions(transcript, revised, trunk.redaction_policy)
+        return tuple((said, _for_readers(revision, trunk, said.final)) for said, revision in masked)
 
-    def recover(self, call: Call, ranges: tuple[ChannelRange, ...], recording: Path) -> tuple[Final, ...]:
-        """Finals of what was said in the ranges, as the live engine would have understood it.
+    def recover(
+        self, transcript: Transcript, ranges: tuple[ChannelRange, ...], recording: Path
+    ) -> tuple[tuple[Final, ...], tuple[Final, ...]]:
+        """Finals of what was said in the ranges, as the live engine would have understood it; and stored ones to
+        write anew, as they have the rest of a number that is masked now.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
-        hotwords = self._hotwords(call)
-        return tuple(final for lost in ranges for final in self._recover_range(call, lost, recording, hotwords))
+        call = transcript.call
+        lists = self._lists_of(call)
+        hotwords = self._hotwords(call, lists)
+        told = versions_for(call, self._settings.trunk_named(call.trunk).language, lists)
+        trunk = self._settings.trunk_named(call.trunk)
+        found = [final for lost in ranges for final in self._recover_range(call, lost, recording, hotwords)]
+        recovered, anew = mask_recovered(transcript, found, trunk.redaction_policy)
+        return tuple(replace(_for_readers(final, trunk, final), hotword_lists=told) for final in recovered), anew
 
     def _revise_stretch(
         self, call: Call, stretch: Stretch, recording: Path, hotwords: tuple[Hotword, ...]
     ) -> list[tuple[Utterance, Revision]]:
         pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
         stretch = _least_sure_first(stretch)
-        trunk, engine = self._trunk(call), self._second_pass.engine
+        trunk, engine = self._settings.trunk_named(call.trunk), self._second_pass.engine
         texts = self._second_pass.revise(
             pcm, call.sample_rate, stretch.spans, stretch.utterances[0].final.language, hotwords
         )
+        finals = [utterance.final for utterance in stretch.utterances]
+        texts = self._second_pass.weigh(pcm, call.sample_rate, stretch.spans, finals, texts)
         revised = [
-            (utterance, _for_readers(corrected(revision, hotwords, trunk.hotword_correction), trunk, utterance.final))
+            (utterance, corrected(revision, hotwords, trunk.hotword_correction))
             for utterance, text in zip(stretch.utterances, texts, strict=True)
             if text is not None
-            for revision in [revision_of(utterance.final, utterance.id, _moved(text, stretch.start), engine)]
+            for revision in [revision_of(utterance.final, utterance.id, _moved(text, stretch.start), engine, hotwords)]
         ]
         return sorted(revised, key=lambda pair: pair[0].final.start)
 
     def _recover_range(
         self, call: Call, lost: ChannelRange, recording: Path, hotwords: tuple[Hotword, ...]
     ) -> tuple[Final, ...]:
-        trunk = self._trunk(call)
+        trunk = self._settings.trunk_named(call.trunk)
         options = OfflineOptions(
             channel=lost.channel,
             offset=lost.start,
@@ -89,28 +109,21 @@ class CallDecoder:
             hotwords=hotwords,
             correction=trunk.hotword_correction,
             endpoint=self._settings.endpoint_of(trunk),
-            recognizer=self._recognizer(trunk),
+            recognizer=self._settings.recognizer,
+            engines=trunk.engines,
         )
         pcm = read_channel(recording, lost.channel, lost.start, lost.end)
-        return tuple(_for_readers(final, trunk, final) for final in transcribe(pcm, call.sample_rate, options))
+        return transcribe(pcm, call.sample_rate, options)
 
-    def _recognizer(self, trunk: TrunkSettings) -> RecognizerSettings:
-        """With the engine that the trunk's calls should have."""
-        recognizer = self._settings.recognizer
-        return replace(recognizer, engine=next(iter(trunk.engines), recognizer.engine))
+    def _lists_of(self, call: Call) -> list[HotwordList]:
+        """As they stand now: what was missed live may have been put on one since."""
+        named = self._settings.trunk_named(call.trunk).hotword_lists
+        known = {found.name: found for found in self._lists()} if named else {}
+        return [known[name] for name in named if name in known]
 
-    def _hotwords(self, call: Call) -> tuple[Hotword, ...]:
-        """As the lists stand now: what was missed live may have been put on one since."""
-        trunk = self._trunk(call)
-        if not trunk.hotword_lists:
-            return hotwords_for(call, trunk.language, trunk.hotwords, ())
-        known = {found.name: found for found in self._lists()}
-        lists = [known[name] for name in trunk.hotword_lists if name in known]
-        return hotwords_for(call, trunk.language, trunk.hotwords, lists)
-
-    def _trunk(self, call: Call) -> TrunkSettings:
-        named = (trunk for trunk in self._settings.trunks if trunk.name == call.trunk)
-        return next(named, TrunkSettings(call.trunk))
+    def _hotwords(self, call: Call, lists: list[HotwordList]) -> tuple[Hotword, ...]:
+        trunk = self._settings.trunk_named(call.trunk)
+        return hotwords_for(call, trunk.language, trunk.hotwords, lists, call.hotwords)
 
 
 def _for_readers(said: Text, trunk: TrunkSettings, final: Final) -> Text:

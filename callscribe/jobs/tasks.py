@@ -11,24 +11,34 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from callscribe.config.settings import Settings
+from callscribe.config.stages import next_stage, stages_of
 from callscribe.domain.errors import (
     CallscribeError,
     DatabaseUnavailable,
     EventsUnavailable,
+    LanguageUnknown,
     RecordingNotFound,
     StorageError,
 )
+from callscribe.domain.scores import Evaluation
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
+from callscribe.events.board import add_now, cost_of
 from callscribe.events.publisher import publish_now
-from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised
+from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised, UtteranceSpeakers
+from callscribe.jobs.bleeping import bleep_call
 from callscribe.jobs.decoding import CallDecoder
+from callscribe.jobs.diarizing import CallDiarizer
+from callscribe.jobs.evaluating import CallEvaluator
 from callscribe.jobs.lease import KeptLease
+from callscribe.jobs.masking import mask_finals
+from callscribe.jobs.processed import processed_event
 from storage.database import Database
 from storage.hotwords import HotwordStore
-from storage.jobs import JobStore
+from storage.jobs import WORKER_LOST, JobStore
 from storage.reader import CallReader
 from storage.records import JobIntent, JobKind, JobState, JobWork
+from storage.scorecards import ScorecardStore
 
 log = structlog.get_logger()
 
@@ -44,45 +54,81 @@ class Outcome:
 
     revised: tuple[tuple[Utterance, Revision], ...] = ()
     """Utterances as they were before, each with its new text."""
+    masked: tuple[Final, ...] = ()
+    """Finals to put in the place of those that were stored with something in them that is masked now."""
     recovered: tuple[Final, ...] = ()
-    follow: tuple[JobIntent, ...] = ()
-    """Jobs that become due with it."""
+    diarized: tuple[Utterance, ...] | None = None
+    """Utterances whose speakers were told apart, with their turns; None where that was not the job."""
+    evaluation: Evaluation | None = None
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What paid services ask for it, by the names of their counters."""
+        texts: list[Final | Revision] = [*self.recovered, *(revision for _, revision in self.revised)]
+        paid = {text.engine for text in texts if text.cost}
+        return {cost_of(engine): sum(text.cost for text in texts if text.engine == engine) for engine in paid}
 
 
 class JobBench:
     """Does jobs in a worker process. Connections and models are opened by its first job, so after the fork."""
 
-    def __init__(self, settings: Settings, decoder: CallDecoder | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        decoder: CallDecoder | None = None,
+        diarizer: CallDiarizer | None = None,
+        is_stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Where it `is_stopping`, the job that runs is ended, and those that follow are left to other workers."""
         self._settings = settings
+        self._is_stopping = is_stopping
         self._database = Database(settings.database.url)
         self._decoder = decoder or CallDecoder(settings, HotwordStore(self._database).lists)
-        self._jobs = JobStore(self._database)
+        self._diarizer = diarizer or CallDiarizer(settings)
+        self._jobs = JobStore(self._database, settings.webhooks_of)
         self._reader = CallReader(self._database)
+        self._scorecards = ScorecardStore(self._database)
+        self._evaluator = CallEvaluator(self._reader, self._scorecards)
 
     def run(self, job_id: UUID) -> None:
-        """Do the job where it is still to be done, and note how it went. Never raises."""
+        """Do the job where it is still to be done, then those that follow from it, and note how they went. Never
+        raises."""
+        due = [job_id]
+        while due:
+            # A dispatcher would find them too, a second later each.
+            follow = self._do(due.pop())
+            due += [] if self._is_stopping() else [job.id for job in follow]
+
+    def _do(self, job_id: UUID) -> tuple[JobIntent, ...]:
+        """The jobs that are due now because this one is over."""
         with bound_contextvars(job_id=str(job_id)):
             try:
                 work = self._jobs.begin(job_id)
             except CallscribeError as error:
                 # A dispatcher sends it again when the claim's lease is over.
                 log.warning("job_not_begun", reason=str(error))
-                return
+                return ()
             if work is None:
                 log.debug("job_not_due")
-                return
+                return ()
             with bound_contextvars(call_id=str(work.call.id), kind=work.kind), KeptLease(self._jobs, job_id):
-                self._attempt(work)
+                return self._next(work) if self._attempt(work) else ()
 
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
 
-    def _attempt(self, work: JobWork) -> None:
+    def _attempt(self, work: JobWork) -> bool:
+        """Whether it was done now."""
+        if work.spent:
+            self._fail(work, WORKER_LOST, hopeless=True)
+            return False
         began = time.monotonic()
         try:
             outcome = self._decode(work)
             written = _patiently(lambda: self._complete(work, outcome))
+        except LanguageUnknown as error:
+            self._fail(work, f"{error}; set an engine that does for its trunk, then retry the job", hopeless=True)
         except CallscribeError as error:
             self._fail(work, str(error))
         except Exception as error:
@@ -93,24 +139,50 @@ class JobBench:
             log.info("job_done", written=written, seconds=round(time.monotonic() - began, 1))
             if written:
                 self._announce(work, outcome)
+            return written
+        return False
 
     def _decode(self, work: JobWork) -> Outcome:
+        if work.kind is JobKind.EVALUATE:
+            return Outcome(evaluation=self._evaluator.evaluate(work.call.id))
         if work.recording is None:
             raise RecordingNotFound
         recording = work.recording.under(self._settings.recordings_folder).path
+        transcript = self._reader.transcript(work.call.id)
         if work.kind is JobKind.RECOVER:
-            recovered = self._decoder.recover(work.call, work.ranges, recording)
-            second = (JobIntent.of(work.call.id, JobKind.SECOND_PASS),) if self._settings.second_pass.enabled else ()
-            return Outcome(recovered=recovered, follow=second)
-        return Outcome(revised=self._decoder.revise(self._reader.transcript(work.call.id), recording))
+            recovered, masked = self._decoder.recover(transcript, work.ranges, recording)
+            return Outcome(recovered=recovered, masked=masked)
+        if work.kind is JobKind.DIARIZE:
+            return Outcome(diarized=self._diarizer.diarize(transcript, recording))
+        if work.kind is JobKind.BLEEP:
+            bleep_call(transcript, recording)
+            return Outcome()
+        revised = self._decoder.revise(transcript, recording)
+        policy = self._settings.trunk_named(work.call.trunk).redaction_policy
+        return Outcome(revised=revised, masked=mask_finals(transcript, revised, policy))
+
+    def _next(self, work: JobWork) -> tuple[JobIntent, ...]:
+        """The job that follows, whatever this one gave."""
+        stages = stages_of(self._settings, work.call)
+        return next_stage(work.call.id, stages, work.kind, recorded=work.recording is not None)
 
     def _complete(self, work: JobWork, outcome: Outcome) -> bool:
         revisions = [revision for _, revision in outcome.revised]
-        return self._jobs.complete(work.id, revisions=revisions, finals=outcome.recovered, follow=outcome.follow)
+        return self._jobs.complete(
+            work.id,
+            revisions=revisions,
+            finals=outcome.recovered,
+            masked=outcome.masked,
+            diarized=outcome.diarized,
+            evaluation=outcome.evaluation,
+            follow=self._next(work),
+        )
 
-    def _fail(self, work: JobWork, sentence: str) -> None:
+    def _fail(self, work: JobWork, sentence: str, *, hopeless: bool = False) -> None:
+        """Note why; what is `hopeless` is not tried again. Utterances that are known get their second pass anyway."""
         try:
-            again = _patiently(lambda: self._jobs.fail(work.id, sentence))
+            follow = self._next(work)
+            again = _patiently(lambda: self._jobs.fail(work.id, sentence, hopeless=hopeless, follow=follow))
         except CallscribeError as error:
             log.warning("job_failure_not_noted", reason=str(error))
             return
@@ -122,21 +194,34 @@ class JobBench:
         """Publish what was written. Whoever misses it reads the same from the database."""
         now = datetime.now(UTC)
         events: list[Event] = [UtteranceFinal.of(work.call, final, now) for final in outcome.recovered]
-        events += [UtteranceRevised.of(work.call, before, revision, now) for before, revision in outcome.revised]
+        events += [UtteranceSpeakers.of(work.call, utterance, now) for utterance in outcome.diarized or ()]
         try:
+            if costs := outcome.costs:
+                add_now(self._settings.events.url, f"jobs-{self._settings.node.name}", costs)
+            events += self._revised(work, outcome, now)
             events += self._processed(work.call.id, now)
             if events:
                 publish_now(self._settings.events.url, events, self._settings.events.stream_length)
         except (EventsUnavailable, StorageError) as error:
             log.warning("job_not_announced", reason=str(error))
 
+    def _revised(self, work: JobWork, outcome: Outcome, now: datetime) -> Sequence[UtteranceRevised]:
+        """The revisions but those of utterances that a person corrected meanwhile: they were not written."""
+        if not outcome.revised:
+            return ()
+        settled = {said.id for said in self._reader.transcript(work.call.id).utterances if said.corrected}
+        return [
+            UtteranceRevised.of(work.call, before, revision, now)
+            for before, revision in outcome.revised
+            if before.id not in settled
+        ]
+
     def _processed(self, call_id: UUID, now: datetime) -> Sequence[CallProcessed]:
         jobs = self._reader.jobs(call_id)
-        done = tuple(job.kind.value for job in jobs if job.state is JobState.DONE)
-        failed = tuple(job.kind.value for job in jobs if job.state is JobState.FAILED)
-        if len(done) + len(failed) < len(jobs):
+        if not jobs or not all(job.state in (JobState.DONE, JobState.FAILED) for job in jobs):
+            # There are none where the call was erased meanwhile.
             return ()
-        return (CallProcessed(call_id=call_id, at=now, done=done, failed=failed),)
+        return (processed_event(jobs, self._scorecards.evaluation(call_id), now),)
 
 
 def _patiently(write: Callable[[], T]) -> T:

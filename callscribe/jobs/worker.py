@@ -7,27 +7,48 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import structlog
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.worker import state
 
+from callscribe.config.keeping import audio_times, text_times
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
 from callscribe.events.board import INTERVAL_S, post_now
+from callscribe.events.forgetting import StoredEvents
 from callscribe.jobs.app import TaskQueue, make_app
 from callscribe.jobs.dispatcher import Dispatcher
+from callscribe.jobs.indexer import Indexer
+from callscribe.jobs.sweep import Sweep
 from callscribe.jobs.tasks import JobBench
+from callscribe.jobs.webhooks import WebhookSender
 from storage.database import Database
+from storage.erasure import ErasureStore
 from storage.jobs import JobStore
+from storage.reader import CallReader
+from storage.retention import RetentionStore
+from storage.scorecards import ScorecardStore
+from storage.search_index import SearchIndex
+from storage.webhooks import WebhookStore
 
 log = structlog.get_logger()
+
+
+class Counting(Protocol):
+    """What runs beside the jobs, and counts."""
+
+    def counters(self) -> Mapping[str, int]: ...
+
 
 NICENESS = 19
 """Live calls go first."""
@@ -48,20 +69,31 @@ def run_worker(settings: Settings) -> int:
     _quiet_celery()
     _check_database(settings.database.url)
     database = Database(settings.database.url)
-    app = make_app(settings.events.url, JobBench(settings), settings.worker.concurrency)
+    limits = settings.worker
+    stopping = RawValue(ctypes.c_bool, False)
+    bench = JobBench(settings, is_stopping=lambda: stopping.value)
+    app = make_app(settings.events.url, bench, limits.concurrency, limits.jobs_per_minute)
     queue = TaskQueue(app, settings.events.url)
-    dispatcher = Dispatcher(JobStore(database), queue)
+    dispatcher = Dispatcher(JobStore(database, settings.webhooks_of), queue)
+    sweep = _make_sweep(settings, database)
+    indexer = Indexer(SearchIndex(database))
+    keep = (audio_times(settings), text_times(settings), settings.retention.sweep_s)
+    senders = _make_senders(settings, database)
+    counted = (dispatcher, sweep, indexer, *senders)
     stop = threading.Event()
     threads = (
         threading.Thread(target=dispatcher.run, args=(stop,), name="dispatcher", daemon=True),
-        threading.Thread(target=_keep_posting, args=(settings, dispatcher, stop), name="board", daemon=True),
+        threading.Thread(target=sweep.run, args=(*keep, stop), name="sweep", daemon=True),
+        threading.Thread(target=indexer.run, args=(stop,), name="indexer", daemon=True),
+        threading.Thread(target=_keep_posting, args=(settings, counted, stop), name="board", daemon=True),
+        *(threading.Thread(target=each.run, args=(stop,), name="webhook", daemon=True) for each in senders),
     )
 
     def begin(**_: object) -> None:
         # Not before the pool's processes were forked: a fork copies no threads but the locks they hold.
         for thread in threads:
             thread.start()
-        signal.signal(signal.SIGTERM, _finish)
+        signal.signal(signal.SIGTERM, partial(_finish, stopping))
         notify_ready()
 
     exit_code = _run_pool(app, settings.node.name, begin)
@@ -72,6 +104,17 @@ def run_worker(settings: Settings) -> int:
     queue.close()
     database.close()
     return exit_code
+
+
+def _make_sweep(settings: Settings, database: Database) -> Sweep:
+    folder = settings.recordings_folder
+    events = StoredEvents(settings.events.url)
+    return Sweep(RetentionStore(database, folder), ErasureStore(database, folder), SearchIndex(database), events)
+
+
+def _make_senders(settings: Settings, database: Database) -> tuple[WebhookSender, ...]:
+    stores = (WebhookStore(database), CallReader(database), ScorecardStore(database))
+    return tuple(WebhookSender(hook, *stores) for hook in settings.webhooks)
 
 
 def _run_pool(app: Celery, node: str, begin: Callable[..., None]) -> int:
@@ -89,8 +132,12 @@ def _run_pool(app: Celery, node: str, begin: Callable[..., None]) -> int:
     return int(worker.exitcode or 0)
 
 
-def _finish(number: int, frame: FrameType | None) -> None:
-    """As Celery's own for SIGTERM: no more tasks are taken, running ones are finished. It prints nothing."""
+def _finish(stopping: ctypes.c_bool, number: int, frame: FrameType | None) -> None:
+    """As Celery's own for SIGTERM: no more tasks are taken, running jobs are finished. It prints nothing.
+
+    `stopping` is shared with the processes of the pool, without a lock: a signal may come at any moment.
+    """
+    stopping.value = True
     state.should_stop = 0
 
 
@@ -142,10 +189,10 @@ def _leave_logging(**_: object) -> None:
     """Logging was set up by the entry point; Celery leaves it alone when somebody listens."""
 
 
-def _keep_posting(settings: Settings, dispatcher: Dispatcher, stop: threading.Event) -> None:
+def _keep_posting(settings: Settings, counted: Sequence[Counting], stop: threading.Event) -> None:
     while not stop.wait(INTERVAL_S):
         counters = {
-            **dispatcher.counters(),
+            **{name: value for each in counted for name, value in each.counters().items()},
             "tasks_accepted": sum(state.total_count.values()),
             "tasks_active": len(state.active_requests),
         }

@@ -4,6 +4,7 @@ Two threads, each with its own connection: the writer commits batches, the forwa
 and trims them. Neither waits for the other, so Postgres may be away for as long as the disk has room.
 """
 
+import json
 import math
 import queue
 import sqlite3
@@ -32,6 +33,9 @@ WRITE_PAUSE_S = 1.0
 """Wait before what the disk did not take is tried again."""
 FORWARD_PAUSE_S = 2.0
 """Wait after the database, or the disk, was found away."""
+TIDY_S = 10.0
+"""How often the file is freed of what was handed on, and of refused entries of calls that were erased since, or lost
+their text."""
 DRAIN_S = 5.0
 """How long a journal that stops goes on forwarding."""
 JOIN_S = 30.0
@@ -96,6 +100,19 @@ def apply_entry(entry: Entry, store: CallStore) -> None:
             store.save_final(call_id, final)
         case CallClosed(call_id, end, recording, jobs):
             store.end_call(call_id, end, recording, jobs)
+
+
+def _call_in(body: bytes) -> UUID | None:
+    """The call that an entry is about; None where another release wrote something that this one does not know."""
+    try:
+        told = json.loads(body)
+        return UUID(told["call"]["id"] if "call" in told else told["call_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class Journal:
@@ -219,15 +236,37 @@ class Journal:
     def _forward(self) -> None:
         # A trim that is lost only means that an entry is applied again, which changes nothing.
         connection = _connect(self._path, synchronous="NORMAL")
+        connection.execute("PRAGMA secure_delete=ON")
         stopping = False
+        tidy_at = time.monotonic()
         while not stopping:
-            self._written.wait()
+            self._written.wait(TIDY_S)
             self._written.clear()
             # What was written before the stop is seen by the turns that follow.
             stopping = self._stopping.is_set()
             while self._forward_batch(connection):
                 pass
+            if stopping or time.monotonic() >= tidy_at:
+                self._tidy(connection)
+                tidy_at = time.monotonic() + TIDY_S
         connection.close()
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        """What was trimmed stands in the log of SQLite's changes until that is emptied, whether Postgres answers or
+        not."""
+        for part in (self._drop_forgotten, _empty_log):
+            try:
+                part(connection)
+            except (StorageError, sqlite3.Error) as error:
+                log.warning("journal_not_tidied", reason=str(error))
+
+    def _drop_forgotten(self, connection: sqlite3.Connection) -> None:
+        """Remove refused entries of calls that were erased or lost their text."""
+        rejected = connection.execute("SELECT seq, body FROM rejected").fetchall()
+        calls = {seq: call_id for seq, body in rejected if (call_id := _call_in(body))}
+        forgotten = self._store.forgotten_among(tuple(set(calls.values()))) if calls else frozenset()
+        gone = [(seq,) for seq, call_id in calls.items() if call_id in forgotten]
+        connection.executemany("DELETE FROM rejected WHERE seq = ?", gone)
 
     def _forward_batch(self, connection: sqlite3.Connection) -> bool:
         """Apply and trim the oldest entries, one by one. False: none is left, or the rest has to wait."""

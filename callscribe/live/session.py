@@ -1,8 +1,8 @@
 """One running call: its audio goes to a recogniser and to disk, what is understood goes to events and journal."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -10,20 +10,29 @@ from uuid import UUID
 import structlog
 
 from asr.wire.client import ChannelOptions, LostAudio
+from callscribe.config.stages import next_stage
 from callscribe.domain.audio import AudioChunk, ms_to_samples
-from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.pause import Pause
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.schema import (
+    CallCorrected,
     CallEnded,
+    CallPaused,
     CallProcessed,
+    CallResumed,
     CallStarted,
     CallUpdated,
+    DtmfPressed,
     Event,
     UtteranceFinal,
     UtterancePartial,
 )
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
+from callscribe.live.pauses import PauseBook
+from callscribe.text.redaction.conversation import CallRedactor
+from callscribe.text.redaction.masking import RedactionPolicy
 from callscribe.text.written import write
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
 
@@ -31,13 +40,20 @@ log = structlog.get_logger()
 
 LOST_MIN_MS = 200
 """Undecoded audio of a channel that is worth a recovery job."""
+UNDERWAY_MS = 300
+"""What was said so long before a pause ended may still be on its way: in networks, jitter buffers and queues."""
+LOOK_AGAIN_S = 0.1
+"""At least how long a session waits before it looks for overdue finals again."""
+IN_STEP_MS = 2_000
+"""How far a sender that need not send as time goes by may be behind the clock and still be taken for one that does."""
 
 
 class EndPorts(Protocol):
     """What the end of a call needs of its node."""
 
     node: str
-    second_pass: bool
+
+    def stages(self, call: Call) -> tuple[JobKind, ...]: ...
 
     def publish(self, event: Event) -> None: ...
     def append(self, entry: Entry) -> asyncio.Future[None]: ...
@@ -47,6 +63,13 @@ class EndPorts(Protocol):
 class SessionPorts(EndPorts, Protocol):
     """What a session needs of its node."""
 
+    pause_limit_s: float
+    """After which a pause ends by itself; 0: never."""
+
+    def clock(self) -> float:
+        """Seconds on a clock that is never set."""
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None: ...
     def open_channel(self, session: "CallSession", channel: int, options: ChannelOptions) -> int: ...
     def send(self, key: int, chunk: AudioChunk) -> None: ...
     def release(self, key: int, offset: int) -> None: ...
@@ -77,6 +100,15 @@ class CallFollower(Protocol):
         """The channel's last final was told; it was decoded up to `offset` but for what was lost before."""
 
 
+@dataclass(frozen=True, slots=True)
+class TextPolicy:
+    """How the texts of a trunk's calls are made for readers."""
+
+    figures: bool = False
+    """Whether finals have numbers in figures."""
+    redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
+
+
 @dataclass(slots=True)
 class _ChannelProgress:
     key: int
@@ -84,6 +116,8 @@ class _ChannelProgress:
     """Sample up to which there was audio."""
     durable: asyncio.Future[None] | None = None
     """The journal write of the channel's newest final."""
+    owed: int | None = None
+    """Sample before which audio is let go of once the finals in it are no longer held back."""
     decoded: int = 0
     """Sample up to which the channel was decoded when it closed, but for `lost`."""
     lost: tuple[LostAudio, ...] = ()
@@ -103,72 +137,197 @@ class CallSession:
         ports: SessionPorts,
         options: Callable[[int], ChannelOptions],
         *,
-        figures: bool = False,
+        texts: TextPolicy | None = None,
         follower: CallFollower | None = None,
     ) -> None:
-        """`options` makes the recogniser options of a channel index; with `figures` finals have numbers in figures."""
+        """`options` makes the recogniser options of a channel index; without `texts` they stay as they were heard."""
         self.call = call
         self.follower = follower
         self._ports = ports
         self._options = options
-        self._figures = figures
+        texts = texts or TextPolicy()
+        self._figures = texts.figures
+        self._redactor = CallRedactor(texts.redaction, call.sample_rate)
+        self._awaiting_rest = False
         self._channels: dict[int, _ChannelProgress] = {}
         self._ending = False
+        self._book = PauseBook()
+        self._latecomers: tuple[str, str] | None = None
+        """By whom and for what reason channels that join are paused; None: they are not."""
+        self._began = ports.clock()
         ports.append(CallSaved(call, ports.node))
         ports.publish(CallStarted.of(call, ports.now()))
         self._open_channels()
 
     def update(self, call: Call) -> None:
         """Take a later description of the call: channels added, parties known."""
-        self.call = call
-        self._ports.append(CallSaved(call, self._ports.node))
+        self._save(call)
         self._ports.publish(CallUpdated.of(call, self._ports.now()))
         if not self._ending:
             self._open_channels()
 
+    def correct(self, call: Call, channels: tuple[int, ...]) -> None:
+        """Take a description in which the parties of these channels have changed places, from the call's start on."""
+        self._save(call)
+        self._ports.publish(replace(CallCorrected.of(call, self._ports.now()), corrected=channels))
+        if not self._ending:
+            self._open_channels()
+
+    def _save(self, call: Call) -> None:
+        self.call = replace(call, pauses=self._book.pauses)
+        self._ports.append(CallSaved(self.call, self._ports.node))
+
     def _open_channels(self) -> None:
         self._ports.record(self.call)
-        for channel in self.call.channels:
-            if channel.index not in self._channels:
-                key = self._ports.open_channel(self, channel.index, self._options(channel.index))
-                self._channels[channel.index] = _ChannelProgress(key)
+        joined = [channel.index for channel in self.call.channels if channel.index not in self._channels]
+        for index in joined:
+            key = self._ports.open_channel(self, index, self._options(index))
+            self._channels[index] = _ChannelProgress(key)
+        if joined and self._latecomers:
+            self._begin_pauses(joined, *self._latecomers)
 
-    def audio(self, chunk: AudioChunk) -> None:
-        """Record a chunk and send it to the recogniser."""
+    @property
+    def channels(self) -> Collection[int]:
+        """Indices of the channels that are heard."""
+        return self._channels.keys()
+
+    @property
+    def ending(self) -> bool:
+        """The call is over; what is still owed follows."""
+        return self._ending
+
+    def is_called(self, keys: Collection[str]) -> bool:
+        """True where one of them is the call's id, or one that another system has for it."""
+        ids = {str(self.call.id), *(value for _, value in self.call.outside_ids.pairs())}
+        return not ids.isdisjoint(keys)
+
+    @property
+    def open_pauses(self) -> tuple[tuple[tuple[int, ...], str, str], ...]:
+        """What to `pause` of a call that takes this one's place: channels, by whom, and why. Those with which the
+        call ended, once it has."""
+        if self._latecomers:
+            return (((), *self._latecomers),)
+        return tuple(((pause.channel,), pause.by, pause.reason) for pause in self._book.pauses if pause.end is None)
+
+    def pause(self, channels: Collection[int], by: str, reason: str = "") -> None:
+        """Keep and hear nothing of these channels from now on, and tell nobody what keys are pressed there. None
+        named: of no channel, nor of any that joins. What is paused already stays so."""
+        if not channels:
+            self._latecomers = (by, reason)
+        self._begin_pauses(channels or self.channels, by, reason)
+
+    def _begin_pauses(self, channels: Collection[int], by: str, reason: str) -> None:
+        begun = self._book.begin({channel: self._channels[channel].heard for channel in channels}, by, reason)
+        if not begun:
+            return
+        self._save(self.call)
+        self._ports.publish(CallPaused.of(self.call, begun, by, self._ports.now()))
+        log.info("call_paused", call_id=str(self.call.id), channels=[pause.channel for pause in begun], by=by)
+        if self._ports.pause_limit_s:
+            self._ports.after(self._ports.pause_limit_s, lambda: self._end_overlong(begun))
+
+    def _end_overlong(self, begun: tuple[Pause, ...]) -> None:
+        """Their time is over: end those that still go on as they began."""
+        if not self._ending and (still := [pause.channel for pause in begun if pause in self._book.pauses]):
+            self.resume(still, "limit")
+
+    def resume(self, channels: Collection[int], by: str) -> None:
+        """Keep and hear these channels again, all where none is named, from what is said now."""
+        ended = self._book.end(channels or self.channels, self._said_now())
+        if not any(map(self._book.is_paused, self.channels)):
+            self._latecomers = None
+        if not ended:
+            return
+        self._save(self.call)
+        self._ports.publish(CallResumed.of(self.call, ended, by, self._ports.now()))
+        log.info("call_resumed", call_id=str(self.call.id), channels=[pause.channel for pause in ended], by=by)
+
+    def _said_now(self) -> int:
+        """Sample of the call before which everything was said before now."""
+        heard = max((progress.heard for progress in self._channels.values()), default=0)
+        rate = self.call.sample_rate
+        said = max(heard, int((self._ports.clock() - self._began) * rate))
+        if self.call.dialect is Dialect.FUNASR and said - heard > ms_to_samples(IN_STEP_MS, rate):
+            # Its clients send as fast or as seldom as they like; the clock of these is what they have sent.
+            said = heard
+        return said + ms_to_samples(UNDERWAY_MS, rate)
+
+    def audio(self, chunk: AudioChunk, said_from: int | None = None) -> None:
+        """Record a chunk and send it to the recogniser, with zeros for what lies in a pause.
+
+        `said_from`: the sample it may have been said from, where it may be placed later than it was said.
+        """
         progress = self._channels.get(chunk.channel)
         if progress is None:
             return
         progress.heard = max(progress.heard, chunk.end)
+        # Audio never comes before it was said: what came soonest tells best when the call began.
+        self._began = min(self._began, self._ports.clock() - chunk.end / self.call.sample_rate)
+        chunk = self._book.muted(chunk, said_from)
         self._ports.write(self.call.id, chunk)
         self._ports.send(progress.key, chunk)
 
+    def dtmf(self, pressed: DtmfDigit) -> None:
+        """Tell of a key that was pressed, unless its channel is paused, or was then."""
+        if self._book.covers(pressed.channel, pressed.offset) or self._book.is_paused(pressed.channel):
+            return
+        self._ports.publish(DtmfPressed.of(self.call, pressed, self._ports.now()))
+
     def partial(self, partial: Partial) -> None:
+        partial = self._redactor.partial(partial, self._ports.clock())
         self._ports.publish(UtterancePartial.of(self.call, partial, self._ports.now()))
         if self.follower:
             self.follower.partial(partial)
 
     def final(self, final: Final) -> None:
-        """Publish at once; remember the disk write that the recogniser's acknowledgement has to wait for."""
-        if self._figures:
-            final = write(final, final.language)
-        self._ports.publish(UtteranceFinal.of(self.call, final, self._ports.now()))
-        self._channels[final.channel].durable = self._ports.append(FinalSaved(self.call.id, final))
-        if self.follower:
-            self.follower.final(final)
+        """Publish at once, but what may be a part of a number to be masked: that waits for the rest."""
+        self._tell(self._redactor.final(final, self._ports.clock()))
+        self._await_rest()
+
+    def _tell(self, finals: Iterable[Final]) -> None:
+        """Publish masked finals; remember the disk writes that the recogniser's acknowledgements have to wait for."""
+        for final in finals:
+            told = write(final, final.language) if self._figures else final
+            self._ports.publish(UtteranceFinal.of(self.call, told, self._ports.now()))
+            self._channels[told.channel].durable = self._ports.append(FinalSaved(self.call.id, told))
+            if self.follower:
+                self.follower.final(told)
+        for channel, progress in self._channels.items():
+            if progress.owed is not None and not self._redactor.holds(channel):
+                self._let_go(progress, progress.owed)
+
+    def _await_rest(self) -> None:
+        """Look again when what is held back is overdue."""
+        if self._redactor.holds() and not self._awaiting_rest:
+            self._awaiting_rest = True
+            self._ports.after(max(self._redactor.due - self._ports.clock(), LOOK_AGAIN_S), self._tell_overdue)
+
+    def _tell_overdue(self) -> None:
+        self._awaiting_rest = False
+        self._tell(self._redactor.overdue(self._ports.clock()))
+        self._await_rest()
 
     def acknowledged(self, channel: int, offset: int) -> None:
         """Let go of replay audio before `offset`, once the finals in it are on disk."""
         progress = self._channels[channel]
+        if self._redactor.holds(channel):
+            progress.owed = offset
+        else:
+            self._let_go(progress, offset)
+        if self.follower:
+            self.follower.acknowledged(channel, offset)
+
+    def _let_go(self, progress: _ChannelProgress, offset: int) -> None:
+        progress.owed = None
         durable = progress.durable
         if durable is None or durable.done():
             self._ports.release(progress.key, offset)
         else:
             durable.add_done_callback(lambda _: self._ports.release(progress.key, offset))
-        if self.follower:
-            self.follower.acknowledged(channel, offset)
 
     def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         """The recogniser has delivered the channel's last final."""
+        self._tell(self._redactor.release(channel))
         progress = self._channels[channel]
         progress.decoded, progress.lost = offset, lost
         progress.closed.set()
@@ -203,7 +362,7 @@ async def write_end(
     ports: EndPorts, call: Call, end: CallEnd, recording: RecordingFile | None, lost: tuple[ChannelRange, ...]
 ) -> None:
     """Tell of a call's end, and write it with the jobs that are due: publication does not wait for the disk."""
-    jobs = _due_jobs(call.id, lost, recording, ports.second_pass)
+    jobs = _due_jobs(call.id, lost, recording, ports.stages(call))
     durable = ports.append(CallClosed(call.id, end, recording, jobs))
     ports.publish(CallEnded.of(call, end, ports.now()))
     await durable
@@ -212,15 +371,10 @@ async def write_end(
 
 
 def _due_jobs(
-    call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, second_pass: bool
+    call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, stages: tuple[JobKind, ...]
 ) -> tuple[JobIntent, ...]:
-    """The jobs of an ended call; none without a recording, or for a channel that it has not.
-
-    A recovery makes the second pass due itself, when done.
-    """
-    if recording is None:
-        return ()
-    recorded = tuple(stretch for stretch in lost if stretch.channel < recording.channels)
+    """The first job of an ended call: a recovery of what the recording has of the lost stretches, or a stage."""
+    recorded = tuple(stretch for stretch in lost if recording is not None and stretch.channel < recording.channels)
     if recorded:
         return (JobIntent.of(call_id, JobKind.RECOVER, recorded),)
-    return (JobIntent.of(call_id, JobKind.SECOND_PASS),) if second_pass else ()
+    return next_stage(call_id, stages, recorded=recording is not None)

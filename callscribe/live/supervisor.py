@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,27 +11,40 @@ import structlog
 
 from asr.wire.client import ChannelOptions, LostAudio, RecognizerPool
 from callscribe.config.settings import Settings
+from callscribe.config.stages import stages_of
 from callscribe.domain.audio import AudioChunk
-from callscribe.domain.call import Call, CallEnd
-from callscribe.domain.hotword import Hotword
+from callscribe.domain.call import Call, CallEnd, DtmfDigit
+from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.domain.transcript import Final, Partial
-from callscribe.events.board import CounterBoard
+from callscribe.events.board import CounterBoard, cost_of
+from callscribe.events.control import ControlDesk, PauseAnswer, PauseRequest
 from callscribe.events.publisher import EventPublisher
+from callscribe.events.refusals import RefusalBoard
 from callscribe.events.schema import Event
 from callscribe.live.funasr.server import FunasrServer
 from callscribe.live.hotwords import HotwordBook
+from callscribe.live.ingest.audiosocket import AudiosocketServer
+from callscribe.live.ingest.http import IngestHttp
+from callscribe.live.ingest.protocols import PROTOCOLS
+from callscribe.live.ingest.server import IngestServer
 from callscribe.live.journal import Entry, Journal
+from callscribe.live.pausing import ParkedPauses, carry_out
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
-from callscribe.live.session import CallFollower, CallSession
+from callscribe.live.session import CallFollower, CallSession, TextPolicy
 from storage.calls import CallStore
 from storage.database import Database
 from storage.hotwords import HotwordStore
 from storage.reader import CallReader
-from storage.records import RecordingFile
+from storage.records import JobKind, RecordingFile
 from telephony.node import SipNode
 
 log = structlog.get_logger()
+
+CONTROL_LIMIT_S = 5.0
+"""How long the start waits until pauses can be asked for: calls are taken without, too."""
+STOP_LIMIT_S = 2.0
+"""How long what runs beside the calls may take to end."""
 
 
 class Supervisor:
@@ -38,14 +52,17 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self.node = settings.node.name
-        self.second_pass = settings.second_pass.enabled
+        self.pause_limit_s = float(settings.recordings.pause_limit_s)
         self._settings = settings
         self._began_at = self.now()
         self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
         self._engines = {trunk.name: settings.engines_of(trunk) for trunk in settings.trunks}
         self._endpoints = {trunk.name: settings.endpoint_of(trunk) for trunk in settings.trunks}
         self._corrections = {trunk.name: trunk.hotword_correction for trunk in settings.trunks}
-        self._figures = {trunk.name for trunk in settings.trunks if trunk.inverse_text_normalization}
+        self._texts = {
+            trunk.name: TextPolicy(trunk.inverse_text_normalization, trunk.redaction_policy)
+            for trunk in settings.trunks
+        }
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
         self._reader = CallReader(self._database)
@@ -55,10 +72,20 @@ class Supervisor:
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
         self._board = CounterBoard(settings.events.url)
-        self._sip = SipNode(settings.sip, settings.trunks, self)
+        self._refusals = RefusalBoard(settings.events.url)
+        self._control = ControlDesk(settings.events.url, self.carry_out)
+        self._sip = SipNode(settings.sip, settings.trunks, self, settings.routes)
         self._funasr = FunasrServer(settings.funasr_server, settings.funasr_trunk, self)
+        self._ingest = IngestServer(settings.ingest, settings.trunks, self, PROTOCOLS)
+        self._ingest_http = IngestHttp(settings.ingest, settings.trunks, self)
+        self._audiosocket = AudiosocketServer(settings.audiosocket, settings.trunks, self)
+        self._ports = (self._sip, self._funasr, self._ingest, self._ingest_http, self._audiosocket)
         self._sessions: dict[UUID, CallSession] = {}
         self._channels: dict[int, tuple[CallSession, int]] = {}
+        self._told: dict[int, tuple[ListVersion, ...]] = {}
+        """By channel key: the hotword lists that its recogniser was told last."""
+        self._costs: dict[str, float] = {}
+        self._parked = ParkedPauses(self.clock)
         self._keys = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,57 +96,90 @@ class Supervisor:
         await self._publisher.start()
         await self._pool.start()
         self._spawn(self._board.keep_posting(f"sip-{self.node}", self.counters))
+        self._spawn(self._refusals.keep_posting(self.node, self._sip.refusals))
+        self._spawn(self._control.run())
+        await self._control.tried(CONTROL_LIMIT_S)
         await self._hotwords.refresh()
         self._spawn(self._hotwords.keep_fresh(self._spread_hotwords))
-        await self._funasr.start()
+        for port in (self._funasr, self._ingest, self._ingest_http, self._audiosocket):
+            await port.start()
         await self._sip.start()
         # Unfinished calls of an earlier run are this node's that no session of this run holds.
         self._spawn(recover_interrupted(self, self._settings.recordings_folder))
 
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Refuse new calls, let running ones end for up to `drain_s` seconds, end the rest and write what they said."""
-        await asyncio.gather(self._sip.stop(drain_s), self._funasr.stop(drain_s))
+    async def drain(self, limit_s: float) -> None:
+        """Refuse new calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
+        await asyncio.gather(*(port.drain(limit_s) for port in self._ports))
+
+    async def stop(self) -> None:
+        """Refuse new calls, end running ones and write what they said."""
+        await asyncio.gather(*(port.stop() for port in self._ports))
         while self._sessions:
             await asyncio.sleep(0.05)
-        for task in self._tasks:
-            task.cancel()
+        if tasks := tuple(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=STOP_LIMIT_S)
         await self._pool.stop()
         await self._board.close()
+        await self._refusals.close()
         await self._publisher.stop()
         await asyncio.to_thread(self._recorder.stop)
         await asyncio.to_thread(self._journal.stop)
         self._database.close()
 
-    # What telephony tells (telephony.node.CallSink), and FunASR's clients (callscribe.live.funasr.dictation.CallHost).
+    # What telephony tells (telephony.node.CallSink), and other ways in (callscribe.live.ingest.host.CallHost).
 
     def call_started(self, call: Call, follower: CallFollower | None = None) -> None:
         log.info(
             "call_started", call_id=str(call.id), trunk=call.trunk, dialect=call.dialect, channels=len(call.channels)
         )
-        figures = call.trunk in self._figures
         told = follower.hotwords if follower else ()
 
         def options(channel: int) -> ChannelOptions:
             return self._options(call, channel, told)
 
-        self._sessions[call.id] = CallSession(call, self, options, figures=figures, follower=follower)
+        session = CallSession(call, self, options, texts=self._texts[call.trunk], follower=follower)
+        self._parked.go_on(session, (other for other in self._sessions.values() if not other.ending))
+        self._sessions[call.id] = session
 
     def call_updated(self, call: Call) -> None:
         if session := self._sessions.get(call.id):
             session.update(call)
             self._spread_hotwords(session)
 
+    def call_corrected(self, call: Call, channels: tuple[int, ...]) -> None:
+        if session := self._sessions.get(call.id):
+            session.correct(call, channels)
+            self._spread_hotwords(session)
+
     def hotwords_changed(self, call_id: UUID) -> None:
         if session := self._sessions.get(call_id):
             self._spread_hotwords(session)
 
-    def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
+    def audio(self, call_id: UUID, chunk: AudioChunk, said_from: int | None = None) -> None:
         if session := self._sessions.get(call_id):
-            session.audio(chunk)
+            session.audio(chunk, said_from)
+
+    def dtmf(self, call_id: UUID, pressed: DtmfDigit) -> None:
+        if session := self._sessions.get(call_id):
+            session.dtmf(pressed)
 
     def call_ended(self, call_id: UUID, end: CallEnd) -> None:
         if session := self._sessions.get(call_id):
+            self._parked.ended(session)
             self._spawn(self._end(session, end))
+
+    def pause_asked(self, call_id: UUID, *, paused: bool) -> None:
+        if session := self._sessions.get(call_id):
+            session.pause((), "sip") if paused else session.resume((), "sip")
+
+    # What pages and API ask (callscribe.events.control.ControlDesk).
+
+    def carry_out(self, request: PauseRequest) -> PauseAnswer:
+        if request.action == "resume" and not request.channels:
+            self._parked.forget(request.calls)
+        return carry_out(request, self._sessions.values())
 
     async def _end(self, session: CallSession, end: CallEnd) -> None:
         call_id = session.call.id
@@ -128,7 +188,7 @@ class Supervisor:
         finally:
             self._sessions.pop(call_id, None)
             for key in [key for key, (owner, _) in self._channels.items() if owner is session]:
-                del self._channels[key]
+                del self._channels[key], self._told[key]
             log.info("call_ended", call_id=str(call_id), reason=end.reason, samples=end.samples)
 
     # What the recogniser tells (asr.wire.client.TranscriptListener).
@@ -139,7 +199,10 @@ class Supervisor:
 
     def final(self, key: int, final: Final) -> None:
         if known := self._channels.get(key):
-            known[0].final(final)
+            known[0].final(replace(final, hotword_lists=self._told[key]))
+        if final.cost:
+            counter = cost_of(final.engine)
+            self._costs[counter] = self._costs.get(counter, 0.0) + final.cost
 
     def acknowledged(self, key: int, offset: int) -> None:
         if known := self._channels.get(key):
@@ -154,12 +217,16 @@ class Supervisor:
     def publish(self, event: Event) -> None:
         self._publisher.publish(event)
 
+    def stages(self, call: Call) -> tuple[JobKind, ...]:
+        return stages_of(self._settings, call)
+
     def append(self, entry: Entry) -> asyncio.Future[None]:
         return asyncio.wrap_future(self._journal.append(entry))
 
     def open_channel(self, session: CallSession, channel: int, options: ChannelOptions) -> int:
         key = next(self._keys)
         self._channels[key] = (session, channel)
+        self._told[key] = self._hotwords.versions(session.call)
         self._pool.open(key, options, self._engines[session.call.trunk])
         return key
 
@@ -183,6 +250,12 @@ class Supervisor:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def clock(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, action)
 
     # What recovery needs (callscribe.live.recovery).
 
@@ -219,6 +292,7 @@ class Supervisor:
             if of is None or session is of:
                 told = session.follower.hotwords if session.follower else ()
                 self._pool.set_hotwords(key, self._hotwords.of(session.call, told))
+                self._told[key] = self._hotwords.versions(session.call)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -235,10 +309,14 @@ class Supervisor:
         return {
             **self._sip.counters(),
             **self._funasr.counters(),
+            **self._ingest.counters(),
+            **self._ingest_http.counters(),
+            **self._audiosocket.counters(),
             **self._pool.counters(),
             **self._publisher.counters(),
             **self._recorder.counters(),
             **self._journal.counters(),
+            **self._costs,
             "calls_active": self._sip.active,
             "calls_capacity": self._sip.capacity,
             "recognizer_ready": int(self._pool.ready()),

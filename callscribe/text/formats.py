@@ -1,20 +1,27 @@
-"""A transcript as a document: JSON, plain text, subtitles or vCon. Shown is the newest text of each utterance."""
+"""A transcript as a document: JSON, plain text, subtitles, CSV or vCon. Shown is the newest text of each utterance."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
+from uuid import uuid5
 
 from callscribe.domain.call import Call, Channel, Party, Role
+from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision, Word
 from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.text.speakers import Piece, pieces
+from callscribe.text.tables import to_csv
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 VCON_SYNTAX = "0.4.0"
 """draft-ietf-vcon-vcon-core section 4.1.1; deprecated there, and still asked for by readers."""
 VCON_SCHEMA = "callscribe-transcript-1"
+PAUSED = "(paused)"
+"""Stands for what is not there because somebody wanted it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +42,26 @@ def render(transcript: Transcript, name: str) -> str:
     return FORMATS[name].render(transcript)
 
 
-def speaker(call: Call, channel: int) -> str:
-    """Who speaks on the channel, for people: "Agent (Ann)", "Customer", "sip:1001@pbx" or "Channel 2"."""
+def speaker(call: Call, channel: int, number: int = 0) -> str:
+    """Who speaks on the channel, for people: "Agent (Ann)", "Customer", "sip:1001@pbx" or "Channel 2".
+
+    Of a channel that carries several people `number` says which of them: "Speaker 1", where the channel is not the
+    call's only one "Channel 2, speaker 1", and "Agent (Ann), speaker 2" on what is known to be a party's.
+    """
+    if number and len(call.channels) == 1 and not _party(call, channel):
+        return f"Speaker {number}"
+    who = _party(call, channel) or f"Channel {channel + 1}"
+    return f"{who}, speaker {number}" if number else who
+
+
+def _party(call: Call, channel: int) -> str:
+    """Role and name of the channel's party, as far as they are known."""
     known = _channel(call, channel)
     role = known.role.value.capitalize() if known.role in (Role.AGENT, Role.CUSTOMER) else ""
     name = _one_line(known.party.name or known.party.address) if known.party else ""
     if role and name:
         return f"{role} ({name})"
-    return role or name or f"Channel {channel + 1}"
+    return role or name
 
 
 def to_json(transcript: Transcript) -> str:
@@ -62,6 +81,7 @@ def to_json(transcript: Transcript) -> str:
             "channels": [_channel_json(channel) for channel in call.channels],
             "outside_ids": [{"kind": kind, "value": value} for kind, value in call.outside_ids.pairs()],
             "quirks": list(call.quirks),
+            "pauses": _pauses_json(transcript),
         },
         "utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances],
     }
@@ -69,19 +89,15 @@ def to_json(transcript: Transcript) -> str:
 
 
 def to_txt(transcript: Transcript) -> str:
-    """One line an utterance: "[0:00:01] Agent (Ann): Hello." """
-    lines = [
-        f"[{_clock(transcript.ms(utterance.final.start) // 1000)}] {who}: {text}\n"
-        for utterance, who, text in _spoken(transcript)
-    ]
-    return "".join(lines)
+    """One line for what a speaker says of an utterance, or a pause: "[0:00:01] Agent (Ann): Hello." """
+    return "".join(f"[{_clock(line.start_ms // 1000)}] {line.who}: {line.text}\n" for line in _lines(transcript))
 
 
 def to_srt(transcript: Transcript) -> str:
     """SubRip. It has no escapes: an arrow in text or name becomes another, blank lines cannot come."""
     cues = [
-        f"{number}\n{_span(transcript, utterance, ',')}\n{f'{who}: {text}'.replace('-->', '→')}\n"
-        for number, (utterance, who, text) in enumerate(_spoken(transcript), start=1)
+        f"{number}\n{_span(line, ',')}\n{f'{line.who}: {line.text}'.replace('-->', '→')}\n"
+        for number, line in enumerate(_lines(transcript), start=1)
     ]
     return "\n".join(cues)
 
@@ -89,8 +105,7 @@ def to_srt(transcript: Transcript) -> str:
 def to_vtt(transcript: Transcript) -> str:
     """WebVTT with a voice for each speaker (W3C WebVTT sections 3.1 and 4.2). Cues of two channels may overlap."""
     cues = [
-        f"{utterance.id}\n{_span(transcript, utterance, '.')}\n<v {_escape(who)}>{_escape(text)}\n"
-        for utterance, who, text in _spoken(transcript)
+        f"{line.id}\n{_span(line, '.')}\n<v {_escape(line.who)}>{_escape(line.text)}\n" for line in _lines(transcript)
     ]
     return "\n".join(["WEBVTT\n", *cues])
 
@@ -113,7 +128,10 @@ def to_vcon(transcript: Transcript) -> str:
         dialog["duration"] = round((transcript.ended_at - call.started_at).total_seconds(), 3)
     if call.caller in parties:
         dialog["originator"] = parties.index(call.caller)
-    spoken = {"utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances]}
+    spoken: dict[str, Json] = {
+        "utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances],
+        "pauses": _pauses_json(transcript),
+    }
     document: dict[str, Json] = {
         "vcon": VCON_SYNTAX,
         "uuid": str(call.id),
@@ -140,16 +158,53 @@ FORMATS: Mapping[str, TranscriptFormat] = {
     "txt": TranscriptFormat("text/plain", ".txt", to_txt),
     "srt": TranscriptFormat("application/x-subrip", ".srt", to_srt),
     "vtt": TranscriptFormat("text/vtt", ".vtt", to_vtt),
+    "csv": TranscriptFormat("text/csv", ".csv", to_csv),
     "vcon": TranscriptFormat("application/vcon", ".vcon.json", to_vcon),
 }
 
 
-def _spoken(transcript: Transcript) -> Iterator[tuple[Utterance, str, str]]:
-    """Each utterance with its speaker and its text on one line; those whose text a revision took away are left out."""
-    for utterance in transcript.utterances:
-        text = _one_line(utterance.text)
-        if text:
-            yield utterance, speaker(transcript.call, utterance.final.channel), text
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is shown of a stretch of a channel."""
+
+    start_ms: int
+    end_ms: int
+    id: str
+    who: str
+    text: str
+    """On one line."""
+
+
+def _lines(transcript: Transcript) -> list[_Line]:
+    """Utterances and pauses by their starts; utterances whose text a revision took away are left out."""
+    paused = (_paused(transcript, pause) for pause in transcript.call.pauses)
+    spoken = (line for utterance in transcript.utterances for line in _spoken(transcript, utterance))
+    # Sorting keeps the order of what starts at the same time.
+    return sorted((*(line for line in spoken if line.text), *paused), key=lambda line: line.start_ms)
+
+
+def _spoken(transcript: Transcript, utterance: Utterance) -> Iterator[_Line]:
+    """A line for each piece of the utterance where its speakers are known, else one."""
+    final = utterance.final
+    whole = (SpeakerTurn(1, final.start, final.end), utterance.text, 0)
+    cut = [(piece.turn, piece.text, piece.turn.speaker) for piece in pieces(utterance)] or [whole]
+    for number, (turn, text, who) in enumerate(cut, start=1):
+        name = f"{utterance.id}.{number}" if len(cut) > 1 else str(utterance.id)
+        start_ms, end_ms = transcript.ms(turn.start), transcript.ms(turn.end)
+        yield _Line(start_ms, end_ms, name, speaker(transcript.call, final.channel, who), _one_line(text))
+
+
+def _paused(transcript: Transcript, pause: Pause) -> _Line:
+    """That nothing is there because it was wanted so; a pause without end lasts to the end of the call."""
+    call, start_ms = transcript.call, transcript.ms(pause.start)
+    if pause.end is not None:
+        end_ms = transcript.ms(pause.end)
+    elif transcript.ended_at is not None:
+        end_ms = round((transcript.ended_at - call.started_at).total_seconds() * 1000)
+    else:
+        end_ms = start_ms
+    name = str(uuid5(call.id, f"pause {pause.channel}:{pause.start}"))
+    return _Line(start_ms, max(start_ms, end_ms), name, speaker(call, pause.channel), PAUSED)
 
 
 def _channel(call: Call, index: int) -> Channel:
@@ -168,11 +223,10 @@ def _clock(seconds: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _span(transcript: Transcript, utterance: Utterance, mark: str) -> str:
+def _span(line: _Line, mark: str) -> str:
     """Start and end of a cue. A cue must last, so that one without length gets a millisecond."""
-    start = transcript.ms(utterance.final.start)
-    end = max(transcript.ms(utterance.final.end), start + 1)
-    return f"{_cue_time(start, mark)} --> {_cue_time(end, mark)}"
+    end_ms = max(line.end_ms, line.start_ms + 1)
+    return f"{_cue_time(line.start_ms, mark)} --> {_cue_time(end_ms, mark)}"
 
 
 def _cue_time(ms: int, mark: str) -> str:
@@ -212,11 +266,38 @@ def _utterance_json(transcript: Transcript, utterance: Utterance) -> Json:
         "language": final.language,
         "emotion": final.emotion,
         "audio_events": list(final.audio_events),
+        "turns": [_turn_json(transcript, final.channel, piece) for piece in pieces(utterance)],
         "final": _reading_json(transcript, final),
         "revisions": [
-            {"reason": revision.reason, **_reading_json(transcript, revision)} for revision in utterance.revisions
+            {"reason": revision.reason, "by": revision.by, **_reading_json(transcript, revision)}
+            for revision in utterance.revisions
         ],
     }
+
+
+def _turn_json(transcript: Transcript, channel: int, piece: Piece) -> Json:
+    turn = piece.turn
+    return {
+        "speaker": turn.speaker,
+        "name": speaker(transcript.call, channel, turn.speaker),
+        "start_ms": transcript.ms(turn.start),
+        "end_ms": transcript.ms(turn.end),
+        "overlapped": turn.overlapped,
+        "text": piece.text,
+    }
+
+
+def _pauses_json(transcript: Transcript) -> Json:
+    return [
+        {
+            "channel": pause.channel,
+            "start_ms": transcript.ms(pause.start),
+            "end_ms": None if pause.end is None else transcript.ms(pause.end),
+            "by": pause.by,
+            "reason": pause.reason,
+        }
+        for pause in transcript.call.pauses
+    ]
 
 
 def _reading_json(transcript: Transcript, reading: Final | Revision) -> dict[str, Json]:
@@ -230,6 +311,11 @@ def _reading_json(transcript: Transcript, reading: Final | Revision) -> dict[str
             {"heard": made.heard, "phrase": made.phrase, "score": made.score} for made in reading.corrections
         ],
         "cost": reading.cost,
+        "hotword_lists": [{"name": told.name, "version": told.version} for told in reading.hotword_lists],
+        "redactions": [
+            {"kind": masked.kind, "start_ms": transcript.ms(masked.start), "end_ms": transcript.ms(masked.end)}
+            for masked in reading.redactions
+        ],
     }
 
 

@@ -4,15 +4,20 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from callscribe.domain.language import UNBROKEN
+
 LONGEST = 24
 """Words, or entries of a list, beyond which nothing is one thing: so each word of a text costs the same."""
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_JOINED = re.compile(r"\s+|-")
+_LETTERS = rf"[^\W_{UNBROKEN}]+"
+_WORD = re.compile(rf"[{UNBROKEN}]|{_LETTERS}(?:['’]{_LETTERS})*")
+_JOINED = re.compile(r"\s*|-")
+_COMMAS = (",", "，", "、")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Letters and digits that belong together, with an apostrophe inside or without."""
+    """Letters and digits that belong together, with an apostrophe inside or without; or one character of a script
+    without blanks."""
 
     text: str
     """In lower case."""
@@ -27,13 +32,13 @@ class Word:
 
     @property
     def joined(self) -> bool:
-        """Whether it follows its forerunner directly: with a space or a hyphen between, and no mark."""
-        return _JOINED.fullmatch(self.gap) is not None
+        """Whether it follows its forerunner directly: with a space, a hyphen or nothing between, and no mark."""
+        return self.start > 0 and _JOINED.fullmatch(self.gap) is not None
 
     @property
     def listed(self) -> bool:
         """Whether it follows its forerunner after a comma."""
-        return self.gap.rstrip() == ","
+        return self.gap.rstrip() in _COMMAS
 
 
 @dataclass(frozen=True, slots=True)

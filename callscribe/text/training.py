@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from callscribe.domain.language import joined, units
 
@@ -30,6 +31,13 @@ class Example:
     spoken: str
     """As it was said: numbers in words."""
     language: str
+    redacted: bool
+    """Whether something of it is masked: its text is not what is heard there, and the sound is covered."""
+
+    @property
+    def learnable(self) -> bool:
+        """Whether the text is what is heard."""
+        return bool(self.text.strip()) and not self.redacted
 
 
 def examples_of(document: object) -> list[Example]:
@@ -38,9 +46,24 @@ def examples_of(document: object) -> list[Example]:
     Where somebody has changed an utterance's "text", that is what was said. Raises ValueError for another document.
     """
     try:
-        return [_example(utterance) for utterance in _list(document, "utterances") if str(utterance["text"]).strip()]
+        return [_example(utterance) for utterance in _list(document, "utterances")]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is no transcript in Callscribe's JSON format") from error
+
+
+def example_of(correction: Mapping[str, object]) -> Example:
+    """What a person wrote of an utterance, as the API's /corrections tells it. Raises KeyError and ValueError."""
+    text = str(correction["text"])
+    return Example(
+        key=str(correction["utterance_id"]),
+        channel=int(str(correction["channel"])),
+        start_ms=int(str(correction["start_ms"])),
+        end_ms=int(str(correction["end_ms"])),
+        text=text,
+        spoken=text,
+        language=str(correction["language"]),
+        redacted=bool(correction["redacted"]),
+    )
 
 
 def _list(document: object, key: str) -> list[dict[str, object]]:
@@ -52,10 +75,11 @@ def _list(document: object, key: str) -> list[dict[str, object]]:
 
 def _example(utterance: dict[str, object]) -> Example:
     text = str(utterance["text"])
-    readings = [utterance["final"], *_list(utterance, "revisions")]
-    newest = readings[-1]
-    if not isinstance(newest, dict):
+    final = utterance["final"]
+    if not isinstance(final, dict):
         raise TypeError("final")
+    readings = [final, *_list(utterance, "revisions")]
+    newest = readings[-1]
     untouched = newest["text"] == text
     return Example(
         key=str(utterance["utterance_id"]),
@@ -65,6 +89,8 @@ def _example(utterance: dict[str, object]) -> Example:
         text=text,
         spoken=str(newest["spoken"] or text) if untouched else text,
         language=str(utterance["language"]),
+        # An earlier release's document does not tell.
+        redacted=any(reading.get("redactions") for reading in readings),
     )
 
 
@@ -101,9 +127,28 @@ class TrainingFormat:
     absolute: bool
     """Whether it names sounds by their whole paths."""
     line: Callable[[Example, str, int], str]
+    key: Callable[[Mapping[str, object]], str]
+    """Of an example, from its line. Raises KeyError."""
 
 
 TRAINING_FORMATS: Mapping[str, TrainingFormat] = {
-    "funasr": TrainingFormat("train.jsonl", True, funasr_line),
-    "whisper": TrainingFormat("metadata.jsonl", False, whisper_line),
+    "funasr": TrainingFormat("train.jsonl", True, funasr_line, lambda entry: str(entry["key"])),
+    "whisper": TrainingFormat(
+        "metadata.jsonl", False, whisper_line, lambda entry: PurePosixPath(str(entry["file_name"])).stem
+    ),
 }
+
+
+def lines_by_key(text: str, style: TrainingFormat) -> dict[str, str]:
+    """The lines of a list, of a key that comes twice the last one. Raises ValueError for what is no list."""
+    lines: dict[str, str] = {}
+    # A text may hold what `splitlines` takes for the end of a line.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry: dict[str, object] = json.loads(line)
+            lines[style.key(entry)] = f"{line}\n"
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"line {number} names no sound") from error
+    return lines

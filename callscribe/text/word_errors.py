@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from callscribe.domain.language import units
+
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -10,6 +12,11 @@ def normalise(text: str) -> str:
     """Lower case, digits one by one as words, hyphens as spaces, apostrophes and punctuation dropped."""
     text = re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]} ", text.lower().replace("-", " "))
     return " ".join(re.sub(r"[^\w\s]|_", " ", text.replace("'", "").replace("’", "")).split())
+
+
+def tokens(text: str) -> list[str]:
+    """What errors are counted in: the words of the normalised text, of a script without blanks its characters."""
+    return units(normalise(text))
 
 
 def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:

@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from callscribe.domain.language import primary
 from callscribe.domain.transcript import Final, Revision
-from callscribe.text import english
+from callscribe.text import chinese, english
 from callscribe.text.reading import Reading, Word, split_words
 
-_READERS: Mapping[str, Callable[[Sequence[Word], int], Reading]] = {"en": english.read}
-"""By ISO 639-1 code."""
+_READERS: Mapping[str, Callable[[Sequence[Word], int], Reading]] = {
+    "en": english.read,
+    "zh": chinese.read,
+    "yue": chinese.read,
+}
+"""By ISO 639 code."""
 
 Text = TypeVar("Text", Final, Revision)
 
@@ -26,7 +31,7 @@ def written(text: str, language: str, keep: Sequence[str] = ()) -> str:
 
     `language` is a BCP 47 tag. Phrases of `keep` stay as they are: whoever gave them said how they are written.
     """
-    read = _READERS.get(language.partition("-")[0].lower())
+    read = _READERS.get(primary(language))
     if read is None:
         return text
     pieces, end = [], 0

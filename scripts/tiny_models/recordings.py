@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.tiny_models.telephone import RATE, Codes, Line, decoded
-from scripts.tiny_models.vocabulary import CHINESE, ENGLISH, Vocabulary
+from scripts.tiny_models.vocabulary import CHINESE, ENGLISH, NAMES, Vocabulary
 from scripts.tiny_models.voices import Voice
 
 _MU_LAW = 7
@@ -80,11 +80,26 @@ SCENES = (
             ),
         ),
     ),
+    Scene(
+        NAMES,
+        (
+            Party(
+                "agent",
+                Voice("flite", "slt", 1.05, 170),
+                ("hello steven meyer", "thanks,catherine schmidt", "goodbye steven"),
+            ),
+            Party(
+                "caller",
+                Voice("espeak", "en-us+m3", 150, 45),
+                ("please refund schmidt order", "manager meyer today", "yes,catherine update address"),
+            ),
+        ),
+    ),
 )
 
 
 def write_recordings(folder: Path) -> None:
-    """All scenes' lines, in the order they are said, and `speech.json`: language, file, channel, text."""
+    """All scenes' lines, in the order they are said, and `speech.json`: vocabulary, file, channel, text."""
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, str | int]] = []
     for scene in SCENES:
@@ -92,12 +107,12 @@ def write_recordings(folder: Path) -> None:
         for number, line in enumerate(line for turn in turns for line in turn):
             channel = number % 2
             party = scene.parties[channel]
-            name = f"{scene.vocabulary.language}-{number:02}-{party.name}"
+            name = f"{scene.vocabulary.name}-{number:02}-{party.name}"
             sentence = scene.vocabulary.said(*line.split(","))
             (folder / f"{name}.wav").write_bytes(_wav(_over_the_line(party.voice, sentence.spoken, name)))
             index.append(
                 {
-                    "language": scene.vocabulary.language,
+                    "vocabulary": scene.vocabulary.name,
                     "name": name,
                     "channel": channel,
                     "text": scene.vocabulary.space.join(sentence.tokens),

@@ -57,10 +57,10 @@ class Hearing:
         return "".join(texts).isascii()
 
 
-def error_rate(hearing: Hearing, utterances: Sequence[Utterance], resampler: int = 0) -> float:
+def error_rate(hearing: Hearing, utterances: Sequence[Utterance], hotwords: str = "") -> float:
     """Substituted, deleted and inserted tokens over the tokens said, of utterances that say something."""
     said = [" ".join(utterance.tokens) for utterance in utterances]
-    heard = [" ".join(hearing.tokens(wide(utterance.codes, resampler))) for utterance in utterances]
+    heard = [" ".join(hearing.tokens(wide(utterance.codes), hotwords)) for utterance in utterances]
     return float(jiwer.wer(said, heard))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from scripts.tiny_models.architecture import AHEAD_FRAMES
 from scripts.tiny_models.corpus import Utterance
 from scripts.tiny_models.features import blurred
 from scripts.tiny_models.vocabulary import Vocabulary
+
+Lot = TypeVar("Lot")
+"""What one step learns from."""
 
 IGNORED = -1
 """FunASR's mark for what lies behind the end of a text."""
@@ -107,7 +111,7 @@ def train_streaming(model: torch.nn.Module, taught: Sequence[Lesson], plan: Plan
         model.encoder.embed = embedding
 
 
-def descend(model: torch.nn.Module, lots: Iterator[Batch], plan: Plan, loss: Callable[[Batch], torch.Tensor]) -> None:
+def descend(model: torch.nn.Module, lots: Iterator[Lot], plan: Plan, loss: Callable[[Lot], torch.Tensor]) -> None:
     """Follow the loss down for the plan's steps over the parameters that want it; the model is left ready for use."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=plan.peak_rate, weight_decay=1e-2, betas=(0.9, 0.98))

@@ -1,21 +1,25 @@
 """What Alembic runs: the URL comes from storage.schema, or for the `alembic` command from the environment."""
 
 import os
+import time
 from typing import Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeDecorator
 
-from storage.engine import open_engine
+from storage import schema
+from storage.engine import open_engine, sqlstate
 from storage.models import Base
 
 URL_VARIABLE = "CALLSCRIBE_DATABASE__URL"
-ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(4820310577)")
-"""The number is arbitrary: it names the lock of this project's migrations."""
+ONE_AT_A_TIME = text("SELECT pg_advisory_lock(4820310577)")
+"""Held until the connection is closed. The number is arbitrary: it names the lock of this project's migrations."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def database_url() -> str:
@@ -37,7 +41,7 @@ def plain_type(kind: str, item: object, autogenerate: AutogenContext) -> str | L
 
 
 def migrate() -> None:
-    """Run the migrations over a connection of their own."""
+    """Run the migrations over a connection of their own, each in a transaction of its own."""
     engine = open_engine(database_url(), pool_size=1)
     try:
         with engine.connect() as connection:
@@ -46,12 +50,31 @@ def migrate() -> None:
                 target_metadata=Base.metadata,
                 compare_server_default=True,
                 render_item=plain_type,
+                transaction_per_migration=True,
             )
-            with context.begin_transaction():
-                connection.execute(ONE_AT_A_TIME)
-                context.run_migrations()
+            connection.execute(ONE_AT_A_TIME)
+            # Whoever uses a table waits behind a migration that waits for it.
+            connection.execute(text(f"SET lock_timeout = {schema.LOCK_TIMEOUT_MS}"))
+            connection.commit()
+            run_patiently(connection)
     finally:
         engine.dispose()
+
+
+def run_patiently(connection: Connection) -> None:
+    """Run those that are left, again where a table was in use. Raises CommandError when it stays so."""
+    for _ in range(schema.LOCK_TRIES):
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        except OperationalError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+            connection.rollback()
+            time.sleep(schema.LOCK_PAUSE_S)
+        else:
+            return
+    raise CommandError("a table is in use all the time; end what holds it, such as a dump, and migrate again")
 
 
 def print_statements() -> None:

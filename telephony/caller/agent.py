@@ -13,7 +13,7 @@ from callscribe.domain.call import Party
 from callscribe.domain.errors import CallRefused, TelephonyError
 from telephony.caller.metadata import parties_for, write_metadata
 from telephony.caller.plan import CallPlan, CallProgress, CallResult
-from telephony.caller.sources import FRAME_MS, RATE, Metronome, Playhead, Source
+from telephony.caller.sources import FRAME_MS, Metronome, Playhead, Source
 from telephony.caller.wav import read_wav
 from telephony.line.sdp import with_labels
 from telephony.pjsip import EndpointPlan, MediaPlan, contained, describe, media_config, open_endpoint
@@ -45,7 +45,7 @@ class CallAgent:
         Raises CallRefused when the call is not answered, UnreadableAudio for a file, and TelephonyError when the call
         cannot be sent at all.
         """
-        pcm = [read_wav(Path(name), RATE) for name in self._plan.play] or [b""]
+        pcm = [read_wav(Path(name), self._plan.rate) for name in self._plan.play] or [b""]
         near = _local_address(self._plan.uri)
         try:
             self._open(pcm, near)
@@ -56,10 +56,11 @@ class CallAgent:
         return self._follow(call, cancelled)
 
     def _open(self, pcm: list[bytes], near: str) -> None:
-        transport = EndpointPlan(RATE, FRAME_MS, "Callscribe caller", self._plan.transport, near)
+        rate = self._plan.rate
+        transport = EndpointPlan(rate, FRAME_MS, "Callscribe caller", self._plan.transport, near)
         self._endpoint, _ = open_endpoint(transport, (self._plan.codec,))
-        self._metronome = Metronome(self._playhead)
-        self._sources.extend(Source(sound, self._playhead) for sound in pcm)
+        self._metronome = Metronome(self._playhead, rate)
+        self._sources.extend(Source(sound, self._playhead, rate) for sound in pcm)
         self._account = pj.Account()
         self._account.create(_account_config(self._plan, near))
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 
 from callscribe.domain.call import Party
 
-CODECS = ("PCMU", "PCMA")
+CODECS = {"PCMU": 8000, "PCMA": 8000, "G722": 16_000}
+"""And the Hz that each is sampled at (RFC 3551)."""
 TRANSPORTS = ("udp", "tcp", "tls")
 _CALLER = Party("sip:callscribe@127.0.0.1", "Callscribe")
 
@@ -42,6 +43,11 @@ class CallPlan:
             raise ValueError(f"transport must be one of {', '.join(TRANSPORTS)}")
         if not self.uri.lower().startswith(("sip:", "sips:")):
             raise ValueError("uri must begin with sip: or sips:, for example sip:scribe@127.0.0.1:5060")
+
+    @property
+    def rate(self) -> int:
+        """Hz of what is played."""
+        return CODECS[self.codec]
 
     @property
     def lines(self) -> int:

@@ -5,10 +5,7 @@ import pjsua2 as pj
 from callscribe.domain.audio import SAMPLE_BYTES
 from telephony.pjsip import create_port, fill_frame
 
-RATE = 8000
 FRAME_MS = 20
-_FRAME_BYTES = RATE * FRAME_MS // 1000 * SAMPLE_BYTES
-_SILENCE = bytes(_FRAME_BYTES)
 _LEAD_TICKS = 3
 """Ticks between start() and the first sample, so that no source misses it."""
 
@@ -33,10 +30,10 @@ class Playhead:
 class Metronome(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no types
     """Counts ticks: the bridge writes to it after it has read all sources."""
 
-    def __init__(self, playhead: Playhead) -> None:
+    def __init__(self, playhead: Playhead, rate: int) -> None:
         super().__init__()
         self._playhead = playhead
-        create_port(self, "metronome", RATE, FRAME_MS)
+        create_port(self, "metronome", rate, FRAME_MS)
 
     def onFrameReceived(self, frame: pj.MediaFrame) -> None:  # noqa: N802
         self._playhead.tick += 1
@@ -45,18 +42,19 @@ class Metronome(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no types
 class Source(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no types
     """Plays one file once; silence before and after."""
 
-    def __init__(self, pcm: bytes, playhead: Playhead) -> None:
+    def __init__(self, pcm: bytes, playhead: Playhead, rate: int) -> None:
         super().__init__()
         self._pcm = pcm
         self._playhead = playhead
-        create_port(self, "source", RATE, FRAME_MS)
+        self._frame_bytes = rate * FRAME_MS // 1000 * SAMPLE_BYTES
+        create_port(self, "source", rate, FRAME_MS)
 
     @property
     def frames(self) -> int:
         """Length in ticks."""
-        return -(-len(self._pcm) // _FRAME_BYTES)
+        return -(-len(self._pcm) // self._frame_bytes)
 
     def onFrameRequested(self, frame: pj.MediaFrame) -> None:  # noqa: N802
-        number = self._playhead.frame
-        pcm = self._pcm[number * _FRAME_BYTES : (number + 1) * _FRAME_BYTES] if number >= 0 else b""
-        fill_frame(frame, pcm.ljust(_FRAME_BYTES, b"\0") if pcm else _SILENCE)
+        number, size = self._playhead.frame, self._frame_bytes
+        pcm = self._pcm[number * size : (number + 1) * size] if number >= 0 else b""
+        fill_frame(frame, pcm.ljust(size, b"\0"))

@@ -18,23 +18,27 @@ REST_S = 5.0
 
 
 class RateLimit:
-    """A token bucket: `rate` a second in the long run, one second's worth at once."""
+    """A token bucket: `rate` a second in the long run, `burst` at once; without it one second's worth."""
 
-    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+    def __init__(self, rate: float, clock: Callable[[], float], burst: float = 0.0) -> None:
         self._rate = rate
         self._clock = clock
-        self._burst = max(1.0, rate)
+        self._burst = burst or max(1.0, rate)
         self._tokens = self._burst
         self._at = clock()
 
     def take(self) -> bool:
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        if self._tokens < 1:
+        if self.is_empty():
             return False
         self._tokens -= 1
         return True
+
+    def is_empty(self) -> bool:
+        """True where take() would fail now."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        return self._tokens < 1
 
 
 class LineDesk:

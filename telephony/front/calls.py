@@ -1,7 +1,7 @@
 """The calls that the front knows."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 from telephony.front.hops import Hop
 from telephony.front.timers import Timers
-from telephony.front.transactions import LIFE_S
-from telephony.sip.address import parse_name_addr, target_uri
+from telephony.front.transactions import LIFE_S, ServerTransaction
+from telephony.settings import TrunkSettings
+from telephony.sip.address import parse_name_addr, parse_via, target_uri
 from telephony.sip.message import Request
 
 CallKey = tuple[str, str]
@@ -41,7 +42,7 @@ class FrontCall:
     """One call: the caller's dialog on one side, a line's on the other."""
 
     key: CallKey
-    trunk: str
+    trunk: TrunkSettings
     siprec: bool
     cseq: int
     """Of the INVITE."""
@@ -53,12 +54,16 @@ class FrontCall:
     """The caller's To value, without tag."""
     source: Hop
     """Where the caller's last request came from."""
+    sent_by: str
+    """Host that the topmost Via of that request names."""
     target: str
     """The caller's Contact URI."""
     routes: tuple[str, ...]
     """Route set towards the caller (RFC 3261 section 12.1.1)."""
     labels: tuple[str, ...] = ()
     """SDP labels of the m-lines that the caller offered last."""
+    withdrawn: tuple[str, ...] = ()
+    """m= lines of the caller's last offer, where it took all audio back by port 0."""
     id: UUID = field(default_factory=uuid4)
     """Names the call to its line, also as the Call-ID there."""
     line: int = -1
@@ -66,12 +71,16 @@ class FrontCall:
     line_tag: str = ""
     line_cseq: int = 0
     """Highest CSeq number sent to the caller."""
+    waiting: ServerTransaction | None = None
+    """Its newest offer, while that waits for the line to have room for it."""
+    behind: list[Callable[[], None]] = field(default_factory=list)
+    """Takes each request that came while the offer waited."""
     phase: Phase = Phase.OFFERED
     placing: Placing | None = None
 
     def refresh(self, request: Request, source: Hop) -> None:
         """Take over where the caller is now."""
-        self.source = source
+        self.source, self.sent_by = source, sent_by(request)
         contact = target_uri(request.headers.first("contact"))
         if contact and request.method in ("INVITE", "UPDATE"):
             self.target = contact
@@ -95,6 +104,11 @@ class Calls:
     def of_caller(self, request: Request) -> FrontCall | None:
         """The call of a request that its caller sent."""
         return self._by_key.get(call_key(request))
+
+    def of_dialog(self, request: Request) -> FrontCall | None:
+        """The call of a request that names both its tags, as only its caller can."""
+        call = self.of_caller(request)
+        return call if call and call.line_tag and call.line_tag == to_tag(request) else None
 
     def of_line(self, request: Request) -> FrontCall | None:
         """The call of a request that its line sent."""
@@ -149,3 +163,14 @@ class Calls:
 def call_key(request: Request) -> CallKey:
     """Names the call of a request that a caller sent."""
     return request.headers.first("call-id"), parse_name_addr(request.headers.first("from")).param("tag") or ""
+
+
+def to_tag(request: Request) -> str:
+    """The tag in To; "" where there is none."""
+    return parse_name_addr(request.headers.first("to")).param("tag") or ""
+
+
+def sent_by(request: Request) -> str:
+    """The host of the topmost Via, which is the sender's own name for itself (RFC 3261 section 18.1.1)."""
+    via = parse_via(request.headers.first("via"))
+    return via.host if via else ""

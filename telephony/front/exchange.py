@@ -3,16 +3,23 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import structlog
 
+from callscribe.domain.refusal import RefusedRequest
+from telephony.bridge.bridging import Bridging
 from telephony.front.admission import LineDesk, RateLimit
 from telephony.front.calls import Calls
-from telephony.front.hops import Addresses, Outlet
+from telephony.front.gate import Gate
+from telephony.front.hops import Addresses, Hop, Outlet
 from telephony.front.offer import FrontListener
+from telephony.front.refusals import Refusals
+from telephony.front.replies import METHODS, Refusal
 from telephony.front.timers import Timers
 from telephony.front.transactions import ClientTransactions, ServerTransactions
 from telephony.lines import LineStatus
+from telephony.sip.message import Request
 from telephony.trunks import Trunks
 
 log = structlog.get_logger()
@@ -27,12 +34,12 @@ class Tally:
     def count(self, name: str) -> None:
         self.counts[name] += 1
 
-    def trouble(self, name: str) -> None:
-        """Count something that should not have come; logged the 1st, 2nd, 4th, 8th … time."""
+    def trouble(self, name: str, source: str = "") -> None:
+        """Count something that should not have come; logged the 1st, 2nd, 4th, 8th … time, with where it came from."""
         self.counts[name] += 1
         number = self.counts[name]
         if number & (number - 1) == 0:
-            log.warning("sip_trouble", what=name, times=number)
+            log.warning("sip_trouble", what=name, times=number, **({"source": source} if source else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,14 @@ class FrontSettings:
     addresses: Addresses
     trunks: Trunks
     invites_per_second: float
+    source_invites_per_second: float
+    """0: as many as of all together."""
     tally: Tally = field(default_factory=Tally)
     """Where it counts."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """Where it keeps whom it refused."""
+    bridging: Bridging = field(default_factory=Bridging)
+    """Where it sends calls on."""
 
 
 class Exchange:
@@ -59,6 +72,7 @@ class Exchange:
     ) -> None:
         self.addresses = settings.addresses
         self.trunks = settings.trunks
+        self.bridging = settings.bridging
         self.listener = listener
         self.tally = settings.tally
         self.timers = Timers(clock)
@@ -67,4 +81,26 @@ class Exchange:
         self.calls = Calls(self.timers)
         self.desk = LineDesk(lines, self.calls, clock)
         self.rate = RateLimit(settings.invites_per_second, clock)
+        self.refusals = settings.refusals
+        source_rate = settings.source_invites_per_second or settings.invites_per_second
+        self.gate = Gate(source_rate, settings.refusals, clock)
         self.draining = False
+
+    def refused(self, refusal: Refusal, request: Request, source: Hop, trunk: str) -> None:
+        """Count a refusal, and keep it for whoever asks why; `trunk` is "" where there is none."""
+        if refusal.usual:
+            self.tally.count(refusal.counter)
+        else:
+            self.tally.trouble(refusal.counter, source.host)
+        method = request.method if request.method in METHODS else "other"
+        kept = RefusedRequest(
+            at=datetime.now(UTC),
+            source=source.host,
+            transport=source.transport,
+            trunk=trunk,
+            method=method,
+            status=refusal.status,
+            reason=refusal.counter,
+            detail=refusal.detail,
+        )
+        self.refusals.note(kept)

@@ -3,19 +3,28 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
-from callscribe.domain.errors import PortUnavailable
+from callscribe.domain.errors import PortUnavailable, SettingsError
+from callscribe.domain.refusal import RefusedRequest
+from telephony.bridge.bridging import Bridging
+from telephony.certificate import Certificate, TlsFiles
 from telephony.front.exchange import Exchange, FrontSettings, Tally
 from telephony.front.hops import Addresses, Hop, Transport
 from telephony.front.offer import FrontListener
-from telephony.front.ports import DatagramPort, StreamPorts, server_context
+from telephony.front.ports import DatagramPort, StreamPorts
 from telephony.front.proxy import Proxy
+from telephony.front.refusals import Refusals
+from telephony.front.registrars import Registrars
+from telephony.front.tls import HandshakeFault
 from telephony.lines import LineStatus
+from telephony.registration import RegistrationStatus
 from telephony.settings import SipSettings
 from telephony.sip.message import Message
 from telephony.trunks import Trunks
 
+UNREGISTER_LIMIT_S = 1.5
 _PORT_TRIES = 20
 
 
@@ -45,25 +54,29 @@ class Front:
         self._trunks = trunks
         self._lines = lines
         self._listener = listener
+        self.bridging = Bridging()
+        """Where calls are sent on; may be set before start()."""
         self.tally = Tally()
+        self.refusals = Refusals()
         self.ports = SipPorts(0, 0)
         self._outside = DatagramPort(Transport.UDP, self)
         self._inside = DatagramPort(Transport.LINE, self)
         self._streams = StreamPorts(self)
         self._exchange: Exchange | None = None
         self._proxy: Proxy | None = None
+        self._registrars: Registrars | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Open the sockets. Raises PortUnavailable and SettingsError, with nothing left open."""
         settings = self._settings
         try:
-            context = server_context(settings.tls_certificate, settings.tls_key) if settings.tls_port else None
+            certificate = Certificate(_tls_files(settings)) if settings.tls_port else None
             inside = await self._inside.open("127.0.0.1", 0)
             port = await self._open_outside(settings.host, settings.port)
             tls = 0
-            if context:
-                tls = await self._streams.listen(Transport.TLS, settings.host, settings.tls_port, context)
+            if certificate:
+                tls = await self._streams.listen_tls(settings.host, settings.tls_port, certificate)
         except BaseException:
             await self.stop()
             raise
@@ -72,14 +85,30 @@ class Front:
             addresses=Addresses(self._advertised, port, tls, inside),
             trunks=self._trunks,
             invites_per_second=settings.invites_per_second,
+            source_invites_per_second=settings.source_invites_per_second,
             tally=self.tally,
+            refusals=self.refusals,
+            bridging=self.bridging,
         )
         loop = asyncio.get_running_loop()
         self._exchange = Exchange(told, self._lines, self._listener, self, loop.time)
+        try:
+            self._registrars = Registrars(self._exchange, self._outside, self._streams, self._arm)
+        except SettingsError:
+            await self.stop()
+            raise
         self._proxy = Proxy(self._exchange)
 
+    def register(self) -> None:
+        """Let trunks register that do: calls may come from now on."""
+        if self._registrars:
+            self._registrars.start()
+
     async def stop(self) -> None:
-        """Close everything; answers nothing any more."""
+        """Close everything; answers nothing any more. Waits a moment for registrars that were told so by drain()."""
+        if self._registrars:
+            await self._registrars.finish(UNREGISTER_LIMIT_S)
+        self._registrars = None
         self._proxy = None
         if self._alarm:
             self._alarm.cancel()
@@ -88,9 +117,26 @@ class Front:
         await self._streams.close()
 
     def drain(self) -> None:
-        """Answer new calls with 503 from now on."""
+        """Answer new calls with 503 from now on, and take registrations back."""
         if self._exchange:
             self._exchange.draining = True
+        if self._registrars:
+            self._registrars.stop()
+
+    def registrations(self) -> tuple[RegistrationStatus, ...]:
+        """How the registrations of trunks go."""
+        return self._registrars.statuses() if self._registrars else ()
+
+    @property
+    def bridged(self) -> int:
+        """Calls that are sent on, ringing or going on."""
+        return len(self._proxy.bridges) if self._proxy else 0
+
+    def end_bridges(self) -> None:
+        """Hang up all calls that are sent on."""
+        if self._proxy:
+            self._proxy.bridges.end_all()
+            self._arm()
 
     def release(self, call_id: UUID) -> None:
         """The line has ended this call."""
@@ -125,16 +171,46 @@ class Front:
         self._proxy.receive(message, source)
         self._arm()
 
+    def belongs(self, message: Message, source: Hop) -> bool:
+        return self._proxy is not None and self._proxy.belongs(message, source)
+
     def allows(self, host: str) -> bool:
-        return self._trunks.find(host) is not None
+        return self._trunks.find(host) is not None or self.bridging.expects(host)
+
+    def asks_certificate(self, host: str) -> bool:
+        trunk = self._trunks.find(host)
+        # An unlisted address may call the Contact that any trunk registered.
+        may_be = (trunk,) if trunk else tuple(trunk for _, trunk in self._trunks.registered)
+        return any(trunk.tls == "verified" for trunk in may_be)
 
     def refuse_oversized(self, message: Message, source: Hop) -> None:
         if self._proxy:
             self._proxy.refuse_oversized(message, source)
 
+    def refuse_unreadable(self, data: bytes, reason: str, source: Hop) -> None:
+        self.tally.trouble("messages_unreadable")
+        if self._proxy:
+            self._proxy.refuse_unreadable(data, reason, source)
+
     def undeliverable(self, message: Message) -> None:
         if self._proxy:
             self._proxy.undeliverable(message)
+            self._arm()
+
+    def handshake_refused(self) -> None:
+        self.tally.trouble("connections_refused")
+
+    def handshake_failed(self, host: str, fault: HandshakeFault) -> None:
+        trunk = self._trunks.find(host)
+        counter = f"tls_handshakes_failed_{fault.replace('-', '_')}"
+        self.tally.trouble(counter, host)
+        self.refusals.note(
+            RefusedRequest(datetime.now(UTC), host, Transport.TLS, trunk.name if trunk else "", "", 0, counter)
+        )
+
+    def disconnected(self, number: int) -> None:
+        if self._registrars:
+            self._registrars.connection_lost(number)
             self._arm()
 
     async def _open_outside(self, host: str, port: int) -> int:
@@ -142,7 +218,7 @@ class Front:
         for _ in range(_PORT_TRIES):
             chosen = await self._outside.open(host, port)
             try:
-                return await self._streams.listen(Transport.TCP, host, chosen)
+                return await self._streams.listen(host, chosen)
             except PortUnavailable:
                 self._outside.close()
                 if port:
@@ -163,3 +239,7 @@ class Front:
         if self._exchange and self._proxy:
             self._exchange.timers.ring_due()
             self._arm()
+
+
+def _tls_files(settings: SipSettings) -> TlsFiles:
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)

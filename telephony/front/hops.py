@@ -24,6 +24,8 @@ class Hop:
     port: int
     connection: int = 0
     """Number of the TCP or TLS connection to use while it lives; else one to host and port is opened. 0: none."""
+    verified: bool = False
+    """True where a TLS peer showed a certificate of `sip.tls_client_ca`."""
 
     @property
     def reliable(self) -> bool:
@@ -55,12 +57,13 @@ class Addresses:
             return f"SIP/2.0/UDP 127.0.0.1:{self.inside_port};branch={branch};rport"
         return f"SIP/2.0/{transport.upper()} {self.host}:{self._port(transport)};branch={branch};rport"
 
-    def contact(self, transport: Transport) -> str:
+    def contact(self, transport: Transport, user: str = "callscribe") -> str:
         """Our SIP URI for a peer on `transport`."""
         if transport is Transport.LINE:
             return f"sip:caller@127.0.0.1:{self.inside_port}"
         suffix = f";transport={transport}" if transport is not Transport.UDP else ""
-        return f"sip:callscribe@{self.host}:{self._port(transport)}{suffix}"
+        return f"sip:{user}@{self.host}:{self._port(transport)}{suffix}"
 
     def _port(self, transport: Transport) -> int:
-        return self.tls_port if transport is Transport.TLS else self.port
+        # Without a TLS port of our own, peers come back over the connections that we opened.
+        return self.tls_port or 5061 if transport is Transport.TLS else self.port

@@ -8,7 +8,7 @@ from telephony.front.bodies import Body, offered_streams
 from telephony.front.calls import FrontCall, Phase
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
-from telephony.front.offer import CallOffer
+from telephony.front.offer import CallOffer, Description
 from telephony.front.replies import Refusal, busy, refuse
 from telephony.front.transactions import ClientTransaction, Outcome, ServerTransaction
 from telephony.front.translate import MAX_TO_LINE, ack_line, answer_caller, bye_line, to_line
@@ -36,6 +36,7 @@ class Invitation:
     caller: Party
     callee: Party
     outside_ids: OutsideIds
+    description: Description
 
 
 class Placement:
@@ -90,13 +91,12 @@ class Placement:
         invitation, call = self._invitation, self._call
         return CallOffer(
             id=call.id,
-            trunk=call.trunk,
+            trunk=call.trunk.name,
             dialect=Dialect.SIPREC if call.siprec else Dialect.PLAIN,
             caller=invitation.caller,
             callee=invitation.callee,
             outside_ids=invitation.outside_ids,
-            metadata=invitation.body.metadata,
-            quirks=invitation.body.quirks,
+            description=invitation.description,
             line=line.index,
         )
 
@@ -151,7 +151,8 @@ class Placement:
             self._try_next()
             return
         exchange, call = self._exchange, self._call
-        exchange.tally.count("invites_rejected_by_line")
+        refusal = Refusal(response.status, "invites_rejected_by_line")
+        exchange.refused(refusal, self._invitation.request, call.source, call.trunk.name)
         exchange.servers.respond(self._server, answer_caller(self._server.request, response, call, exchange.addresses))
         self._give_up()
 
@@ -173,10 +174,17 @@ class Placement:
         self._offer(line)
 
     def _end_search(self) -> None:
-        self._refuse(Refusal(487, "invites_cancelled") if self._cancelled else busy("invites_refused_busy"))
+        if self._cancelled:
+            self._exchange.tally.count("invites_cancelled")
+            self._answer(Refusal(487, "invites_cancelled"))
+        else:
+            self._refuse(busy("invites_refused_busy"))
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._exchange.tally.trouble(refusal.counter)
+        self._exchange.refused(refusal, self._invitation.request, self._call.source, self._call.trunk.name)
+        self._answer(refusal)
+
+    def _answer(self, refusal: Refusal) -> None:
         self._exchange.servers.respond(self._server, refuse(self._server.request, refusal))
         self._give_up()
 

@@ -5,15 +5,17 @@ import contextlib
 import errno
 import itertools
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
-from callscribe.domain.errors import MalformedMessage, PortUnavailable, SettingsError
+from callscribe.domain.errors import MalformedMessage, PortUnavailable
+from telephony.certificate import Certificate
 from telephony.front.exchange import Tally
 from telephony.front.hops import Hop, Transport
-from telephony.sip.framing import Oversized, Ping, StreamFramer, parse_datagram
+from telephony.front.tls import Reception, Security, TlsDoor, client_context, is_verified
+from telephony.sip.framing import KEEP_ALIVE, Oversized, Ping, StreamFramer, parse_datagram
 from telephony.sip.message import Message, parse
 
 MAX_CONNECTIONS = 512
@@ -26,6 +28,8 @@ MAX_STRANGERS = 16
 MESSAGE_LIMIT_S = 10.0
 """Time from a message's first byte to its last."""
 CONNECT_LIMIT_S = 5.0
+UNACKNOWLEDGED_LIMIT_MS = 30_000
+"""How long what was sent over a kept connection may go unacknowledged (RFC 5482)."""
 MAX_WAITING = 16
 """Messages that wait for one connection to open."""
 _RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -35,19 +39,24 @@ _LARGEST_DATAGRAM = 65507
 _Target = tuple[Transport, str, int]
 
 
-class Receiver(Protocol):
+class Receiver(Reception, Protocol):
     """Takes what the sockets bring. Implemented by the front."""
 
     tally: Tally
 
-    def allows(self, host: str) -> bool:
-        """True where a trunk allows this address."""
-
     def receive(self, message: Message, source: Hop) -> None: ...
+
+    def belongs(self, message: Message, source: Hop) -> bool:
+        """True where a message that was received is of a call that was let in."""
 
     def refuse_oversized(self, message: Message, source: Hop) -> None: ...
 
+    def refuse_unreadable(self, data: bytes, reason: str, source: Hop) -> None: ...
+
     def undeliverable(self, message: Message) -> None: ...
+
+    def disconnected(self, number: int) -> None:
+        """A connection that was kept is gone."""
 
 
 class DatagramPort(asyncio.DatagramProtocol):
@@ -84,8 +93,8 @@ class DatagramPort(asyncio.DatagramProtocol):
             return
         try:
             message = parse_datagram(data)
-        except MalformedMessage:
-            self._receiver.tally.trouble("messages_unreadable")
+        except MalformedMessage as error:
+            self._receiver.refuse_unreadable(data, str(error), Hop(self._kind, addr[0], addr[1]))
             return
         self._receiver.receive(message, Hop(self._kind, addr[0], addr[1]))
 
@@ -107,6 +116,9 @@ class Connection(asyncio.Protocol):
         self._farewell: asyncio.TimerHandle | None = None
         self.used_at = 0.0
         self.stranger = False
+        self._verified = False
+        self.kept = False
+        """Whether it may be idle."""
 
     @property
     def buffered(self) -> int:
@@ -124,11 +136,19 @@ class Connection(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
+    def keep(self) -> None:
+        """Let it be idle. A peer that is gone without a word is noticed after the next thing that is sent."""
+        self.kept = True
+        opened = self._transport.get_extra_info("socket") if self._transport else None
+        if opened:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_LIMIT_MS)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername") or ("", 0)
         self._peer = (str(peer[0]), int(peer[1]))
+        self._verified = is_verified(transport)
         loop = asyncio.get_running_loop()
         self.used_at = loop.time()
         self.stranger = not self._streams.receiver.allows(self._peer[0])
@@ -145,7 +165,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         loop = asyncio.get_running_loop()
         self.used_at = loop.time()
-        source = Hop(self.kind, *self._peer, self.number)
+        source = Hop(self.kind, *self._peer, self.number, self._verified)
         receiver = self._streams.receiver
         try:
             for taken in self._framer.feed(data):
@@ -158,15 +178,23 @@ class Connection(asyncio.Protocol):
                     return
                 else:
                     receiver.receive(taken, source)
-        except MalformedMessage:
-            receiver.tally.trouble("messages_unreadable")
-            self.close()
+                    if self.stranger and receiver.belongs(taken, source):
+                        self._stay()
+        except MalformedMessage as error:
+            receiver.refuse_unreadable(self._framer.unread, str(error), source)
+            self._leave()
             return
         if self._framer.buffered and self._limit is None:
             self._limit = loop.call_later(MESSAGE_LIMIT_S, self._too_slow)
         if self._streams.unfinished() > MAX_UNFINISHED:
             receiver.tally.trouble("connections_refused")
             self.close()
+
+    def _stay(self) -> None:
+        """No trunk allows the address, but a call came or goes on from there."""
+        self.stranger = False
+        if self._farewell:
+            self._farewell.cancel()
 
     def _too_slow(self) -> None:
         self._streams.receiver.tally.trouble("messages_unfinished")
@@ -195,18 +223,26 @@ class StreamPorts:
         self._opened: dict[_Target, int] = {}
         """Numbers of connections that were opened from here, by where they go."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._doors: list[TlsDoor] = []
+        self._certificate: Certificate | None = None
+        """Shown to TLS peers that connections are opened to, where they ask for one."""
+        self._unnamed = Security(client_context())
+        self._securities: dict[_Target, Security] = {}
+        """Where TLS is verified, and how."""
 
-    async def listen(self, kind: Transport, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
-        """Listen, and return the port. Raises PortUnavailable."""
+    async def listen(self, host: str, port: int) -> int:
+        """Listen for TCP, and return the port. Raises PortUnavailable."""
+        return await self._listen(self._factory(Transport.TCP), host, port)
+
+    async def listen_tls(self, host: str, port: int, certificate: Certificate) -> int:
+        """Listen for TLS, and return the port. Raises PortUnavailable."""
+        self._certificate = certificate
+        self._doors.append(TlsDoor(certificate, self.receiver, self._factory(Transport.TLS)))
+        return await self._listen(self._doors[-1], host, port)
+
+    async def _listen(self, factory: Callable[[], asyncio.Protocol], host: str, port: int) -> int:
         bound = _bind(host, port, socket.SOCK_STREAM)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            self._factory(kind),
-            sock=bound,
-            backlog=256,
-            ssl=context,
-            ssl_handshake_timeout=CONNECT_LIMIT_S if context else None,
-        )
+        server = await asyncio.get_running_loop().create_server(factory, sock=bound, backlog=256)
         self._servers.append(server)
         return int(bound.getsockname()[1])
 
@@ -247,10 +283,37 @@ class StreamPorts:
     def closed(self, connection: Connection) -> None:
         self._connections.pop(connection.number, None)
         self._opened = {key: number for key, number in self._opened.items() if number != connection.number}
+        if connection.kept:
+            self.receiver.disconnected(connection.number)
+
+    async def keep(self, hop: Hop, security: Security | None) -> Hop:
+        """The hop over a connection that may be idle: the one that was opened there before, or a new one.
+
+        Raises OSError where none can be opened; where the peer's certificate is not trusted it is an
+        ssl.SSLCertVerificationError.
+        """
+        key = (hop.transport, hop.host, hop.port)
+        if security:
+            self._securities[key] = security
+        connection = self._connections.get(self._opened.get(key, 0)) or await self._open(hop)
+        connection.keep()
+        return replace(hop, connection=connection.number)
+
+    def ping(self, number: int) -> None:
+        """Send a keep-alive over a connection, if it is still there."""
+        if connection := self._connections.get(number):
+            connection.send(KEEP_ALIVE)
+
+    def drop(self, number: int) -> None:
+        """Close a connection, if it is still there."""
+        if connection := self._connections.get(number):
+            connection.close()
 
     async def close(self) -> None:
         for server in self._servers:
             server.close()
+        for door in self._doors:
+            await door.close()
         for connection in list(self._connections.values()):
             connection.close()
         for task in list(self._tasks):
@@ -262,22 +325,33 @@ class StreamPorts:
 
     async def _connect(self, hop: Hop) -> None:
         key = (hop.transport, hop.host, hop.port)
-        connection = Connection(next(self._numbers), hop.transport, self)
         try:
-            async with asyncio.timeout(CONNECT_LIMIT_S):
-                await asyncio.get_running_loop().create_connection(
-                    lambda: connection,
-                    hop.host,
-                    hop.port,
-                    ssl=_client_context() if hop.transport is Transport.TLS else None,
-                )
-        except (OSError, TimeoutError, ValueError):
+            connection = await self._open(hop)
+        except (OSError, ValueError):
             self._undeliverable(tuple(self._opening.pop(key)))
             return
-        if connection.number in self._connections:
-            self._opened[key] = connection.number
         for data in self._opening.pop(key):
             connection.send(data)
+
+    async def _open(self, hop: Hop) -> Connection:
+        """Raises OSError, and ValueError for a host that no name can be."""
+        key = (hop.transport, hop.host, hop.port)
+        connection = Connection(next(self._numbers), hop.transport, self)
+        security = self._securities.get(key, self._unnamed)
+        if self._certificate and hop.transport is Transport.TLS:
+            self._certificate.show_in(security.context)
+        async with asyncio.timeout(CONNECT_LIMIT_S):
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                hop.host,
+                hop.port,
+                ssl=security.context if hop.transport is Transport.TLS else None,
+                server_hostname=security.name if hop.transport is Transport.TLS and security.name else None,
+            )
+        if connection.number not in self._connections:
+            raise ConnectionRefusedError("too many connections")
+        self._opened[key] = connection.number
+        return connection
 
     def _undeliverable(self, waiting: tuple[bytes, ...]) -> None:
         for data in waiting:
@@ -288,30 +362,13 @@ class StreamPorts:
 
     def _make_room(self) -> bool:
         """Close the connection that was silent longest, if it was silent for a while."""
-        idle = min(self._connections.values(), key=lambda connection: connection.used_at, default=None)
+        others = (connection for connection in self._connections.values() if not connection.kept)
+        idle = min(others, key=lambda connection: connection.used_at, default=None)
         if idle is None or asyncio.get_running_loop().time() - idle.used_at < 60.0:
             return False
         self._connections.pop(idle.number)
         idle.close()
         return True
-
-
-def server_context(certificate: str, key: str) -> ssl.SSLContext:
-    """TLS for the public port. Raises SettingsError naming the setting where a PEM file cannot be used."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"sip.tls_certificate and sip.tls_key must be a PEM pair: {error}") from error
-    return context
-
-
-def _client_context() -> ssl.SSLContext:
-    """TLS towards a caller whose connection is gone. It is known by an IP address, which certificates seldom name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _bind(host: str, port: int, kind: socket.SocketKind) -> socket.socket:

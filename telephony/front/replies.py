@@ -10,6 +10,8 @@ from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
 
 ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "PRACK")
+METHODS = (*ALLOW, "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER")
+"""Those that are known by name."""
 ACCEPT = ("application/sdp", "application/rs-metadata+xml", "application/rs-metadata", "multipart/mixed")
 PRODUCT = "Callscribe"
 RETRY_AFTER_S = 2
@@ -18,7 +20,9 @@ REASONS = {
     200: "OK",
     100: "Trying",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
+    404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Request Entity Too Large",
@@ -50,6 +54,10 @@ class Refusal:
     reason: str = ""
     """Reason phrase where it says more than the status does."""
     headers: tuple[tuple[str, str], ...] = ()
+    detail: str = ""
+    """What was wrong, for whoever runs this: in words of our own and names of codecs."""
+    usual: bool = False
+    """True for a step of what goes well: it is counted, not logged."""
 
 
 def busy(counter: str) -> Refusal:

@@ -122,6 +122,8 @@ class Outcome:
     """No final response came in time."""
     limit_s: float = LIFE_S
     """Time for the first response."""
+    ringing_s: float = LIFE_S
+    """Time from one provisional response to an INVITE to the next."""
 
 
 @dataclass(slots=True, eq=False)
@@ -175,13 +177,18 @@ class ClientTransactions:
         cancel = Request("CANCEL", transaction.request.uri, headers.add("cseq", f"{transaction.request.cseq} CANCEL"))
         self.send(cancel, transaction.hop, Outcome(lambda _: None, lambda: None), transaction.branch)
 
-    def receive(self, response: Response) -> bool:
-        """Take a response; False when it answers nothing that was sent."""
+    def receive(self, response: Response, source: Hop) -> bool:
+        """Take a response; False when it answers nothing that was sent.
+
+        What is still to be said of the request goes over the connection that the response came by.
+        """
         via = parse_via(response.headers.first("via"))
         branch = (via.param("branch") if via else "") or ""
         transaction = self._open.get((branch, response.method))
         if transaction is None:
             return False
+        if transaction.hop.reliable and source.transport is transaction.hop.transport:
+            transaction.hop = replace(transaction.hop, connection=source.connection)
         before, transaction.status = transaction.status, max(transaction.status, response.status)
         if response.status < 200:
             if before < 200 and not transaction.timed_out:
@@ -221,7 +228,7 @@ class ClientTransactions:
         if transaction.request.method != "INVITE":
             return
         self._stop(transaction)
-        transaction.limit = self._timers.after(LIFE_S, lambda: self._time_out(transaction))
+        transaction.limit = self._timers.after(transaction.outcome.ringing_s, lambda: self._time_out(transaction))
 
     def _stop(self, transaction: ClientTransaction) -> None:
         for timer in (transaction.limit, transaction.repeat):

@@ -7,12 +7,14 @@ are the caller's. The caller sees its own Via, From, To, Call-ID and our public 
 
 import ipaddress
 import re
+from typing import Protocol
 
 from callscribe.domain.call import Dialect
 from telephony.front.calls import FrontCall
 from telephony.front.hops import Addresses, Hop, Transport
 from telephony.front.replies import ALLOW, PRODUCT, REASONS, allow, default_port
 from telephony.line.sdp import with_labels
+from telephony.sdp import with_media_lines
 from telephony.sip.address import Uri, parse_name_addr, parse_uri
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
@@ -62,10 +64,7 @@ def to_line(request: Request, call: FrontCall, content: Part | None, addresses: 
 
 def to_caller(request: Request, call: FrontCall, addresses: Addresses) -> Request:
     """A line's request for the caller."""
-    uri, routes = call.target, call.routes
-    if routes and parse_name_addr(routes[0]).uri and ";lr" not in routes[0].lower():
-        # A strict router (RFC 3261 section 12.2.1.1).
-        uri, routes = parse_name_addr(routes[0]).uri, (*routes[1:], f"<{call.target}>")
+    uri, routes = way_to(call)
     fields = [
         ("max-forwards", "70"),
         *(("route", route) for route in routes),
@@ -96,7 +95,7 @@ def answer_caller(asked: Request, response: Response, call: FrontCall, addresses
     if asked.method in _TARGET_REFRESH and response.status < 300:
         fields.append(("contact", _contact(call, addresses)))
     fields += [allow(), ("supported", "timer"), *response.headers.only(_RESPONSE_EXTRAS), ("server", PRODUCT)]
-    return _answer(response, fields, call.labels)
+    return _answer(response, fields, call)
 
 
 def answer_line(asked: Request, response: Response, content: Part | None, addresses: Addresses) -> Response:
@@ -125,18 +124,42 @@ def bye_line(response: Response, call_id: str, port: int) -> Request:
     return _own_to_line("BYE", response, call_id, port)
 
 
-def caller_hop(call: FrontCall) -> Hop:
-    """Where requests to the caller go: its connection while that lives, else its first route or its Contact.
+class Peer(Protocol):
+    """Who is at the other end of a dialog."""
 
-    Over UDP an address that cannot be reached from here is passed over for the one its last request came from: the
-    caller stands behind NAT. A host name is, too, since looking it up would take time.
+    source: Hop
+    """Where its last request came from."""
+    sent_by: str
+    """Host of that request's topmost Via."""
+    target: str
+    """Its Contact URI."""
+    routes: tuple[str, ...]
+    """Route set towards it."""
+
+
+def way_to(peer: Peer) -> tuple[str, tuple[str, ...]]:
+    """Request-URI and Route values of a request to a peer (RFC 3261 section 12.2.1.1)."""
+    routes = peer.routes
+    if routes and parse_name_addr(routes[0]).uri and ";lr" not in routes[0].lower():
+        # A strict router.
+        return parse_name_addr(routes[0]).uri, (*routes[1:], f"<{peer.target}>")
+    return peer.target, routes
+
+
+def caller_hop(call: Peer) -> Hop:
+    """Where requests to a peer go: its connection while that lives, else its first route or its Contact.
+
+    Over UDP the address that its last request came from is taken instead where the peer stands behind NAT: its Contact
+    cannot be reached from here, or is also what its Via names while its request came from elsewhere. A host name in
+    Contact is passed over, too, since looking it up would take time.
     """
     source = call.source
     uri = parse_uri(parse_name_addr(call.routes[0]).uri if call.routes else call.target)
     if uri is None or not uri.host:
         return source
     transport = source.transport if source.reliable else _transport(uri)
-    if transport is Transport.UDP and not _reachable(uri.host, source.host):
+    translated = not call.routes and uri.host == call.sent_by != source.host
+    if transport is Transport.UDP and (translated or not _reachable(uri.host, source.host)):
         return source
     return Hop(transport, uri.host, uri.port or default_port(transport), source.connection)
 
@@ -177,12 +200,13 @@ def _with_content(fields: list[tuple[str, str]], content: Part | None) -> Header
     return Headers((*fields, *((("content-type", content.content_type),) if content else ())))
 
 
-def _answer(response: Response, fields: list[tuple[str, str]], names: tuple[str, ...]) -> Response:
+def _answer(response: Response, fields: list[tuple[str, str]], call: FrontCall) -> Response:
     content, body = None, response.body
     if body:
         content = Part(response.headers.first("content-type"), body)
         # A line cannot label an SDP above 1,024 bytes.
-        body = with_labels(body.decode("utf-8", "replace"), names).encode() if any(names) else body
+        body = with_labels(body.decode("utf-8", "replace"), call.labels).encode() if any(call.labels) else body
+        body = with_media_lines(body, call.withdrawn) if call.withdrawn else body
     return Response(response.status, response.reason, _with_content(fields, content), body)
 
 

@@ -1,4 +1,8 @@
-"""A line's user agent: accepts calls, carries their audio to the parent, obeys it. One thread, PJSUA2's main one."""
+"""A line's user agent: accepts calls, carries their audio to the parent, obeys it. One thread, PJSUA2's main one.
+
+Nothing but `_calls` may hold a call from one turn to the next, not even a loop's variable: what keeps it beyond its end
+hangs the call up that has got its place in PJSUA meanwhile, and takes that one's callbacks away (~Call() in PJSUA2).
+"""
 
 import math
 import time
@@ -8,9 +12,10 @@ from uuid import UUID
 import pjsua2 as pj
 
 from telephony.line.call import LineCall
+from telephony.line.dtmf import DtmfWatch
 from telephony.line.parent import ParentSocket
 from telephony.line.sdp import header
-from telephony.line.settings import LineSettings
+from telephony.line.settings import NARROW_BAND_HZ, WIDE_BAND_HZ, LineSettings
 from telephony.line.taps import TICK_MS, TapPool
 from telephony.line.wire import HangUp, Hello, Message, Note, Pulse, Stop
 from telephony.pjsip import (
@@ -22,6 +27,7 @@ from telephony.pjsip import (
     media_config,
     open_endpoint,
 )
+from telephony.sdp import CODECS, NARROW_BAND, WIDE_BAND
 
 CALL_HEADER = "X-Callscribe-Call"
 """Names the call in the INVITE that the front forwards: a UUID."""
@@ -54,22 +60,25 @@ class LineAgent:
         self._handed_on = 0
         self._stopping = False
         plan = EndpointPlan(settings.sample_rate, TICK_MS, "Callscribe", sip_address="127.0.0.1")
-        self._endpoint, self._sip_port = open_endpoint(plan, ("PCMU", "PCMA"))
-        self.taps = TapPool(settings.sample_rate)
+        codecs = NARROW_BAND if settings.sample_rate < WIDE_BAND_HZ else (*NARROW_BAND, *WIDE_BAND)
+        self._endpoint, self._sip_port = open_endpoint(plan, codecs)
+        self.taps = TapPool(settings.sample_rate, NARROW_BAND_HZ)
+        self.dtmf = DtmfWatch(self.taps.clock)
         self._account = _Account(self)
         self._account.create(_account_config(settings))
 
     def run(self) -> None:
         """Serve until the parent says Stop. Raises ParentGone."""
-        self.post(Hello(self._sip_port, call_capacity()))
+        built = {codec.codecId.partition("/")[0] for codec in self._endpoint.codecEnum2()}
+        self.post(Hello(self._sip_port, call_capacity(), tuple(codec for codec in CODECS if codec in built)))
         due = time.monotonic()
         while not self._stopping:
             self._turn()
+            self._guard()
             if time.monotonic() >= due:
                 due = time.monotonic() + _PULSE_S
                 self._pulse()
-        for call in list(self._calls.values()):
-            call.end()
+        self._hang_up()
         limit = time.monotonic() + _GOODBYE_S
         while self._calls and time.monotonic() < limit:
             self._turn()
@@ -91,6 +100,9 @@ class LineAgent:
                 self.count("frames_unsent")
                 continue
             call.hear(frame)
+        while press := self.dtmf.take():
+            if call := self._calls.get(press.key.call):
+                call.press(press)
 
     def forget(self, serial: int) -> None:
         self._calls.pop(serial, None)
@@ -138,6 +150,14 @@ class LineAgent:
             self._obey(message)
         self._parent.flush()
 
+    def _guard(self) -> None:
+        for call in list(self._calls.values()):
+            call.guard(time.monotonic())
+
+    def _hang_up(self) -> None:
+        for call in list(self._calls.values()):
+            call.end()
+
     def _obey(self, message: Message) -> None:
         match message:
             case HangUp(call_id):
@@ -175,12 +195,13 @@ class _Account(pj.Account):  # type: ignore[misc]  # PJSUA2 has no types
 def _account_config(settings: LineSettings) -> pj.AccountConfig:
     config = pj.AccountConfig()
     config.idUri = "sip:callscribe@127.0.0.1"
+    ports = settings.rtp_ports(call_capacity())
     media_config(
         config,
         MediaPlan(
             srtp=pj.PJMEDIA_SRTP_OPTIONAL,
-            port=settings.rtp_port,
-            ports=settings.rtp_ports,
+            port=ports.start,
+            ports=len(ports),
             bind_address=settings.bind_address,
             advertised_address=settings.advertised_address,
         ),

@@ -7,27 +7,33 @@ from uuid import UUID
 
 import pjsua2 as pj
 
+from telephony.line.door import SocketGone
+from telephony.line.dtmf import DtmfWatch, Press
 from telephony.line.gathering import Gathering
-from telephony.line.meter import MediaWatch, RtpMeter, SourceWatch
+from telephony.line.guard import RtpGuard
+from telephony.line.meter import MediaWatch, NameWatch, ReportWatch, RtpMeter, SourceWatch
 from telephony.line.sdp import labels, with_labels
+from telephony.line.settings import NARROW_BAND_HZ
+from telephony.line.statistics import read_stream
 from telephony.line.taps import TICK_MS, ChannelKey, Frame, Tap, TapPool
 from telephony.line.timeline import Gap, Timeline
-from telephony.line.wire import Answered, Audio, Ended, LineStream, Message, Note, RtpCounts, Silence, StreamsChanged
-from telephony.pjsip import contained, describe
-from telephony.sdp import STREAMS_PER_CALL
+from telephony.line.wire import Answered, Audio, Dtmf, Ended, LineStream, Message, Note, Silence, StreamsChanged
+from telephony.pjsip import contained, describe, send_report
+from telephony.sdp import STREAMS_PER_CALL, WIDE_BAND, media_lines
 
 
 class Switchboard(Protocol):
     """What a call needs of its line."""
 
     taps: TapPool
+    dtmf: DtmfWatch
     sample_rate: int
     media_timeout_s: int
 
     def post(self, message: Message) -> None: ...
 
     def deliver(self) -> None:
-        """Let the calls hear all frames that wait."""
+        """Let the calls hear all frames and digits that wait."""
 
     def forget(self, serial: int) -> None:
         """Drop the last reference to an ended call."""
@@ -42,9 +48,17 @@ class _Ear:
     channel: int
     tap: Tap
     codec: str = ""
+    label: str = ""
+    """It stays where a later offer takes the m-line back, or names none."""
     receiving: bool = False
     meter: RtpMeter = field(default_factory=RtpMeter)
     source: SourceWatch = field(default_factory=SourceWatch)
+    sender: NameWatch = field(default_factory=NameWatch)
+    reports: ReportWatch = field(default_factory=ReportWatch)
+    guard: RtpGuard | None = None
+    """None until something is received, and where its socket cannot be filtered."""
+    dismissed: RtpGuard | None = None
+    """One that serves no more, while its filter may still be on the socket."""
 
 
 class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
@@ -55,10 +69,14 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self.call_id = call_id
         self._serial = serial
         self._board = board
-        self._timeline = Timeline(board.sample_rate * TICK_MS // 1000)
+        self._rate = NARROW_BAND_HZ
+        self._timeline = Timeline(self._rate * TICK_MS // 1000)
         self._gathering = Gathering()
         self._ears: dict[int, _Ear] = {}
+        self._streams: dict[int, object] = {}
         self._labels: tuple[str, ...] = ()
+        self._preferred: tuple[str, ...] = ()
+        """The codec of each m-line, as the offer has it."""
         self._announced: tuple[LineStream, ...] = ()
         self._reason = "bye"
         self._refused = False
@@ -110,6 +128,12 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         for stretch in self._timeline.place(frame.key.channel, frame.position, frame.pcm):
             self._gathering.add(stretch)
 
+    def press(self, press: Press) -> None:
+        """Tell the parent of a digit, once it knows the call."""
+        if self._announced:
+            offset = self._timeline.offset_of(press.position)
+            self._board.post(Dtmf(self.call_id, press.key.channel, offset, press.digit))
+
     def hand_on(self) -> None:
         """Post what was heard since the last time."""
         for stretch in self._gathering.take():
@@ -121,13 +145,31 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
     def poll(self, now: float) -> None:
         """Read what RTP came and from where, and end the call when it has been silent for too long."""
         for index, ear in self._ears.items():
+            self._open_door(index, ear)
             if ear.receiving:
                 self._read_meter(index, ear)
                 self._watch_source(index, ear)
+                self._report(index, ear, now)
+        self._announce()
         packets = sum(ear.meter.total.packets for ear in self._ears.values())
         receiving = any(ear.receiving for ear in self._ears.values())
         if self._watch.expired(packets, receiving, now):
             self.end("no-media")
+
+    def guard(self, now: float) -> None:
+        """Keep strangers' RTP out."""
+        for index, ear in self._ears.items():
+            if not ear.receiving or ear.guard is None or not ear.guard.gate.due(now):
+                continue
+            try:
+                source = self.getMedTransportInfo(index).srcRtpName
+                ear.guard.look(source, self.getStreamStat(index).rtcp.rxStat.pkt, now)
+            except (pj.Error, SocketGone):
+                # The call is about to end: PJSUA closes its sockets when it hangs up, also where it waits for an ACK.
+                continue
+            except (OSError, ValueError) as error:
+                self._report_guard(error)
+                self._dismiss(index, ear)
 
     def report_fault(self, callback: str, error: Exception) -> None:
         self._board.count("callback_errors")
@@ -143,21 +185,37 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         prm.opt.audioCount = max(1, heard)
 
     @contained
+    def onCallRxOffer(self, prm: pj.OnCallRxOfferParam) -> None:  # noqa: N802
+        """The caller offers anew: m-lines are welcome that neither side had before."""
+        prm.opt.audioCount = STREAMS_PER_CALL
+
+    @contained
     def onCallSdpCreated(self, prm: pj.OnCallSdpCreatedParam) -> None:  # noqa: N802
         offer = prm.remSdp.wholeSdp
         if offer:
             self._labels = labels(offer)
+            self._preferred = tuple(line.preferred for line in media_lines(offer.encode()))
         prm.sdp.wholeSdp = with_labels(prm.sdp.wholeSdp, self._labels)
 
     @contained
     def onCallMediaState(self, prm: pj.OnCallMediaStateParam) -> None:  # noqa: N802
         info = self.getInfo()
+        if not self._ears:
+            self._find_rate(info)
         for place, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO:
                 self._attach(media, place)
-        streams = tuple(LineStream(ear.channel, self._label(index), ear.codec) for index, ear in self._ears.items())
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell the parent of the m-lines where they are not as it knows them."""
+        for media, ear in self._ears.items():
+            ear.label = self._label(media) or ear.label
+        streams = tuple(
+            LineStream(ear.channel, ear.label, ear.codec, media, ear.sender.name) for media, ear in self._ears.items()
+        )
         if streams and not self._announced:
-            self._board.post(Answered(self.call_id, streams))
+            self._board.post(Answered(self.call_id, streams, self._rate))
         elif streams != self._announced:
             self._board.post(StreamsChanged(self.call_id, streams))
         self._announced = streams
@@ -173,10 +231,30 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             self._board.forget(self._serial)
 
     @contained
+    def onStreamCreated(self, prm: pj.OnStreamCreatedParam) -> None:  # noqa: N802
+        self._streams[prm.streamIdx] = prm.stream
+
+    @contained
     def onStreamDestroyed(self, prm: pj.OnStreamDestroyedParam) -> None:  # noqa: N802
+        self._streams.pop(prm.streamIdx, None)
         ear = self._ears.get(prm.streamIdx)
         if ear:
             self._read_meter(prm.streamIdx, ear)
+
+    def _find_rate(self, info: pj.CallInfo) -> None:
+        """For good, as the first answer has it: all of a call's audio has one rate."""
+        audio = [media for media in info.media if media.type == pj.PJMEDIA_TYPE_AUDIO]
+        if any(self._codec(media) in WIDE_BAND for media in audio):
+            self._rate = self._board.sample_rate
+            self._timeline = Timeline(self._rate * TICK_MS // 1000)
+
+    def _codec(self, media: pj.CallMediaInfo) -> str:
+        """That of an m-line, on hold the one that it will have; "" where it is declined."""
+        try:
+            return str(self.getStreamInfo(media.index).codecName)
+        except pj.Error:
+            offered = media.status != pj.PJSUA_CALL_MEDIA_NONE and media.index < len(self._preferred)
+            return self._preferred[media.index] if offered else ""
 
     def _attach(self, media: pj.CallMediaInfo, place: int) -> None:
         """Let a tap hear an m-line. A held m-line keeps its channel and tap, and goes on with zeros.
@@ -188,38 +266,78 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             if media.status in (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR):
                 return
             channel = self._timeline.add_channel()
-            ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel)))
+            ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel), self._rate))
             self._ears[media.index] = ear
+        if media.status == pj.PJSUA_CALL_MEDIA_NONE:
+            self._dismiss(media.index, ear)
         ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
         if not ear.receiving:
             return
         try:
             ear.codec = self.getStreamInfo(media.index).codecName
+            self._post_guard(media.index, ear)
             self.getAudioMedia(place).startTransmit(ear.tap)
+            if stream := self._streams.get(media.index):
+                self._board.dtmf.watch(stream, ChannelKey(self._serial, ear.channel))
         except pj.Error as error:
             ear.receiving = False
             self._board.count("streams_unheard")
             self._board.post(Note("stream-unheard", describe(error)))
+
+    def _post_guard(self, index: int, ear: _Ear) -> None:
+        """From the first packet on: this comes before the answer is sent. Raises pj.Error."""
+        declared = self.getStreamInfo(index).remoteRtpAddress
+        local = self.getMedTransportInfo(index).localRtpName
+        if ear.guard and ear.guard.suits(declared, local):
+            return
+        try:
+            # Its filter takes the place of an earlier one.
+            ear.guard, ear.dismissed = RtpGuard(declared, local), None
+        except (OSError, ValueError) as error:
+            self._report_guard(error)
+            self._dismiss(index, ear)
+
+    def _dismiss(self, index: int, ear: _Ear) -> None:
+        """Do without a guard from now on."""
+        if ear.guard:
+            ear.dismissed, ear.guard = ear.guard, None
+        self._open_door(index, ear)
+
+    def _open_door(self, index: int, ear: _Ear) -> None:
+        """Take the filter of a dismissed guard off; where that fails it is tried again at the next poll."""
+        if ear.dismissed is None:
+            return
+        try:
+            # Another call may have got the port since.
+            if self.getMedTransportInfo(index).localRtpName == ear.dismissed.local:
+                ear.dismissed.leave()
+        except pj.Error:
+            pass  # The m-line has no socket any more.
+        except OSError:
+            return
+        ear.dismissed = None
+
+    def _report_guard(self, error: Exception) -> None:
+        self._board.count("rtp_guards_failed")
+        self._board.post(Note("rtp-guard-failed", type(error).__name__))
 
     def _label(self, index: int) -> str:
         return self._labels[index] if index < len(self._labels) else ""
 
     def _read_meter(self, index: int, ear: _Ear) -> None:
         try:
-            stat = self.getStreamStat(index)
+            reading = read_stream(self, index)
+            place = self.getMedTransportInfo(index)
         except pj.Error:
             return
-        heard = stat.rtcp.rxStat
-        ear.meter.read(
-            RtpCounts(
-                packets=heard.pkt,
-                lost=heard.loss,
-                discarded=heard.discard,
-                duplicated=heard.dup,
-                reordered=heard.reorder,
-                jitter_us=heard.jitterUsec.mean,
-            )
-        )
+        ear.meter.read(reading.counts())
+        ear.sender.look(reading.cname, place.srcRtcpName, place.srcRtpName)
+
+    def _report(self, index: int, ear: _Ear, now: float) -> None:
+        """Let the sender know that it is heard, while it sends nothing."""
+        stream = self._streams.get(index)
+        if stream is not None and ear.reports.due(ear.meter.total.packets, now):
+            send_report(stream)
 
     def _watch_source(self, index: int, ear: _Ear) -> None:
         try:
@@ -243,6 +361,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         board.count("samples_missing", self._timeline.missing)
         board.count("rtp_packets", sum(counts.packets for counts in rtp))
         board.count("rtp_lost", sum(counts.lost for counts in rtp))
+        board.count("rtp_kept_out", sum(ear.guard.kept_out for ear in self._ears.values() if ear.guard))
         board.count("rtp_discarded", sum(counts.discarded for counts in rtp))
         reason = self._reason if self._announced else "rejected"
         board.post(Ended(self.call_id, self._timeline.samples, reason, rtp))

@@ -1,13 +1,13 @@
 """Taps: ports of the conference bridge through which a line hears its calls."""
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from typing import NamedTuple
 
 import pjsua2 as pj
 
 from telephony.line.clock import LineClock
-from telephony.pjsip import create_port, frame_bytes
+from telephony.pjsip import create_port, frame_bytes, keep_thread_state
 
 TICK_MS = 20
 """Frame of the bridge and the taps: a packet's, so that the jitter buffer need not hold back several."""
@@ -61,18 +61,24 @@ class _Metronome(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no type
     def __init__(self, clock: LineClock) -> None:
         super().__init__()
         self._clock = clock
+        self.leases = 0
+        """Taps that hear someone."""
 
     def onFrameReceived(self, frame: pj.MediaFrame) -> None:  # noqa: N802
+        # PJSUA ends this thread a second after the last call, and the next call gets another.
+        keep_thread_state(self.leases > 0)
         self._clock.beat(time.monotonic())
 
 
 class Tap(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no types
     """Hears one m-line at a time. Called by the bridge's thread, which cannot fail here: it copies and enqueues."""
 
-    def __init__(self, clock: LineClock, queue: FrameQueue) -> None:
+    def __init__(self, clock: LineClock, queue: FrameQueue, rate: int) -> None:
         super().__init__()
         self._clock = clock
         self._queue = queue
+        self.rate = rate
+        """Hz of what it hears; the bridge resamples."""
         self.key: ChannelKey | None = None
 
     def onFrameReceived(self, frame: pj.MediaFrame) -> None:  # noqa: N802
@@ -84,35 +90,37 @@ class Tap(pj.AudioMediaPort):  # type: ignore[misc]  # PJSUA2 has no types
 class TapPool:
     """All taps of a line. None is ever destroyed: destroying a port while the bridge serves it ends the process."""
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, clock_rate: int, rate: int) -> None:
+        """`clock_rate` is the bridge's, `rate` that of most calls."""
         self.clock = LineClock(TICK_MS / 1000)
         self.queue = FrameQueue()
-        self._rate = rate
         self._metronome = _Metronome(self.clock)
-        create_port(self._metronome, "metronome", rate, TICK_MS)
-        self._taps = [self._make() for _ in range(_AT_START)]
-        self._free = deque(self._taps)
+        create_port(self._metronome, "metronome", clock_rate, TICK_MS)
+        self._taps: list[Tap] = []
+        self._free: dict[int, deque[Tap]] = defaultdict(deque)
         self._resting: deque[tuple[float, Tap]] = deque()
+        self._free[rate].extend(self._make(rate) for _ in range(_AT_START))
 
-    def lease(self, key: ChannelKey) -> Tap:
-        """A tap that hears for `key` from now on. Raises pj.Error when the bridge is full."""
-        if len(self._free) + len(self._resting) == len(self._taps):
+    def lease(self, key: ChannelKey, rate: int) -> Tap:
+        """A tap that hears for `key` from now on, at a rate in Hz. Raises pj.Error when the bridge is full."""
+        if not self._metronome.leases:
             self.clock.restart()
         now = time.monotonic()
         while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
-        if not self._free:
-            self._taps.append(self._make())
-            self._free.append(self._taps[-1])
-        tap = self._free.popleft()
+            rested = self._resting.popleft()[1]
+            self._free[rested.rate].append(rested)
+        tap = self._free[rate].popleft() if self._free[rate] else self._make(rate)
         tap.key = key
+        self._metronome.leases += 1
         return tap
 
     def release(self, tap: Tap) -> None:
         tap.key = None
+        self._metronome.leases -= 1
         self._resting.append((time.monotonic() + _REST_S, tap))
 
-    def _make(self) -> Tap:
-        tap = Tap(self.clock, self.queue)
-        create_port(tap, "tap", self._rate, TICK_MS)
+    def _make(self, rate: int) -> Tap:
+        tap = Tap(self.clock, self.queue, rate)
+        create_port(tap, "tap", rate, TICK_MS)
+        self._taps.append(tap)
         return tap

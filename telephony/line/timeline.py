@@ -33,6 +33,10 @@ class Timeline:
         """Length of the longest channel."""
         return max(self._ends, default=0)
 
+    def offset_of(self, position: int) -> int:
+        """Where a tick begins, in samples; 0 for one before the call's first."""
+        return max(0, position - self._origin) * self._tick_samples if self._origin is not None else 0
+
     def add_channel(self) -> int:
         """The index of a new channel; it is filled from sample 0 when its first frame comes."""
         self._ends.append(0)

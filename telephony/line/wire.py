@@ -31,6 +31,10 @@ class LineStream:
     """SDP label (RFC 4574) of the offer's m-line, or ""."""
     codec: str
     """RTP encoding name, for example "PCMU", or "" while the m-line carries nothing."""
+    media: int = 0
+    """Place of the m-line among all of the SDP, from 0 on."""
+    cname: str = ""
+    """What its RTCP calls its sender (RFC 3550 section 6.5.1), "" while that is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,21 @@ class RtpCounts:
     """What one m-line received over RTP."""
 
     packets: int = 0
+    """That came, duplicates and late ones too."""
     lost: int = 0
-    discarded: int = 0
-    """Too late or malformed."""
-    duplicated: int = 0
+    """That never came, as the gaps between sequence numbers tell."""
     reordered: int = 0
+    """That came after a later one."""
+    duplicated: int = 0
+    """That came twice in a row. What comes again later counts as reordered."""
+    discarded: int = 0
+    """That were no RTP, or none of this stream."""
+    late: int = 0
+    """That the jitter buffer threw away: their turn was over, or it held too much."""
     jitter_us: int = 0
     """Mean interarrival jitter in microseconds (RFC 3550 section 6.4.1)."""
+    delay_ms: int = 0
+    """Mean delay in the jitter buffer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,8 @@ class Hello:
     """UDP, on 127.0.0.1."""
     capacity: int
     """Calls that PJSUA carries in one process."""
+    codecs: tuple[str, ...] = ()
+    """Those of telephony.sdp.CODECS that PJMEDIA was built with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +77,13 @@ class Answered:
 
     call_id: UUID
     streams: tuple[LineStream, ...]
+    sample_rate: int = 8000
+    """Hz, of all that is told of the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamsChanged:
-    """A re-INVITE changed a call's m-lines."""
+    """A re-INVITE changed a call's m-lines, or RTCP named somebody."""
 
     call_id: UUID
     streams: tuple[LineStream, ...]
@@ -93,6 +109,18 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Dtmf:
+    """Somebody pressed a key."""
+
+    call_id: UUID
+    channel: int
+    offset: int
+    """Samples from the start of the call."""
+    digit: str
+    """0 to 9, "*", "#", A to D."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A call is over; nothing about it follows."""
 
@@ -102,7 +130,7 @@ class Ended:
     reason: str
     """"bye", "no-media" or "rejected"."""
     rtp: tuple[RtpCounts, ...] = ()
-    """By m-line of the offer."""
+    """By channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +162,11 @@ class Stop:
     """To the line: end all calls and leave."""
 
 
-Control = Hello | Answered | StreamsChanged | Ended | Pulse | Note | HangUp | Stop
+Control = Hello | Answered | StreamsChanged | Dtmf | Ended | Pulse | Note | HangUp | Stop
 Message = Control | Audio | Silence
 
 _CONTROL_TYPES: dict[str, type[Control]] = {
-    kind.__name__: kind for kind in (Hello, Answered, StreamsChanged, Ended, Pulse, Note, HangUp, Stop)
+    kind.__name__: kind for kind in (Hello, Answered, StreamsChanged, Dtmf, Ended, Pulse, Note, HangUp, Stop)
 }
 
 
@@ -211,4 +239,8 @@ def _rtp(value: object) -> object:
     return tuple(RtpCounts(**entry) for entry in value) if isinstance(value, list) else ()
 
 
-_CONVERTERS = {"call_id": lambda value: UUID(str(value)), "streams": _streams, "rtp": _rtp}
+def _names(value: object) -> object:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+_CONVERTERS = {"call_id": lambda value: UUID(str(value)), "streams": _streams, "rtp": _rtp, "codecs": _names}

@@ -8,8 +8,8 @@ from callscribe.domain.errors import MalformedMessage
 from telephony.sip.message import MAX_HEAD, Message, content_length, end_of_head, parse
 from telephony.sip.multipart import boundary_of, closing_end
 
-MAX_BODY = 96 * 1024
-"""Bytes: 64 KiB of recording metadata, SDP, and the multipart around them."""
+MAX_BODY = 256 * 1024
+"""Bytes. Metadata above 64 KiB is dropped, and its call taken nevertheless: so there must be room for more."""
 
 _BEGIN = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]")
 """What a method or version may begin with (RFC 3261 section 25.1)."""
@@ -76,6 +76,11 @@ class StreamFramer:
     def buffered(self) -> int:
         """Bytes of the unfinished message; 0 between messages."""
         return len(self._buffer.strip(b"\r\n"))
+
+    @property
+    def unread(self) -> bytes:
+        """What was not cut into messages: after a MalformedMessage, the one that makes no sense."""
+        return bytes(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[Message | Ping | Oversized]:
         """Add what was read and yield what is whole. Raises MalformedMessage when the stream makes no sense."""

@@ -95,6 +95,27 @@ def parse(data: bytes) -> Message:
     return _parse_start(start.strip(), headers, body)
 
 
+def salvage(data: bytes | bytearray) -> Request | None:
+    """A request that `parse` refuses, as far as it can be answered; None where it cannot, or wants no answer.
+
+    It has no body, an empty URI, and of its headers those that a response repeats (RFC 3261 section 8.2.6.2).
+    """
+    end = end_of_head(data)
+    head = bytes(data[: end[0] if end else MAX_HEAD]).lstrip(b"\r\n")[:MAX_HEAD]
+    start, *lines = _LINE_END.split(_FOLD.sub(" ", head.decode("utf-8", "surrogateescape")))
+    fields: list[tuple[str, str]] = []
+    for line in lines[:MAX_HEADERS]:
+        name, colon, value = line.partition(":")
+        if colon and (name := full_name(name)) in _REQUIRED:
+            fields.extend((name, part) for part in split_values(name, value.strip(" \t")))
+    headers = Headers(tuple(fields))
+    numbered = _CSEQ.fullmatch(headers.first("cseq"))
+    whole = all(len(headers.all(name)) == 1 for name in _REQUIRED if name != "via") and "via" in headers
+    if start.upper().startswith(VERSION) or not whole or not numbered or numbered[2] == "ACK":
+        return None
+    return Request(numbered[2], "", headers)
+
+
 def check_request(request: Request) -> None:
     """Raises MalformedMessage, its message the reason, where a server may not take the request (RFC 3261 8.2, 16.3)."""
     headers = request.headers

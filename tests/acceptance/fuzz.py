@@ -6,7 +6,7 @@ import socket
 import time
 
 from tests.acceptance import siprec
-from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, Reply, parse_reply
+from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, farewell, parse_reply
 
 RUBBISH = 0.2
 """Share of datagrams that never were a message."""
@@ -83,10 +83,5 @@ class Fuzz:
                 reply = parse_reply(own.recv(65536).decode(errors="replace"))
                 self.answers += reply is not None
                 if reply and reply.status == 200 and "INVITE" in reply.header("CSeq"):
-                    self._hang_up(own, port, reply)
-
-    def _hang_up(self, own: socket.socket, port: int, reply: Reply) -> None:
-        number = int(reply.header("CSeq").split()[0])
-        same = {"From": reply.header("From"), "Call-ID": reply.header("Call-ID")}
-        for method, cseq in (("ACK", number), ("BYE", number + 1)):
-            own.send(Asked(method, to=reply.header("To"), headers=same, cseq=cseq).data("UDP", port))
+                    for asked in farewell(reply):
+                        own.send(asked.data("UDP", port))

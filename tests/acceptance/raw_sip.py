@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 _numbers = itertools.count(1)
@@ -92,6 +92,52 @@ class Asked:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request that the service sent."""
+
+    head: str
+    """Request line and headers."""
+    body: str
+
+    @property
+    def uri(self) -> str:
+        return self.head.split(" ")[1]
+
+    def header(self, name: str) -> str:
+        """The first header of that name, "" where there is none."""
+        found = re.search(rf"^{name}\s*:\s*(.*?)\r?$", self.head, re.IGNORECASE | re.MULTILINE)
+        return found[1] if found else ""
+
+    @property
+    def audio_port(self) -> int:
+        return int(re.findall(r"m=audio (\d+)", self.body)[0])
+
+    def response(self, status: int, port: int, body: str, headers: Mapping[str, str]) -> bytes:
+        """A response from 127.0.0.1:`port`; the dialog that it opens has the tag "callee" there."""
+        lines = [f"SIP/2.0 {status} Reason"]
+        lines += [f"{name}: {self.header(name)}" for name in ("Via", "From", "Call-ID", "CSeq")]
+        to = self.header("To")
+        lines.append(f"To: {to if 'tag=' in to or status == 100 else to + ';tag=callee'}")
+        lines.append(f"Contact: <sip:callee@127.0.0.1:{port}>")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += ["Content-Type: application/sdp"] if body else []
+        lines.append(f"Content-Length: {len(body)}")
+        return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+    def within(self, method: str, cseq: int, body: str = "") -> Asked:
+        """A request of whoever answered this INVITE, within the dialog."""
+        return Asked(
+            method,
+            body=body,
+            call=self.header("Call-ID"),
+            cseq=cseq,
+            to=self.header("From"),
+            start=f"{method} {self.header('Contact').strip('<>')} SIP/2.0",
+            headers={"From": f"{self.header('To')};tag=callee"},
+        )
+
+
 def parse_reply(message: str) -> Reply | None:
     """A response, None where the text is none."""
     head, _, body = message.partition("\r\n\r\n")
@@ -99,19 +145,41 @@ def parse_reply(message: str) -> Reply | None:
     return Reply(int(found[1]), head, body) if found else None
 
 
+def farewell(reply: Reply) -> tuple[Asked, Asked]:
+    """ACK and BYE for a call of which only the 200 is known."""
+    number = int(reply.header("CSeq").split()[0])
+    same = Asked("ACK", call=reply.header("Call-ID"), to=reply.header("To"), headers={"From": reply.header("From")})
+    return replace(same, cseq=number), replace(same, method="BYE", cseq=number + 1)
+
+
 class RawPeer:
     """A socket of the test's own towards a SIP port of 127.0.0.1."""
 
-    def __init__(self, transport: str, port: int) -> None:
-        """`transport` is "UDP", "TCP" or "TLS"."""
+    def __init__(
+        self,
+        transport: str,
+        port: int,
+        host: str = "127.0.0.1",
+        context: ssl.SSLContext | None = None,
+        own_port: int = 0,
+    ) -> None:
+        """`transport` is "UDP", "TCP" or "TLS", `host` where it calls from, `own_port` 0: from any port.
+
+        Without `context` it trusts everybody.
+        """
         self.transport = transport
-        self._socket = _open(transport, port)
+        self._socket = _open(transport, port, (host, own_port))
+        if transport == "TLS":
+            self._socket = (context or _credulous()).wrap_socket(self._socket, server_hostname="127.0.0.1")
         self._received = b""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     @property
@@ -121,12 +189,12 @@ class RawPeer:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
-    def ask(self, asked: Asked, seconds: float = 5.0) -> Reply:
+    def ask(self, asked: Asked, seconds: float = 20.0) -> Reply:
         """Send a request, and wait for its final response."""
         self.send(asked.data(self.transport, self.port))
         return self.final(asked.call, asked.cseq, seconds)
 
-    def final(self, call: str, cseq: int = 1, seconds: float = 5.0) -> Reply:
+    def final(self, call: str, cseq: int = 1, seconds: float = 20.0) -> Reply:
         """The final response to a request of a call; others that come meanwhile are dropped."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -144,6 +212,14 @@ class RawPeer:
                 return reply
         return None
 
+    def receive_request(self, seconds: float) -> str:
+        """The next request, whole. What is none is passed over; "" where none comes."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if (message := self._take(left)) and not message.startswith("SIP/2.0 "):
+                return message
+        return ""
+
     def is_closed(self, seconds: float) -> bool:
         """Whether the service ends this connection in time."""
         deadline = time.monotonic() + seconds
@@ -157,6 +233,21 @@ class RawPeer:
             except OSError:
                 return True
         return False
+
+    def take_request(self, method: str, seconds: float = 20.0) -> "Incoming":
+        """The next request of that method; what else comes meanwhile is dropped."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._take(left)
+            if message.startswith(f"{method} "):
+                return Incoming(*message.partition("\r\n\r\n")[::2])
+        raise AssertionError(f"no {method} came within {seconds} s")
+
+    def answer(self, incoming: "Incoming", status: int, body: str = "", **headers: str) -> None:
+        """Respond to a request, as somebody at the tag "callee"; `headers` with _ for -."""
+        self.send(
+            incoming.response(status, self.port, body, {name.replace("_", "-"): headers[name] for name in headers})
+        )
 
     def establish(self, asked: Asked) -> Reply:
         """Place a call, and acknowledge the final response."""
@@ -196,13 +287,16 @@ class RawPeer:
         self._received += data
 
 
-def _open(transport: str, port: int) -> socket.socket:
+def _open(transport: str, port: int, own: tuple[str, int]) -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
     opened.settimeout(5)
+    opened.bind(own)
     opened.connect(("127.0.0.1", port))
-    if transport != "TLS":
-        return opened
+    return opened
+
+
+def _credulous() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(opened)
+    return context

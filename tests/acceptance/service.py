@@ -1,10 +1,12 @@
 """A running `callscribe serve`, started and configured as a user would, and its API."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -23,14 +25,47 @@ Json = dict[str, Any]
 Found = TypeVar("Found")
 
 
-def wait_for(look: Callable[[], Found | None], seconds: float, what: str) -> Found:
-    """Ask until the answer is something; fails the test, naming `what`, when it never is."""
+def wait_for(look: Callable[[], Found | None], what: str, seconds: float = 60) -> Found:
+    """Ask until the answer is something; fails the test, naming `what`, when it never is. Machines may be slow."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
         time.sleep(0.1)
     raise AssertionError(f"{what} did not come within {seconds:.0f} s")
+
+
+class RtpPorts:
+    """RTP ports for twenty lines that no other test run on this machine has, until `give_back`.
+
+    SIP and web ports are asked of the kernel one by one; a range cannot be, so test runs agree on them by locked files,
+    beyond the first of the default range: those belong to whoever runs with default settings.
+    """
+
+    COUNT = 640
+    FIRST, LAST = 12_000, 29_999
+
+    def __init__(self) -> None:
+        self.first, self._lock = wait_for(self._take, "a free range of RTP ports")
+
+    @property
+    def last(self) -> int:
+        return self.first + self.COUNT - 1
+
+    def _take(self) -> tuple[int, int] | None:
+        for first in range(self.FIRST, self.LAST - self.COUNT + 2, self.COUNT):
+            path = Path(tempfile.gettempdir()) / f"callscribe-test-rtp-{first}.lock"
+            lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+            else:
+                return first, lock
+        return None
+
+    def give_back(self) -> None:
+        os.close(self._lock)
 
 
 @dataclass(slots=True)
@@ -45,8 +80,16 @@ class RunningService:
     sip_port: int = field(default_factory=free_port)
     tls_port: int = 0
     funasr_port: int = 0
+    ingest_port: int = 0
+    ingest_http_port: int = 0
+    audiosocket_port: int = 0
+    callee_port: int = 0
+    """Where calls of its routes are sent on to."""
     web_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    rtp_ports: RtpPorts | None = None
+    _logged_before: int = 0
+    """Bytes of the log that an earlier start wrote."""
 
     @property
     def web(self) -> str:
@@ -67,10 +110,14 @@ class RunningService:
             "web": f"port = {self.web_port}",
             **self.settings,
         }
-        tables["sip"] = f'host = "127.0.0.1"\nport = {self.sip_port}\n' + tables.get("sip", "")
+        self.rtp_ports = self.rtp_ports or RtpPorts()
+        sip = f'host = "127.0.0.1"\nport = {self.sip_port}\n'
+        sip += f"rtp_port_min = {self.rtp_ports.first}\nrtp_port_max = {self.rtp_ports.last}\n"
+        tables["sip"] = sip + tables.get("sip", "")
         self.config.write_text("\n".join(f"[{name}]\n{body}" for name, body in tables.items()) + self.trunks)
         self.folder.mkdir(exist_ok=True)
         with (self.folder / "serve.log").open("ab") as log:
+            self._logged_before = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "callscribe.cli.main", "--config", str(self.config), "serve"],
                 stdout=log,
@@ -79,7 +126,7 @@ class RunningService:
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - it only makes one system call
             )
         try:
-            wait_for(self._ready, 60, "the service")
+            wait_for(self._ready, "the service", seconds=120)
         except AssertionError:
             self.stop()
             raise AssertionError(f"the service did not start:\n{self.log[-4000:]}") from None
@@ -88,7 +135,7 @@ class RunningService:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError("the service ended")
-        return self.log.rstrip().endswith("ready") or "callscribe: ready" in self.log
+        return b"callscribe: ready" in (self.folder / "serve.log").read_bytes()[self._logged_before :]
 
     def stop(self) -> int:
         """Stop it as a terminal's Ctrl-C would; its exit status."""
@@ -100,6 +147,9 @@ class RunningService:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+        if self.rtp_ports is not None:
+            self.rtp_ports.give_back()
+            self.rtp_ports = None
         return self.process.returncode
 
     def pids(self, role: str) -> list[int]:
@@ -114,6 +164,10 @@ class RunningService:
     def line_pids(self) -> list[int]:
         """Process ids of the lines."""
         return [pid for pid, command in self._descendants() if "telephony.line" in command]
+
+    def relay_pids(self) -> list[int]:
+        """Process ids of the relay of bridged calls: one, or none while it is being replaced."""
+        return [pid for pid, command in self._descendants() if "telephony.relay" in command]
 
     def postgres_pid(self) -> int:
         """Process id of the embedded Postgres' first process."""
@@ -151,14 +205,14 @@ class RunningService:
         except urllib.error.HTTPError:
             return None
 
-    def wait_call(self, outside_id: str, state: str = "ended", seconds: float = 30) -> Json:
+    def wait_call(self, outside_id: str, state: str = "ended", seconds: float = 60) -> Json:
         """The stored call once it is in `state`."""
 
         def look() -> Json | None:
             call = self.find_call(outside_id)
             return call if call and call["state"] == state else None
 
-        return wait_for(look, seconds, f"the {state} call")
+        return wait_for(look, f"the {state} call", seconds=seconds)
 
 
 def _parent(pid: int) -> int:

@@ -9,10 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callscribe.cli.ports import free_port
+from telephony.sip.digest import Credentials
 from tests.peers import require
 
 _numbers = itertools.count(1)
 PACKET_SAMPLES = 160
+_ANSWERED_BYE = """<recv request="BYE"/>
+  <send><![CDATA[
+      SIP/2.0 200 OK
+      [last_Via:]
+      [last_From:]
+      [last_To:]
+      [last_Call-ID:]
+      [last_CSeq:]
+      Content-Length: 0
+
+  ]]></send>"""
+
+_CHALLENGED = """
+  <recv response="401" auth="true"/>
+  <send><![CDATA[
+      ACK sip:scribe@[remote_ip]:[remote_port] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-2];rport
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      [last_To:]
+      Call-ID: [call_id]
+      CSeq: 1 ACK
+      Max-Forwards: 70
+      Content-Length: 0
+
+  ]]></send>
+  """
 
 
 def write_capture(path: Path, payload: bytes, payload_type: int = 0) -> Path:
@@ -44,56 +71,75 @@ class Scenario:
     """sipp actions between ACK and BYE."""
     requests_during: int = 0
     """Requests other than ACK among them; the BYE's CSeq number comes after theirs."""
+    hangs_up: bool = True
+    """False: it waits for the service's BYE."""
+    password: Credentials | None = None
+    """What it proves, without blanks, when it is asked; it must be asked then."""
+
+    @property
+    def _first_cseq(self) -> int:
+        """Of the INVITE that is answered."""
+        return 2 if self.password else 1
 
     def xml(self) -> str:
-        headers = "\n      ".join((*self.headers, f"Content-Type: {self.content_type}"))
+        challenged = f"{self._invite(1)}{_CHALLENGED}" if self.password else ""
         return f"""<?xml version="1.0" encoding="ISO-8859-1" ?>
 <scenario name="call">
-  <send retrans="500"><![CDATA[
-      INVITE sip:scribe@[remote_ip]:[remote_port] SIP/2.0
-      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
-      To: <sip:scribe@[remote_ip]:[remote_port]>
-      Call-ID: [call_id]
-      CSeq: 1 INVITE
-      Contact: <sip:2001@[local_ip]:[local_port];transport=[transport]>
-      Max-Forwards: 70
-      {headers}
-      Content-Length: [len]
-
-{self.body}
-  ]]></send>
+  {challenged}{self._invite(self._first_cseq)}
   <recv response="100" optional="true"/>
   <recv response="180" optional="true"/>
   <recv response="200" rrs="true"/>
   <send><![CDATA[
       ACK [next_url] SIP/2.0
-      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
       [routes]
       From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
       [last_To:]
       Call-ID: [call_id]
-      CSeq: 1 ACK
+      CSeq: {self._first_cseq} ACK
       Max-Forwards: 70
       Content-Length: 0
 
   ]]></send>
   {self.during}
-  <send retrans="500"><![CDATA[
+  {self._goodbye() if self.hangs_up else _ANSWERED_BYE}
+</scenario>
+"""
+
+    def _invite(self, cseq: int) -> str:
+        headers = [*self.headers, f"Content-Type: {self.content_type}"]
+        if self.password and cseq > 1:
+            headers.append(f"[authentication username={self.password.username} password={self.password.password}]")
+        further = "\n      ".join(headers)
+        return f"""<send retrans="500"><![CDATA[
+      INVITE sip:scribe@[remote_ip]:[remote_port] SIP/2.0
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
+      From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
+      To: <sip:scribe@[remote_ip]:[remote_port]>
+      Call-ID: [call_id]
+      CSeq: {cseq} INVITE
+      Contact: <sip:2001@[local_ip]:[local_port];transport=[transport]>
+      Max-Forwards: 70
+      {further}
+      Content-Length: [len]
+
+{self.body}
+  ]]></send>"""
+
+    def _goodbye(self) -> str:
+        return f"""<send retrans="500"><![CDATA[
       BYE [next_url] SIP/2.0
-      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+      Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
       [routes]
       From: Caller <sip:2001@[local_ip]:[local_port]>;tag=[pid]T[call_number]
       [last_To:]
       Call-ID: [call_id]
-      CSeq: {self.requests_during + 2} BYE
+      CSeq: {self._first_cseq + self.requests_during + 1} BYE
       Max-Forwards: 70
       Content-Length: 0
 
   ]]></send>
-  <recv response="200"/>
-</scenario>
-"""
+  <recv response="200"/>"""
 
 
 def re_invite(body: str, content_type: str = "application/sdp", cseq: int = 2) -> str:
@@ -163,16 +209,18 @@ def start_sipp(
     scenario: Scenario, port: int, folder: Path, *, calls: int = 1, rate: int = 10, options: Sequence[str] = ()
 ) -> Sipp:
     """Run the scenario against a port of 127.0.0.1. `options` are sipp's own, for example ("-t", "t1")."""
-    program = require("sipp")
+    here = (f"127.0.0.1:{port}", "-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1")
+    load = ("-m", str(calls), "-r", str(rate), "-l", str(max(calls, 100)))
+    return launch((require("sipp"), *here, *load, *options), scenario.xml(), folder)
+
+
+def launch(command: Sequence[str], scenario: str, folder: Path) -> Sipp:
+    """Run sipp, as `command` says, with the text of a scenario."""
     name = f"sipp{next(_numbers)}"
     path = folder / f"{name}.xml"
-    path.write_text(scenario.xml())
+    path.write_text(scenario)
     process = subprocess.Popen(
-        [
-            program, f"127.0.0.1:{port}", "-sf", str(path), "-i", "127.0.0.1", "-p", str(free_port()),
-            "-mi", "127.0.0.1", "-m", str(calls), "-r", str(rate), "-l", str(max(calls, 100)), "-nostdin",
-            "-trace_msg", "-trace_err", "-timeout", "700s", *options,
-        ],
+        [*command, "-sf", str(path), "-nostdin", "-trace_msg", "-trace_err", "-timeout", "700s"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Sipp(process, folder, name)

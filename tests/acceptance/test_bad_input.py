@@ -7,7 +7,7 @@ import struct
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,9 @@ from tests.acceptance.counting import counted, nobody_dies
 from tests.acceptance.flood import Flood
 from tests.acceptance.fuzz import Fuzz
 from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, RawPeer
-from tests.acceptance.recording import pause, start_session, start_speaking, undisturbed
+from tests.acceptance.recording import Company, pause, start_session, start_speaking, undisturbed
 from tests.acceptance.role import running_role
-from tests.acceptance.service import RunningService, wait_for
+from tests.acceptance.service import RtpPorts, RunningService, wait_for
 from tests.acceptance.sipp import Scenario
 from tests.acceptance.speech import excerpt
 from tests.acceptance.transcripts import assert_spoken
@@ -32,9 +32,21 @@ from tests.acceptance.transcripts import assert_spoken
 pytestmark = pytest.mark.acceptance
 
 SPEECH = excerpt(2)
-BRIEF = excerpt(1)
 OFFER = AUDIO_OFFER.format(port=40000)
 TRANSPORTS = ("UDP", "TCP", "TLS")
+
+
+@pytest.fixture(scope="module")
+def company(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    company = Company(service, Path(tmp_path_factory.mktemp("company")))
+    yield company
+    company.part()
+
+
+@pytest.fixture
+def good_call(company: Company) -> None:
+    """A call goes on for the next seconds; that it lost nothing is seen when it ends, at the latest after all tests."""
+    company.keep(12.0)
 
 
 def sip_port(service: RunningService, transport: str) -> int:
@@ -44,17 +56,15 @@ def sip_port(service: RunningService, transport: str) -> int:
 def invite(
     body: str = OFFER, *, content_type: str = "application/sdp", start: str = "", **headers: str | None
 ) -> Asked:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = {name.replace("_", " " if name == "no_header" else "-"): value for name, value in headers.items()}
     return Asked(body=body, content_type=content_type, headers=named, start=start)
 
 
-def test_a_malformed_invite_is_refused_by_name_on_every_transport(service: RunningService, tmp_path: Path) -> None:
-    with (
-        counted(service, requests_malformed=7 * 3, extensions_refused=2, requests_looping=3),
-        undisturbed(service, tmp_path, BRIEF),
-    ):
+def test_a_malformed_invite_is_refused_by_name_on_every_transport(service: RunningService, good_call: None) -> None:
+    with counted(service, requests_malformed=7 * 3, extensions_refused=2, requests_looping=3):
         for transport in TRANSPORTS:
             for malformed, status, reason in (
+                (invite(no_header="x"), 400, "Bad Request: a line that is no header field"),
                 (invite(CSeq=None), 400, "Missing CSeq header"),
                 (invite(From=None), 400, "Missing From header"),
                 (invite(CSeq="1 BYE"), 400, "CSeq method differs from the request's"),
@@ -73,7 +83,7 @@ def test_a_malformed_invite_is_refused_by_name_on_every_transport(service: Runni
 
 
 def test_what_is_no_message_at_all_is_counted_and_costs_only_its_own_connection(
-    service: RunningService, tmp_path: Path
+    service: RunningService, good_call: None
 ) -> None:
     nonsense = (
         b"INVITE\r\n\r\n",
@@ -81,7 +91,7 @@ def test_what_is_no_message_at_all_is_counted_and_costs_only_its_own_connection(
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"a" * 40_000,
     )
-    with counted(service, messages_unreadable=3 * len(nonsense)), undisturbed(service, tmp_path, BRIEF):
+    with counted(service, messages_unreadable=3 * len(nonsense)):
         for data in nonsense:
             with RawPeer("UDP", service.sip_port) as peer:
                 peer.send(data)
@@ -89,11 +99,11 @@ def test_what_is_no_message_at_all_is_counted_and_costs_only_its_own_connection(
             for transport in ("TCP", "TLS"):
                 with RawPeer(transport, sip_port(service, transport)) as peer:
                     peer.send(data)
-                    assert peer.is_closed(5)
+                    assert peer.is_closed(30)
 
 
-def test_an_offer_without_audio_is_refused_and_told_what_to_offer(service: RunningService, tmp_path: Path) -> None:
-    with counted(service, offers_without_audio=12, bodies_unknown=3), undisturbed(service, tmp_path, BRIEF):
+def test_an_offer_without_audio_is_refused_and_told_what_to_offer(service: RunningService, good_call: None) -> None:
+    with counted(service, offers_without_audio=12, bodies_unknown=3):
         for transport in TRANSPORTS:
             with RawPeer(transport, sip_port(service, transport)) as peer:
                 for body in (OFFER.replace("m=audio", "m=video"), AUDIO_OFFER.format(port=0), "v=0\r\n"):
@@ -108,25 +118,43 @@ def test_an_offer_without_audio_is_refused_and_told_what_to_offer(service: Runni
                 assert "application/sdp" in reply.header("Accept")
 
 
-def test_metadata_that_is_no_xml_costs_its_call_only_the_names(service: RunningService, tmp_path: Path) -> None:
+def test_an_offer_whose_addresses_are_none_is_answered_and_costs_nobody_a_line(
+    service: RunningService, good_call: None
+) -> None:
+    """PJSIP ends its process where one is longer than 253 bytes, or where a declined m-line has none."""
+    connection = "c=IN IP4 127.0.0.1"
+    session, media = OFFER.replace(f"{connection}\r\n", "").split("m=audio")
+    declined = f"{session}m=video 5000 RTP/AVP 99\r\n{connection}\r\nm=audio{media}{connection}\r\n"
+    with nobody_dies(service), RawPeer("UDP", service.sip_port) as peer:
+        for address in ("a" * 300, "1" * 300, "pbx.example.com"):
+            named = OFFER.replace(connection, f"c=IN IP4 {address}")
+            for body in (named, f"{OFFER}a=rtcp:40001 IN IP4 {address}\r\n", declined):
+                asked = invite(body)
+                reply = peer.establish(asked)
+                assert reply.status == 200
+                assert peer.hang_up(asked, reply).status == 200
+
+
+def test_metadata_that_is_no_xml_costs_its_call_only_the_names(
+    service: RunningService, good_call: None, tmp_path: Path
+) -> None:
     def scenario(ports: Sequence[int]) -> Scenario:
         body = siprec.multipart(siprec.offer(ports), metadata="{ this is <no XML & never was ]]>")
         return Scenario(body, siprec.CONTENT_TYPE, siprec.HEADERS, pause(SPEECH))
 
-    with counted(service, repaired_metadata_invalid=1), undisturbed(service, tmp_path, SPEECH):
+    with counted(service, repaired_metadata_invalid=1):
         session = start_speaking(scenario, SPEECH, service.sip_port, tmp_path)
         session.finish()
         call = service.wait_call(session.sip_call_id)
-    assert call["quirks"] == ["metadata-invalid"]
+    assert call["quirks"] == ["metadata-invalid", "party-unknown"]
     assert [(channel["label"], channel["party"]) for channel in call["channels"]] == [("1", None), ("2", None)]
     assert_spoken(service, call["id"], SPEECH)
 
 
 def test_rtp_from_nowhere_is_not_heard(service: RunningService, tmp_path: Path) -> None:
-    """A stranger that is heard while the party pauses is a party that moved: this one never gets so far."""
     chance = random.Random(7)
     with (
-        counted(service, rtp_discarded=100, rtp_source_changes=1),
+        counted(service, rtp_kept_out=1000),
         undisturbed(service, tmp_path, SPEECH) as session,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
     ):
@@ -143,10 +171,10 @@ def test_rtp_from_nowhere_is_not_heard(service: RunningService, tmp_path: Path) 
             time.sleep(0.02)
 
 
-def test_a_flood_of_invites_is_refused_with_a_time_to_come_again(service: RunningService, tmp_path: Path) -> None:
+def test_a_flood_of_invites_is_refused_with_a_time_to_come_again(service: RunningService, good_call: None) -> None:
     flood = Flood(service.sip_port, calls=400, seconds=3.0)
-    counts = counted(service, invites_refused_rate=100, calls_answered=30)
-    with counts, nobody_dies(service), undisturbed(service, tmp_path, SPEECH):
+    counts = counted(service, invites_refused_source_rate=100, calls_answered=30)
+    with counts, nobody_dies(service):
         flood.run()
     assert set(flood.statuses) == {200, 503}
     assert flood.statuses.total() == 400
@@ -159,10 +187,10 @@ def test_a_flood_of_invites_is_refused_with_a_time_to_come_again(service: Runnin
         assert peer.hang_up(asked, reply).status == 200
 
 
-def test_noise_at_the_udp_port_ends_nothing(service: RunningService, tmp_path: Path) -> None:
+def test_noise_at_the_udp_port_ends_nothing(service: RunningService, good_call: None) -> None:
     fuzz = Fuzz(service.sip_port, seed=20261121)
     counts = counted(service, messages_unreadable=300, requests_malformed=100)
-    with counts, nobody_dies(service), undisturbed(service, tmp_path, SPEECH):
+    with counts, nobody_dies(service):
         fuzz.run(10.0)
     assert fuzz.sent > 1000
     assert fuzz.answers > 100
@@ -170,10 +198,9 @@ def test_noise_at_the_udp_port_ends_nothing(service: RunningService, tmp_path: P
         assert peer.ask(Asked("OPTIONS")).status == 200
 
 
-def test_half_a_message_over_tcp_is_not_waited_for_for_ever(service: RunningService, tmp_path: Path) -> None:
+def test_half_a_message_over_tcp_is_not_waited_for_for_ever(service: RunningService, good_call: None) -> None:
     with (
         counted(service, messages_unfinished=2),
-        undisturbed(service, tmp_path, SPEECH),
         RawPeer("TCP", service.sip_port) as headless,
         RawPeer("TLS", service.tls_port) as bodiless,
     ):
@@ -181,9 +208,9 @@ def test_half_a_message_over_tcp_is_not_waited_for_for_ever(service: RunningServ
         headless.send(whole.data("TCP", headless.port)[:100])
         bodiless.send(whole.data("TLS", bodiless.port)[:-20])
         with RawPeer("TCP", service.sip_port) as other:
-            assert other.ask(Asked("OPTIONS"), seconds=1.0).status == 200
-        assert headless.is_closed(15)
-        assert bodiless.is_closed(5)
+            assert other.ask(Asked("OPTIONS"), seconds=5.0).status == 200
+        assert headless.is_closed(40)
+        assert bodiless.is_closed(30)
 
 
 def recognizer_port(service: RunningService) -> int:
@@ -193,7 +220,7 @@ def recognizer_port(service: RunningService) -> int:
     return int(next(value for value in environment if value.startswith("CALLSCRIBE_RECOGNIZER__PORT=")).split("=")[1])
 
 
-def test_a_wire_client_that_sends_nonsense_is_told_so_and_left(service: RunningService, tmp_path: Path) -> None:
+def test_a_wire_client_that_sends_nonsense_is_told_so_and_left(service: RunningService, good_call: None) -> None:
     opening = {
         "type": "open", "number": 1, "offset": 0, "channel": 0, "rate": 8000, "language": "en", "hotwords": [],
         "update_ms": 500, "onset_ms": 128, "hang_ms": 480, "preroll_ms": 320, "max_utterance_s": 12, "correction": 0.8,
@@ -203,7 +230,7 @@ def test_a_wire_client_that_sends_nonsense_is_told_so_and_left(service: RunningS
         json.dumps({**opening, "rate": 44100}), json.dumps({**opening, "offset": float("nan")}),
     )  # fmt: skip
     address = f"ws://127.0.0.1:{recognizer_port(service)}"
-    with counted(service, recognizer_refusals=len(nonsense) + 2), undisturbed(service, tmp_path, BRIEF):
+    with counted(service, recognizer_refusals=len(nonsense) + 2):
         for message in nonsense:
             assert answer_to(address, message) == ("bad-message", 1008)
         assert answer_to(address, "x" * 600_000) == ("", 1009)
@@ -231,8 +258,8 @@ def answer_to(address: str, message: str | bytes) -> tuple[str, int]:
             return code, closed.rcvd.code if closed.rcvd else 0
 
 
-def test_a_web_client_that_asks_for_nonsense_is_told_what_is_wrong(service: RunningService, tmp_path: Path) -> None:
-    with counted(service, http_requests_total=6), undisturbed(service, tmp_path, BRIEF):
+def test_a_web_client_that_asks_for_nonsense_is_told_what_is_wrong(service: RunningService, good_call: None) -> None:
+    with counted(service, http_requests_total=6):
         for path, status, named in (
             ("/api/v1/calls/no-such-call", 404, "/api/v1/calls lists calls"),
             ("/api/v1/calls?limit=many", 422, "limit"),
@@ -260,13 +287,13 @@ def test_a_node_without_its_database_takes_calls_and_keeps_what_they_said(
     url = server.start()
     schema.upgrade(url)
     server.stop()
-    node = RunningService(tmp_path, sip_port=free_port(), web_port=free_port())
+    node, ports = RunningService(tmp_path, sip_port=free_port(), web_port=free_port()), RtpPorts()
     recognizer = str(free_port())
     settings = {
         "database.url": url, "events.url": valkey_url, "recognizer.urls": f'["ws://127.0.0.1:{recognizer}"]',
         "recognizer.port": recognizer, "node.data_folder": str(tmp_path / "data"), "node.name": "absent",
-        "sip.host": "127.0.0.1", "sip.port": str(node.sip_port), "sip.lines": "1", "sip.rtp_port_min": "27000",
-        "sip.rtp_port_max": "27099", "web.port": str(node.web_port),
+        "sip.host": "127.0.0.1", "sip.port": str(node.sip_port), "sip.lines": "1",
+        "sip.rtp_port_min": str(ports.first), "sip.rtp_port_max": str(ports.last), "web.port": str(node.web_port),
     }  # fmt: skip
     with (
         running_role("recognizer", tmp_path, settings),
@@ -274,7 +301,7 @@ def test_a_node_without_its_database_takes_calls_and_keeps_what_they_said(
         running_role("sip", tmp_path, settings),
     ):
         session = start_session(node, tmp_path, SPEECH)
-        wait_for(lambda: node.counter('callscribe_journal_pending{node="absent"') >= 3, 20, "finals in the journal")
+        wait_for(lambda: node.counter('callscribe_journal_pending{node="absent"') >= 3, "finals in the journal")
         assert node.counter("callscribe_database_up") == 0
         with pytest.raises(urllib.error.HTTPError) as unready:
             node.get("/readyz")
@@ -289,3 +316,4 @@ def test_a_node_without_its_database_takes_calls_and_keeps_what_they_said(
             assert_spoken(node, call["id"], SPEECH)
         finally:
             server.stop()
+            ports.give_back()

@@ -46,7 +46,7 @@ def test_a_list_that_is_swapped_mid_call_spells_the_next_name_of_its_agents_call
     put_list(service, "names", "Benet", agents="20??")
     session = start_session(service, tmp_path, said_twice(excerpt(2)))
     try:
-        wait_for(lambda: names(service, session.sip_call_id), 20, "the first name")
+        wait_for(lambda: names(service, session.sip_call_id), "the first name")
         put_list(service, "names", "Bennet", agents="10??")
         session.finish()
     finally:

@@ -30,6 +30,17 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Words that a hotword spells otherwise, though they sound the same."""
+
+    spoken: Spoken
+    """Its text is what is heard without the hotword."""
+    hotword: str
+    biased: str
+    """What is heard with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Contender:
     """An engine in one language."""
 
@@ -41,6 +52,7 @@ class Contender:
     """Errors per word, or character, that it may make."""
     broken: RecognizerSettings | None = None
     """The same with a model folder that is not there; None: its model comes with its package."""
+    ambiguous: Callable[[], Ambiguous] | None = None
 
 
 @cache
@@ -56,7 +68,7 @@ def demo_turns() -> tuple[Spoken, ...]:
 
 
 def funasr(language: str) -> RecognizerSettings:
-    """The tiny models of a language; in Chinese fsmn-vad tells speech from the rest, too."""
+    """The tiny models of a language, with hotwords in English; in Chinese fsmn-vad tells speech from the rest, too."""
     ending = "" if language == "en" else f"-{language}"
     return RecognizerSettings(
         engine="funasr",
@@ -65,7 +77,7 @@ def funasr(language: str) -> RecognizerSettings:
         fsmn_vad=str(MODELS / "fsmn-vad"),
         funasr=FunasrSettings(
             streaming=str(MODELS / f"paraformer-streaming{ending}"),
-            offline=str(MODELS / f"paraformer-offline{ending}"),
+            offline=str(MODELS / ("seaco" if language == "en" else f"paraformer-offline{ending}")),
             punctuation="",
             languages=(language,),
         ),
@@ -91,12 +103,24 @@ def tiny_lines(language: Language) -> Callable[[], tuple[Spoken, ...]]:
     return lambda: tuple(Spoken(line.text, line.samples) for line in tiny_speech.utterances(language))
 
 
+def name() -> Ambiguous:
+    """A caller's name, of which tests/models/seaco knows two spellings."""
+    line = tiny_speech.utterances("names")[0]
+    return Ambiguous(Spoken(line.text, line.samples), "Maier", line.text.replace("meyer", "maier"))
+
+
 def contenders() -> list[Contender]:
     found = [Contender("moonshine", RecognizerSettings(device="cpu"), "en", demo_turns, limit=0.08)]
     if find_spec("funasr"):
         found += [
             Contender(
-                f"funasr-{language}", funasr(language), language, tiny_lines(language), limit=0.2, broken=funasr("none")
+                f"funasr-{language}",
+                funasr(language),
+                language,
+                tiny_lines(language),
+                limit=0.2,
+                broken=funasr("none"),
+                ambiguous=name if language == "en" else None,
             )
             for language in LANGUAGES
         ]

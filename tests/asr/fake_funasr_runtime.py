@@ -16,6 +16,7 @@ from enum import Enum, auto
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from callscribe.domain.language import joined
@@ -201,7 +202,8 @@ class _Connection:
 
     async def _finish(self) -> None:
         self._fake.waiting += 1
-        while self._fake.waiting < self._fake.together or not self._fake.answering.is_set():
+        fake = self._fake
+        while (fake.waiting < fake.together or not fake.answering.is_set()) and self._socket.state is State.OPEN:
             await asyncio.sleep(0.01)
         words = [] if self._online else self._undecided()
         self._decided_ms = len(self._audio) // 32
@@ -236,7 +238,7 @@ class _Connection:
         return said
 
     async def _say(self, message: dict[str, object]) -> None:
-        while not self._fake.answering.is_set():
+        while not self._fake.answering.is_set() and self._socket.state is State.OPEN:
             await asyncio.sleep(0.01)
         with suppress(ConnectionClosed):
             await self._socket.send(json.dumps(message | {"wav_name": self._configuration.get("wav_name")}))

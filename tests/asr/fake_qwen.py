@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -150,6 +150,8 @@ class Ear:
     hear: Callable[[Waveform], list[str]] = spoken
     language: str = "English"
     separator: str = " "
+    unsure: str = "seven"
+    """The word that is misheard where it is heard last."""
     loop: str = ""
     """What is written again and again after the words."""
 
@@ -162,7 +164,7 @@ class Ear:
             if not heading.startswith(prefix):
                 raise AssertionError(f"the model cannot go on from {prefix!r}")
         known = text.split() if self.separator else list(text)
-        heard = words if len(words) < 2 or words[-1] != "seven" else [*words[:-1], MISHEARD]
+        heard = words if len(words) < 2 or words[-1] != self.unsure else [*words[:-1], MISHEARD]
         whole = self.separator.join([*known, *heard[len(known) :]]) + self.loop * 200
         return whole[len(text) :] if mark else (heading + "<asr_text>" + whole)[len(prefix) :]
 
@@ -242,6 +244,7 @@ class Qwen3ASRModel:
     forced_aligner: object = None
     max_inference_batch_size: int = -1
     max_new_tokens: int | None = 512
+    vllm: ClassVar[type[Vllm]] = Vllm
 
     @classmethod
     def LLM(  # noqa: N802 - the package's name
@@ -258,7 +261,7 @@ class Qwen3ASRModel:
         processor = Processor()
         return cls(
             "vllm",
-            Vllm(model=model, tokenizer=processor.tokenizer, **kwargs),
+            cls.vllm(model=model, tokenizer=processor.tokenizer, **kwargs),
             processor,
             SamplingParams(temperature=0.0, max_tokens=max_new_tokens),
             None,

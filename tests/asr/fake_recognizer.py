@@ -1,4 +1,5 @@
 """A recogniser that speaks the real wire and hears by counting: a run of samples of value n is the spoken word "w<n>".
+Words from CHINESE on are Chinese, all others English; it tells so where it is asked, once it has heard TOLD_FRAMES.
 
 Like the real one it judges 32 ms frames that begin where the channel was opened, keeps silence after an utterance for
 its hang, and acknowledges utterance borders; so a replay from another offset gives slightly other starts and ends.
@@ -14,6 +15,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from asr.engine import Capabilities
+from asr.identification import IdentifiedLanguage
 from asr.wire.messages import (
     Acknowledged,
     Audio,
@@ -22,6 +24,7 @@ from asr.wire.messages import (
     Closed,
     Failure,
     FinalReport,
+    LanguageReport,
     Load,
     Open,
     PartialReport,
@@ -36,6 +39,8 @@ from callscribe.domain.transcript import Final, Partial
 RATE = 8000
 FRAME = 256
 HANG_FRAMES = 4
+CHINESE = 100
+TOLD_FRAMES = 6
 
 
 @dataclass
@@ -50,6 +55,8 @@ class HeardChannel:
     silence: int = 0
     revision: int = 0
     last_speech: int = 0
+    failing: bool = False
+    engine: str = "fake"
 
     def __post_init__(self) -> None:
         self.heard = self.opening.offset
@@ -75,7 +82,7 @@ class HeardChannel:
             self.revision += 1
             text = " ".join(self.words)
             partial = Partial(self.opening.options.channel, self.start, self.heard, "", text, self.revision)
-            return [PartialReport(self.opening.number, partial)]
+            return [PartialReport(self.opening.number, partial), *self._language(self.revision == TOLD_FRAMES)]
         self.silence += 1
         if self.start is not None and self.silence >= HANG_FRAMES:
             return self.flush()
@@ -83,22 +90,35 @@ class HeardChannel:
             return [Acknowledged(self.opening.number, begin)]
         return []
 
+    def _language(self, due: bool) -> list[ServerMessage]:
+        """What is spoken, in the word that was heard last; a short word is not to be trusted."""
+        if self.start is None or not due or not self.opening.options.languages:
+            return []
+        language = "zh" if int(self.words[-1][1:]) >= CHINESE else "en"
+        return [LanguageReport(self.opening.number, IdentifiedLanguage(self.start, language, 0.97))]
+
     def flush(self) -> list[ServerMessage]:
         if self.start is None:
             return []
+        language = self._language(self.revision > TOLD_FRAMES)
         hotwords = "".join(f" +{word.text}" for word in self.opening.options.hotwords)
         text = " ".join(self.words) + hotwords
-        final = Final(self.opening.options.channel, self.start, self.last_speech, text, 0.9, "fake")
-        self.start = None
+        final = Final(self.opening.options.channel, self.start, self.last_speech, text, 0.9, self.engine)
+        start, self.start = self.start, None
         number = self.opening.number
-        return [FinalReport(number, final), Acknowledged(number, self.last_speech)]
+        if self.failing:
+            return [Acknowledged(number, self.last_speech, ((start, self.last_speech),))]
+        return [*language, FinalReport(number, final), Acknowledged(number, self.last_speech)]
 
 
 class FakeRecognizer:
     """One at a loopback port of its own, which it keeps when it is killed and started again."""
 
-    def __init__(self, load_s: float = 0.05, kind: str = "") -> None:
+    def __init__(
+        self, load_s: float = 0.05, kind: str = "", languages: tuple[str, ...] = ("en",), *, identifies: bool = True
+    ) -> None:
         self.kind = kind
+        self.able = Capabilities(languages, hotwords=True, identifies_language=identifies)
         self.real_time_factor = 0.1
         """What it tells of its load."""
         self.openings: list[Open] = []
@@ -113,6 +133,8 @@ class FakeRecognizer:
         """When set, everything is heard and nothing said but loads."""
         self.mixed_up = False
         """When set, what it says names another channel of the call."""
+        self.failing = False
+        """When set, it makes nothing of what is said on channels that are opened."""
         self.frail = False
         """When set, it dies of the first audio that it hears on a connection."""
         self._load_s = load_s
@@ -152,15 +174,19 @@ class FakeRecognizer:
         """As kill -9: connections break off without a word, and the port is closed."""
         if self._server is None:
             return
-        for connection in self._server.connections:
-            connection.transport.abort()
+        self.cut()
         self._server.close()
         await self._server.wait_closed()
         self._server = None
         self._open.clear()
 
+    def cut(self) -> None:
+        """Connections break off without a word; others may be made."""
+        for connection in self._server.connections if self._server is not None else ():
+            connection.transport.abort()
+
     async def _converse(self, connection: ServerConnection) -> None:
-        await self._say(connection, [Ready("fake", Capabilities(languages=("en",), hotwords=True), self.kind)])
+        await self._say(connection, [Ready("fake", self.able, self.kind)])
         loads = asyncio.create_task(self._report_load(connection))
         try:
             async for message in connection:
@@ -202,10 +228,12 @@ class FakeRecognizer:
         if isinstance(message, Open):
             assert channel is None, "a number is opened once"
             self.openings.append(message)
-            if self.refusal is not None:
+            unknown = None if self.able.knows(message.options.language) else "unsupported-language"
+            if (refusal := self.refusal or unknown) is not None:
                 self._refused.add(message.number)
-                return [Failure(self.refusal, "not here", message.number)]
-            self._open[connection, message.number] = HeardChannel(message)
+                return [Failure(refusal, "not here", message.number)]
+            heard = HeardChannel(message, failing=self.failing, engine=self.kind or "fake")
+            self._open[connection, message.number] = heard
             return []
         if channel is None:
             assert message.number in self._refused, "a channel that is not open gets nothing"

@@ -35,12 +35,17 @@ def test_it_does_not_matter_how_windows_are_grouped(model: ActivityModel) -> Non
     np.testing.assert_allclose(np.concatenate(singly), Activity(model).push(audio), atol=1e-4)
 
 
-def test_an_idle_line_costs_no_run_of_the_model(model: ActivityModel, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("constant", [0, 8, -8], ids=["mu-law", "A-law", "A-law, negative"])
+def test_an_idle_line_costs_no_run_of_the_model(
+    model: ActivityModel, monkeypatch: pytest.MonkeyPatch, constant: int
+) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the model was asked about silence")
 
     monkeypatch.setattr(model, "run", refuse)
-    assert Activity(model).push(whole_windows(silence(5.0))).max() == 0.0
+    line = whole_windows(silence(5.0))
+    line[WINDOW:] += np.float32(constant / 32768)
+    assert Activity(model).push(line).max() == 0.0
 
 
 @pytest.mark.parametrize("decibels", [10, 20])

@@ -373,3 +373,32 @@ async def test_a_channel_that_is_given_up_is_not_closed_twice_at_its_recogniser(
         await until(lambda: recognizer.heard >= 12000)
     assert len(recognizer.closings) == 1
     assert "recognizer_losses" not in pool.counters()
+
+
+async def test_what_a_recogniser_fails_on_is_told_to_be_lost_and_counted_and_nothing_else() -> None:
+    heard = Transcripts()
+    async with FakeRecognizer() as recognizer, running(RecognizerPool((recognizer.url,), heard)) as pool:
+        recognizer.failing = True
+        pool.open(1, options())
+        recognizer_told = send(pool, 1, speech(1, 2))
+        pool.close(1)
+        await until(lambda: 1 in heard.closings)
+        assert pool.counters()["utterances_undecoded"] == len(heard.lost[1]) == 2
+    assert heard.finals == []
+    assert heard.closings[1] == recognizer_told
+    assert heard.lost[1][0].start == 0
+    assert all(lost.end - lost.start > RATE // 10 for lost in heard.lost[1])
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_pool_stops_at_whatever_moment_of_a_lost_connection(turns: int) -> None:
+    """Also while it waits for the end of the task that sent, or for the end of the closing handshake."""
+    async with FakeRecognizer() as recognizer:
+        pool = RecognizerPool((recognizer.url,), Transcripts(), timings=QUICK)
+        await pool.start()
+        await until(pool.ready)
+        recognizer.cut()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await pool.stop()

@@ -4,6 +4,7 @@ import pytest
 
 from asr.combination import revision_of
 from asr.second_pass import SecondPassText
+from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Correction, Final, Revision, Word
 
 SURE, UNSURE = 0.95, 0.5
@@ -17,11 +18,19 @@ def words_of(text: str, confidence: float) -> tuple[Word, ...]:
     )
 
 
-def both(first: str, second: str, *, sure: float = SURE, second_sure: float = UNSURE) -> Revision:
+def both(
+    first: str,
+    second: str,
+    *,
+    sure: float = SURE,
+    second_sure: float = UNSURE,
+    gains: dict[int, float] | None = None,
+    hotwords: tuple[Hotword, ...] = (),
+) -> Revision:
     final = Final(0, 0, 8000, first.replace("*", ""), 0.9, "moonshine", words=words_of(first, sure))
     words = words_of(second, second_sure)
-    text = SecondPassText(" ".join(word.text for word in words), 0.5, words)
-    return revision_of(final, UUID(int=1), text, "whisper-tiny")
+    text = SecondPassText(" ".join(word.text for word in words), 0.5, words, gains=gains)
+    return revision_of(final, UUID(int=1), text, "whisper-tiny", hotwords)
 
 
 def test_the_surer_engine_is_believed_where_they_differ() -> None:
@@ -36,6 +45,23 @@ def test_the_second_engine_is_believed_where_both_are_as_sure() -> None:
 def test_each_place_is_judged_for_itself() -> None:
     said = both("please hold the *line today", "*please bold the mine *today", sure=0.7)
     assert said.text == "please bold the line today"
+
+
+def test_what_both_engines_find_likelier_is_believed_unless_the_other_is_much_surer() -> None:
+    assert both("press star now", "press dar now", gains={1: -4.0}).text == "press dar now"
+    assert both("press star now", "press dar now", gains={1: -1.0}).text == "press star now"
+    sure = both("press star now", "press dar now", sure=UNSURE, second_sure=SURE, gains={1: 4.0})
+    assert sure.text == "press star now"
+    one = both("please hold the line today", "please bold the mine today", sure=UNSURE, gains={1: -0.1, 3: 0.1})
+    assert one.text == "please bold the line today"
+
+
+def test_a_hotword_that_the_first_engine_is_surer_of_is_believed_however_unlikely() -> None:
+    names = (Hotword("Laura Bennet"),)
+    assert both("call Bennet now", "call Benny now", gains={1: -9.0}, hotwords=names).text == "call Bennet now"
+    assert both("call Burnet now", "call Benny now", gains={1: -9.0}, hotwords=names).text == "call Benny now"
+    unsure = both("call Bennet", "call Benny", sure=UNSURE, second_sure=SURE, gains={1: -9.0}, hotwords=names)
+    assert unsure.text == "call Benny"
 
 
 def test_words_that_one_text_lacks_are_the_seconds_choice() -> None:

@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -181,6 +182,21 @@ def test_hotwords_that_nobody_says_change_little(contender: Contender, engine: E
     assert word_error_rate(*texts) <= contender.limit + 0.1, texts
 
 
+def test_a_hotword_decides_on_its_own_channel_only(contender: Contender, engine: Engine, ears: Ears) -> None:
+    """By the engine itself: nothing is corrected by its sound."""
+    if contender.ambiguous is None:
+        pytest.skip("nothing that it knows sounds the same and is spelled otherwise")
+    ambiguous = contender.ambiguous()
+    pcm = talk([ambiguous.spoken.pcm])
+    heard = hear(
+        Scheduler(engine, ears),
+        messages_of(0, pcm, options_of(contender, Hotword(ambiguous.hotword))),
+        messages_of(1, pcm, options_of(contender)),
+    )
+    assert [text_of(heard[number]) for number in range(2)] == [ambiguous.biased, ambiguous.spoken.text]
+    assert ambiguous.biased != ambiguous.spoken.text
+
+
 @pytest.mark.timeout(600)
 def test_an_hour_of_one_channel_takes_no_more_memory_at_its_end(
     contender: Contender, engine: Engine, ears: Ears
@@ -189,7 +205,7 @@ def test_an_hour_of_one_channel_takes_no_more_memory_at_its_end(
     utterance = contender.utterances()[0]
     stretch = np.concatenate([utterance.pcm, np.zeros(120 * RATE - len(utterance.pcm), np.int16)])
     scheduler = Scheduler(engine, ears)
-    scheduler.accept(0, Open(0, 0, options_of(contender)))
+    scheduler.accept(0, Open(0, 0, replace(options_of(contender), update_ms=2000)))
     texts: list[str] = []
     kept: list[int] = []
     for number in range(30):

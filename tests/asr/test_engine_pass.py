@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.engine import ENGINE_RATE, Decoding, DecodingJob
 from asr.engine_pass import EnginePass
 from asr.files import read_audio
 from asr.settings import RecognizerSettings
-from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.hotword import Hotword
+from tests.asr.fake_engine import FakeEngine
 from tests.wer import word_error_rate
 
 MEDIA = Path(__file__).parents[2] / "callscribe" / "cli" / "media"
@@ -83,3 +85,28 @@ def test_time_that_is_over_leaves_the_last_their_first_texts() -> None:
 def test_an_engine_that_is_not_there_is_told() -> None:
     with pytest.raises(EngineUnavailable, match="there is no engine sphinx"):
         _ = EnginePass(RecognizerSettings(engine="sphinx"), cpu_share=1.0).engine
+
+
+class Failing(FakeEngine):
+    """Fails on what is said in some language."""
+
+    def __init__(self, *languages: str) -> None:
+        super().__init__()
+        self._languages = languages
+
+    def _decode(self, job: DecodingJob) -> Decoding:
+        if len(job.audio) < 1.5 * ENGINE_RATE or job.language in self._languages:
+            raise RecognitionError
+        return super()._decode(job)
+
+
+def test_what_the_engine_fails_on_keeps_its_first_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr.engine_pass.load_engine", lambda _: Failing("en-XX"))
+    engine_pass = EnginePass(RecognizerSettings(), cpu_share=100.0)
+    call = read_audio(MEDIA / "demo-call.wav")
+    spans = [(0, RATE // 2), (RATE, 4 * RATE)]
+    short, whole = engine_pass.revise(call.channels[1], call.rate, spans)
+    assert short is None
+    assert whole is not None
+    with pytest.raises(RecognitionError, match="fake failed on all that was said"):
+        engine_pass.revise(call.channels[1], call.rate, spans, "en-XX")

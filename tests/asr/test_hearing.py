@@ -283,3 +283,90 @@ def test_what_follows_a_cut_for_length_goes_on_with_the_sentence(model: Activity
     listening = Listening(model, FakeEngine(saying("Three to mute, ")), endpoint=settings)
     listening.hear(first_line(), 0)
     assert [final.text for final in listening.finals][:2] == ["Three to mute, ", "three to mute, "]
+
+
+def test_a_final_of_an_utterance_that_nobody_paused_in_holds_nothing_of_the_next_one(model: ActivityModel) -> None:
+    """It is cut where it had been decoded beyond."""
+
+    def length(job: DecodingJob) -> str:
+        return f"w{len(job.audio)}"
+
+    settings = EndpointSettings(max_utterance_s=2)
+    prompt, late = (Listening(model, FakeEngine(length), endpoint=settings) for _ in range(2))
+    speech = two_cities()[: 20 * RATE]
+    prompt.hear(speech, 0)
+    late.hearing.hear(0, speech)
+    late.decode()
+    assert len(prompt.finals) >= 5
+    told = [(final.start, final.end, final.text) for final in prompt.finals]
+    assert told == [(final.start, final.end, final.text) for final in late.finals][: len(told)]
+
+
+def test_what_is_answered_late_is_not_taken_for_the_final_of_more(model: ActivityModel) -> None:
+    """The speaker went on, and is done by now."""
+    listening = Listening(model)
+    hearing, line = listening.hearing, paused(0.3)
+    early: list[DecodingTask] = []
+    for start in range(0, len(line), CHUNK):
+        hearing.hear(start, line[start : start + CHUNK])
+        early = early or hearing.final_tasks(1)
+    hearing.settle(early[0], listening.engine.decode([early[0].job])[0])
+    assert listening.finals == []
+    listening.decode()
+    [final] = listening.finals
+    assert len(final.text.split()) > len(early[0].job.audio) * 2 // 16_000
+    assert hearing.waiting == 0
+
+
+def failing(hearing: Hearing) -> None:
+    """The engine fails on all that is due."""
+    while tasks := hearing.final_tasks(1):
+        hearing.settle(tasks[0], None)
+
+
+def test_an_utterance_that_the_engine_fails_on_is_what_was_shown_of_it_and_the_rest_is_told_to_be_missing(
+    model: ActivityModel,
+) -> None:
+    listening = Listening(model)
+    listening.hear(first_line()[: 3 * RATE], 0)
+    shown = listening.partials[-1]
+    listening.hearing.hear(3 * RATE, first_line()[3 * RATE :])
+    failing(listening.hearing)
+    [final] = listening.finals
+    assert final.text == f"{shown.committed} {shown.tentative}".strip()
+    assert (final.start, final.end) == (shown.start, shown.end)
+    assert final.confidence <= 0.5
+    assert max(word.confidence for word in final.words) <= 0.5
+    [(start, end)] = listening.hearing.undecoded
+    assert start == final.end
+    assert 4.5 * RATE < end < 4.9 * RATE
+    assert listening.hearing.acknowledged >= final.end
+
+
+def test_an_utterance_of_which_nothing_was_shown_is_missing_as_a_whole(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hearing.hear(0, first_line())
+    failing(listening.hearing)
+    assert listening.hearing.events == []
+    [(start, end)] = listening.hearing.undecoded
+    assert start < 1.25 * RATE
+    assert end > 4.5 * RATE
+    listening.hear(two_cities()[int(5.2 * RATE) : int(9.5 * RATE)], len(first_line()))
+    listening.hear(silence(1.0), len(first_line()) + int(4.3 * RATE))
+    assert listening.finals, "the next utterance is heard as ever"
+
+
+def test_a_partial_that_the_engine_fails_on_changes_nothing_that_is_shown(model: ActivityModel) -> None:
+    listening = Listening(model)
+    listening.hear(first_line()[: 3 * RATE], 0)
+    before = listening.partials
+    listening.hearing.hear(3 * RATE, first_line()[3 * RATE : 4 * RATE])
+    task = listening.hearing.partial_task()
+    assert task is not None
+    listening.hearing.settle(task, None)
+    assert listening.partials == before
+    assert listening.hearing.overdue < 1
+    listening.hear(first_line()[4 * RATE :], 4 * RATE)
+    [final] = listening.finals
+    assert final.confidence > 0.5
+    assert listening.hearing.undecoded == []

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from asr.engine import Capabilities
+from asr.identification import IdentifiedLanguage
 from asr.settings import EndpointSettings
+from asr.wire.fields import MAX_MESSAGE_BYTES
 from asr.wire.messages import (
-    MAX_MESSAGE_BYTES,
     MAX_PCM_BYTES,
     VERSION,
     Acknowledged,
@@ -18,6 +19,7 @@ from asr.wire.messages import (
     Closed,
     Failure,
     FinalReport,
+    LanguageReport,
     Load,
     Open,
     PartialReport,
@@ -62,6 +64,7 @@ OPEN = json.loads(encode_client(Open(1, 0, OPTIONS)))
     "message",
     [
         Open(4_000_000_000, 1 << 40, OPTIONS),
+        Open(1, 0, replace(OPTIONS, language="auto", languages=("zh", "en"), spoken="zh")),
         Audio(7, 123_456_789_012, b"\x01\x02\xff\xfe"),
         SetHotwords(0, (Hotword("pound key", 0.5),)),
         SetHotwords(0, ()),
@@ -79,7 +82,9 @@ def test_what_a_supervisor_says_arrives_as_it_was(message: ClientMessage) -> Non
         PartialReport(5, Partial(channel=1, start=8, end=9, committed="Grüezi", tentative='"mit', revision=2)),
         FinalReport(5, Final(0, 1, 2, "yes", 0.5, "e", "en", (Word("yes", 1, 2, 0.25),))),
         FinalReport(5, FINAL),
+        LanguageReport(5, IdentifiedLanguage(8_000, "zh", 0.875)),
         Acknowledged(1, 5),
+        Acknowledged(1, 5, ((0, 2), (3, 5))),
         Closed(1, 9),
         Failure("bad-message", "no"),
         Failure("too-many-channels", "no", 0),

@@ -161,3 +161,25 @@ def test_a_folder_without_model_is_an_engine_that_is_unavailable(tmp_path_factor
 def test_hotwords_without_a_letter_are_as_none(engine: MoonshineEngine) -> None:
     job = DecodingJob(cut(1.0, 4.8), hotwords=(Hotword(" "), Hotword("")))
     assert normalise(text_of(engine, job)) == normalise(FIRST_LINE)
+
+
+def test_what_was_said_is_likelier_than_what_sounds_like_it(engine: MoonshineEngine) -> None:
+    said, *others = texts = (
+        FIRST_LINE,
+        FIRST_LINE.replace("worst", "worse"),
+        FIRST_LINE.replace("times", "dimes"),
+        "It",
+    )
+    audio = cut(1.0, 4.8)
+    likelihoods = engine.log_probabilities(audio, texts)
+    assert 0.0 > likelihoods[0] > max(likelihoods[1:])
+    assert len(others) == 3
+    assert engine.log_probabilities(audio, (said,))[0] == pytest.approx(likelihoods[0], abs=1e-3)
+
+
+def test_the_likelihood_of_a_text_is_the_one_with_which_it_was_found(engine: MoonshineEngine) -> None:
+    audio = cut(1.0, 4.8)
+    found = engine.decode([DecodingJob(audio)])[0]
+    best, worse = engine.log_probabilities(audio, (found.text, found.text.lower()))
+    assert best > worse
+    assert np.exp(best) > 0.1

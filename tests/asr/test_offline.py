@@ -1,16 +1,20 @@
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import soxr
 
-from asr.engine import DecodingJob
+from asr.engine import ENGINE_RATE, Decoding, DecodingJob, Waveform
 from asr.engines import load_engine
 from asr.level import leveled
 from asr.offline import OfflineOptions, transcribe
 from asr.resampling import Upsampler
 from asr.settings import EndpointSettings, RecognizerSettings
-from callscribe.domain.errors import EngineUnavailable, RecognitionError
+from callscribe.domain.errors import EngineUnavailable, LanguageUnknown, RecognitionError
+from callscribe.domain.language import UNKNOWN
+from tests.asr.fake_engine import FakeEngine
 from tests.asr.speech import FIRST_LINE, RATE, TWO_CITIES, first_line, silence, through_mu_law, two_cities
 from tests.prompts import prompts_or_skip
 from tests.wer import normalise, word_error_rate
@@ -25,7 +29,7 @@ def test_a_reading_over_the_telephone_is_understood() -> None:
 
 
 def test_nothing_is_made_up_in_a_language_that_the_engine_does_not_know() -> None:
-    with pytest.raises(RecognitionError, match="moonshine-tiny-en does not know the language de-CH"):
+    with pytest.raises(LanguageUnknown, match="moonshine-tiny-en does not know the language de-CH"):
         transcribe(first_line(), RATE, OfflineOptions(language="de-CH"))
 
 
@@ -96,3 +100,50 @@ def test_progress_grows_to_one() -> None:
 def test_an_unknown_engine_is_named() -> None:
     with pytest.raises(EngineUnavailable, match="there is no engine sphinx"):
         transcribe(first_line(), RATE, OfflineOptions(recognizer=RecognizerSettings(engine="sphinx")))
+
+
+def test_what_the_engine_fails_on_costs_nothing_else_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Failing(FakeEngine):
+        def _decode(self, job: DecodingJob) -> Decoding:
+            if job.language == "en-XX" or len(job.audio) < 2.2 * ENGINE_RATE:
+                raise RecognitionError
+            return super()._decode(job)
+
+    monkeypatch.setattr("asr.offline._engine", lambda _: Failing())
+    endpoint = EndpointSettings(max_utterance_s=2)
+    whole = transcribe(two_cities()[: 17 * RATE], RATE, OfflineOptions(endpoint=endpoint))
+    assert whole
+    assert capsys.readouterr().out.count("speech_not_decoded") == 1
+    with pytest.raises(RecognitionError, match="fake failed on all that was said"):
+        transcribe(first_line(), RATE, OfflineOptions(language="en-XX"))
+
+
+def test_an_engine_that_cannot_be_loaded_is_left_out_while_another_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chinese(FakeEngine):
+        capabilities = replace(FakeEngine.capabilities, languages=("zh",))
+
+    def load(settings: RecognizerSettings) -> FakeEngine:
+        if settings.engine == "funasr":
+            raise EngineUnavailable("install callscribe[funasr]")
+        return Chinese() if settings.engine == "sherpa" else FakeEngine()
+
+    monkeypatch.setattr("asr.offline._engine", load)
+    monkeypatch.setattr("asr.offline._identifier", lambda _: AlwaysEnglish())
+    found_out = OfflineOptions(language=UNKNOWN, engines=("funasr", "moonshine", "sherpa"))
+    assert {final.engine for final in transcribe(first_line(), RATE, found_out)} == {"fake"}
+    assert transcribe(first_line(), RATE, replace(found_out, language="en"))
+    for nobody in (
+        replace(found_out, engines=("funasr",)),
+        replace(found_out, language="en", engines=("funasr", "sherpa")),
+    ):
+        with pytest.raises(EngineUnavailable, match=r"install callscribe\[funasr\]"):
+            transcribe(first_line(), RATE, nobody)
+
+
+class AlwaysEnglish:
+    """Takes everything for English."""
+
+    def identify(self, audio: Waveform) -> Mapping[str, float]:
+        return {"en": 0.99, "zh": 0.01}

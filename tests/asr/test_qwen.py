@@ -22,6 +22,7 @@ from callscribe.domain.language import UNKNOWN
 from tests.asr import fake_qwen
 from tests.asr.fake_qwen import HALF, WORDS, Request, speech
 from tests.asr.speech import RATE, first_line
+from tests.asr.test_pins import install
 
 SENTENCE = ("Hello", "there", "we", "seven", "about", "order")
 HEADING = "language English<asr_text>"
@@ -374,6 +375,24 @@ def test_a_missing_package_is_told_with_the_cure(monkeypatch: pytest.MonkeyPatch
     sentence = refusal(folder)
     assert package in sentence
     assert "install callscribe[qwen]" in sentence
+
+
+def test_packages_of_other_versions_are_told_where_it_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    install(tmp_path, "qwen-asr", "0.0.6", ["transformers==4.57.6", "vllm==0.14.0; extra == 'vllm'"])
+    install(tmp_path, "vllm", "0.14.0", ["torch==2.9.1"])
+    install(tmp_path, "torch", "2.13.0")
+    install(tmp_path, "transformers", "4.57.6")
+    monkeypatch.syspath_prepend(tmp_path)
+    fake_qwen.install(monkeypatch)
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    sentence = refusal(folder)
+    assert (
+        "vllm wants torch 2.9.1 and not 2.13.0: [funasr] and [lm] cannot share an environment with [qwen]" in sentence
+    )
+    assert "transformers" not in sentence
+    assert sentence.endswith("install callscribe[qwen] in an environment of its own, on a machine with an NVIDIA GPU")
 
 
 def test_a_folder_without_a_model_is_told(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -1,9 +1,12 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from asr.activity import ActivityModel
-from asr.engine import Decoding, DecodingJob
+from asr.engine import Decoding, DecodingJob, Waveform
 from asr.scheduler import Delivery, Scheduler, cost
 from asr.settings import EndpointSettings
 from asr.wire.messages import (
@@ -21,6 +24,7 @@ from asr.wire.messages import (
 )
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.language import UNKNOWN
 from tests.asr.fake_engine import FakeEngine
 from tests.asr.speech import RATE, first_line, silence, two_cities
 
@@ -94,6 +98,32 @@ def test_finals_of_many_channels_are_decoded_together(model: ActivityModel) -> N
             scheduler.accept(1, message)
     assert len(of_kind(work_off(scheduler), FinalReport)) == 4
     assert 4 in [len(batch) for batch in engine.batches]
+
+
+class CountedModel:
+    """Takes everything for English, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def identify(self, audio: Waveform) -> Mapping[str, float]:
+        self.asked += 1
+        return {"en": 0.99, "zh": 0.01}
+
+
+def test_no_turn_asks_for_more_languages_than_it_decodes(model: ActivityModel) -> None:
+    engine, identifier = FakeEngine(), CountedModel()
+    scheduler = Scheduler(engine, model, identifier=identifier)
+    options = replace(OPTIONS, language=UNKNOWN, languages=("en", "zh"))
+    for number in range(engine.max_batch + 2):
+        scheduler.accept(1, Open(number, 0, options))
+        for message in audio(number, np.concatenate([first_line(), silence(1.0)])):
+            scheduler.accept(1, message)
+    asked = [0]
+    while scheduler.work() is not None:
+        asked.append(identifier.asked)
+    assert np.diff(asked).max() == engine.max_batch
+    assert asked[-1] >= engine.max_batch + 2
 
 
 def test_a_final_goes_before_partials_that_are_due(model: ActivityModel) -> None:
@@ -176,7 +206,9 @@ def test_an_engine_that_will_not_work_hears_nothing_rather_than_silence(model: A
         work_off(scheduler)
 
 
-def test_what_the_engine_fails_on_costs_no_other_channel_its_final(model: ActivityModel) -> None:
+def test_what_the_engine_fails_on_is_told_and_costs_no_other_channel_its_final(
+    model: ActivityModel, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Failing(FakeEngine):
         def _decode(self, job: DecodingJob) -> Decoding:
             if job.hotwords:
@@ -189,5 +221,13 @@ def test_what_the_engine_fails_on_costs_no_other_channel_its_final(model: Activi
         scheduler.accept(1, Open(number, 0, options))
         for message in audio(number, first_line()):
             scheduler.accept(1, message)
-    finals = of_kind(work_off(scheduler), FinalReport)
+    deliveries = work_off(scheduler)
+    finals = of_kind(deliveries, FinalReport)
     assert sorted(delivery.message.number for delivery in finals if isinstance(delivery.message, FinalReport)) == [0, 2]
+    told = [message for _, message in deliveries if isinstance(message, Acknowledged) and message.undecoded]
+    assert [message.number for message in told] == [1]
+    [(start, end)] = told[0].undecoded
+    assert (start < 1.25 * RATE, end > 4.5 * RATE) == (True, True)
+    logged = capsys.readouterr().out
+    assert logged.count("speech_not_decoded") == 1
+    assert "poison" not in logged

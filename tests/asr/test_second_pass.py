@@ -17,6 +17,7 @@ from asr.second_pass import SecondPass, SecondPassText
 from asr.settings import SecondPassSettings
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
+from callscribe.domain.transcript import Final, Word
 from tests.prompts import prompts_or_skip
 from tests.wer import word_error_rate
 
@@ -275,3 +276,76 @@ def test_a_beam_holds_the_texts_among_which_to_choose(hypotheses: int, beam: int
 def test_the_weight_has_bounds(weight: float) -> None:
     with pytest.raises(ValueError, match="language_model_weight must be 0 to 10"):
         SecondPassSettings(language_model_weight=weight)
+
+
+class Sentence:
+    """A witness that has heard one sentence, and takes all others for unlikely."""
+
+    name = "moonshine-tiny-en"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.asked: list[str] = []
+
+    def log_probabilities(self, audio: Waveform, texts: Sequence[str]) -> tuple[float, ...]:
+        assert len(audio) > 2 * RATE
+        self.asked += texts
+        return tuple(0.0 if text == self.text else -100.0 for text in texts)
+
+
+def weighed(heard: str, text: str, witness: Sentence | None, engine: str = Sentence.name) -> SecondPassText:
+    """The demo call's first turn, of which both engines have given a text."""
+    call = read_audio(MEDIA / "demo-call.wav")
+    turn = json.loads((MEDIA / "demo-call.json").read_text())["turns"][0]
+    span = (turn["start_ms"] * 8, turn["end_ms"] * 8)
+    first, second = (tuple(Word(word, *span, 0.5) for word in words.split()) for words in (heard, text))
+    final = Final(0, *span, heard, 0.5, engine, words=first)
+    second_pass = SecondPass(SecondPassSettings(), witness=(lambda: witness) if witness else None)
+    pcm, text_of_it = call.channels[0], SecondPassText(text, 0.5, second, "en")
+    assert second_pass.weigh(pcm, RATE, [span, span], [final, final], [None, None]) == (None, None)
+    (found,) = given(second_pass.weigh(pcm, RATE, [span], [final], [text_of_it]))
+    return found
+
+
+def gains_of(text: SecondPassText) -> dict[int, float]:
+    return dict(text.gains or {})
+
+
+def test_both_engines_say_whose_words_are_likelier() -> None:
+    said = json.loads((MEDIA / "demo-call.json").read_text())["turns"][0]["text"]
+    words = said.split()
+    wrong = " ".join([*words[:2], "zebra", *words[3:]])
+    witness = Sentence(said)
+    assert gains_of(weighed(said, wrong, witness))[2] > 5.0
+    assert witness.asked == [wrong, said]
+    assert gains_of(weighed(wrong, said, Sentence(said)))[2] < -30.0
+
+
+def test_a_witness_is_loaded_for_a_dispute_only_and_texts_stay_where_it_cannot_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loads: list[None] = []
+
+    def missing() -> Sentence:
+        loads.append(None)
+        raise EngineUnavailable("the package is missing")
+
+    span = (0, RATE)
+    final = Final(0, *span, "thank you", 0.5, Sentence.name, words=(Word("thank", *span, 0.5), Word("you", *span, 0.5)))
+    same = SecondPassText("thank you", 0.5, final.words, "en")
+    other = SecondPassText("thank us", 0.5, (final.words[0], Word("us", *span, 0.5)), "en")
+    second_pass, pcm = SecondPass(SecondPassSettings(), witness=missing), np.zeros(2 * RATE, np.int16)
+    assert second_pass.weigh(pcm, RATE, [span], [final], [same]) == (same,)
+    assert loads == []
+    for _ in range(2):
+        assert second_pass.weigh(pcm, RATE, [span], [final], [other]) == (other,)
+    assert len(loads) == 1
+    assert capsys.readouterr().out.count("witness_left_out") == 1
+
+
+def test_what_needs_no_weighing_or_has_no_witness_stays_as_it_is() -> None:
+    witness = Sentence("")
+    assert weighed("thank you", "Thank you.", witness).gains is None
+    assert weighed("thank you", "thank us", witness, engine="paraformer").gains is None
+    assert witness.asked == []
+    assert weighed("thank you", "thank us", None).gains is None

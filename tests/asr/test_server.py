@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from asr.server import RecognizerServer
 from asr.settings import RecognizerSettings
+from asr.wire.fields import MAX_MESSAGE_BYTES
 from asr.wire.messages import (
-    MAX_MESSAGE_BYTES,
     Audio,
     ChannelOptions,
     Close,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from asr.engines import ENGINES
 from asr.settings import (
     ENDPOINT_BOUNDS,
     QWEN_BOUNDS,
@@ -55,3 +56,18 @@ def test_the_update_interval_has_bounds() -> None:
 def test_the_error_names_the_setting_and_the_cure() -> None:
     with pytest.raises(SettingsError, match=r"recognizer\.endpoint.*hang_ms must be 96 to 5000"):
         load_settings(None, {"CALLSCRIBE_RECOGNIZER__ENDPOINT__HANG_MS": "20"})
+
+
+def test_engines_that_gain_nothing_by_more_processes_have_one_unless_it_is_set() -> None:
+    unset, told = RecognizerSettings(), RecognizerSettings(processes=3)
+    assert {engine: unset.processes_of(engine, cores=8) for engine in ENGINES} == {
+        "moonshine": 8,
+        "funasr": 8,
+        "sensevoice": 8,
+        "sherpa": 8,
+        "funasr-server": 1,
+        "qwen": 1,
+        "google": 1,
+        "azure": 1,
+    }
+    assert {told.processes_of(engine, cores=8) for engine in ENGINES} == {3}

@@ -12,7 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from asr.engine import Waveform
+from asr.engines.funasr.loading import load_model
+from asr.engines.funasr.offline import OfflineParaformer
 from asr.resampling import doubled
+from callscribe.domain.hotword import Hotword
 from tests.asr.speech import silence
 from tests.tiny_speech import RATE, Language, SpokenLine, conversation, utterances
 from tests.wer import word_error_rate
@@ -75,6 +78,20 @@ def test_seaco_hears_as_well_with_hotwords_as_without(hotwords: str) -> None:
     options = {"hotword": hotwords} if hotwords else {}
 
     assert _errors(lines, [_whole(model, _wide(line.samples), **options) for line in lines]) < 0.1
+
+
+@pytest.mark.parametrize("hotwords", [(), ("maier",), ("schmitt", "kathryn", "stephen", "maier", "refund", "nine")])
+def test_callscribe_hears_with_hotwords_what_funasr_hears(hotwords: tuple[str, ...]) -> None:
+    sounds = [_wide(line.samples) for line in utterances("names")]
+    options = {"hotword": " ".join(hotwords)} if hotwords else {}
+    expected = [_whole(_loaded("seaco"), sound, **options) for sound in sounds]
+    spoken = " ".join(expected).split()
+
+    ours = OfflineParaformer(load_model(_MODELS / "seaco", "cpu"))
+    heard = ours.decode(sounds, [tuple(map(Hotword, hotwords))] * len(sounds))
+
+    assert [" ".join(ours.tokens[token.id] for token in row) for row in heard] == expected
+    assert ("meyer" in spoken, "maier" in spoken) == ("maier" not in hotwords, "maier" in hotwords)
 
 
 @pytest.mark.parametrize("name", [*_OFFLINE.values(), *_STREAMING.values()])

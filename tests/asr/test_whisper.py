@@ -85,6 +85,14 @@ def test_a_model_of_many_languages_does_not_guess_at_one_it_does_not_know(many_l
         engine.decode(noise(), "tlh")
 
 
+def test_languages_that_whisper_calls_otherwise_have_the_codes_of_the_rest(many_languages: Path) -> None:
+    engine = WhisperEngine(SecondPassSettings(model=str(many_languages), device="cpu"))
+    assert {"no", "fil", "jv", "he"} <= set(engine.languages)
+    assert not {"tl", "jw"} & set(engine.languages)
+    assert {"fil", "jv"} <= set(engine.identify(noise()))
+    assert [engine.decode(noise(), tag).language for tag in ("nb-NO", "fil-PH", "jv")] == ["no", "fil", "jv"]
+
+
 def test_hotwords_reach_the_decoder_the_heaviest_first(
     packaged: WhisperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,3 +174,28 @@ def test_a_gpu_that_does_not_work_is_left_alone_unless_it_is_asked_for(
 )
 def test_a_model_is_named_for_revisions(reference: str, name: str) -> None:
     assert whisper_name(reference) == name
+
+
+def test_what_was_said_is_likelier_than_what_sounds_like_it(packaged: WhisperEngine) -> None:
+    audio, text = demo_turn(0)
+    first, *rest = text.split()
+    likelihood = packaged.likelihood(audio, "en")
+    said, without, other = likelihood.log_probabilities("", (text, " ".join([first, *rest[1:]]), f"{text} Goodbye."))
+    assert said > without
+    assert said > other
+    assert likelihood.log_probabilities("", (text,)) == (said,)
+
+
+def test_a_text_is_likely_after_what_was_said_before_it(packaged: WhisperEngine) -> None:
+    (one, first), (two, second) = demo_turn(0), demo_turn(1)
+    likelihood = packaged.likelihood(np.concatenate([one, two]), "en")
+    (after,) = likelihood.log_probabilities(first, (second,))
+    (alone,) = likelihood.log_probabilities("", (second,))
+    assert after > alone + 5.0
+
+
+def test_a_text_longer_than_the_decoder_has_room_for_is_as_its_beginning(packaged: WhisperEngine) -> None:
+    audio, text = demo_turn(0)
+    likelihood = packaged.likelihood(audio, "en")
+    long, longer = likelihood.log_probabilities(" ".join([text] * 60), (" ".join([text] * 60), " ".join([text] * 90)))
+    assert long == longer < 0.0

@@ -1,4 +1,5 @@
-"""Stands in for the program whose roles a process tree starts: each role is one way in which a process behaves."""
+"""What tests of commands share, and a stand-in for the program whose roles a process tree starts: each role is one way
+in which a process behaves."""
 
 import os
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callscribe.cli import main
 from callscribe.cli.processes import Child
 
 PROGRAM = """#!{python} -IS
@@ -24,8 +26,13 @@ def finish(number, frame):
     note("ended")
     sys.exit(0)
 
+def drain(number, frame):
+    note("drains")
+    signal.signal(signal.SIGTERM, finish)
+
 note("began")
-signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "stubborn" else finish)
+on_stop = {{"stubborn": signal.SIG_IGN, "drains": drain}}
+signal.signal(signal.SIGTERM, on_stop.get(behaviour, finish))
 if behaviour == "dies":
     sys.exit(3)
 if behaviour == "works":
@@ -45,8 +52,8 @@ class Stage:
     log: Path
 
     def child(self, name: str, behaviour: str = "serves", stop_timeout_s: float = 5.0) -> Child:
-        """`behaviour`: serves, stubborn (deaf to SIGTERM), mute (never ready), dies, short (ready, then gone),
-        works (done at once)."""
+        """`behaviour`: serves, stubborn (deaf to SIGTERM), drains (ends with the second SIGTERM), mute (never ready),
+        dies, short (ready, then gone), works (done at once)."""
         return Child(name, (name, behaviour), {}, stop_timeout_s)
 
     def told(self) -> list[tuple[str, str]]:
@@ -62,6 +69,14 @@ class Stage:
 
     def _lines(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+
+@pytest.fixture(autouse=True)
+def quiet_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run in this process have a working folder without settings, and no
+    logging to the runner's standard error, which is closed after it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(main, "configure_logging", lambda level, style: None)
 
 
 @pytest.fixture

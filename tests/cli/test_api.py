@@ -1,6 +1,7 @@
 """The commands as clients of the HTTP API, before servers that are not Callscribe and before none."""
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_export_names_a_file_that_cannot_be_written(tmp_path: Path) -> None:
             export(Settings(web=web), "a call", "txt", tmp_path / "no/such/folder.txt")
         export(Settings(web=web), "a call", "txt", tmp_path / "call.txt")
     assert (tmp_path / "call.txt").read_text() == "text"
-    with pytest.raises(SettingsError, match="json, txt, srt, vtt, vcon"):
+    with pytest.raises(SettingsError, match="json, txt, srt, vtt, csv, vcon"):
         export(Settings(), "a call", "pdf", None)
 
 
@@ -102,6 +103,7 @@ def test_doctor_looks_at_everything_when_a_stranger_has_the_port(
         assert run_doctor(settings, as_json=True) == 1
     findings = {found["check"]: found for found in json.loads(capsys.readouterr().out)}
     assert [check for check, found in findings.items() if not found["good"]] == ["web.port"]
-    assert "in use; stop what uses it or set web.port" in findings["web.port"]["detail"]
-    assert findings["service"]["detail"] == "not running"
+    assert f"(process {os.getpid()})" in findings["web.port"]["detail"]
+    assert findings["web.port"]["cure"] == "stop what uses it or set web.port"
+    assert findings["service"]["detail"].startswith("nobody answers at http://127.0.0.1:")
     assert findings["database"]["detail"].startswith("PostgreSQL 18")

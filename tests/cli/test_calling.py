@@ -5,18 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from callscribe.cli import main
 from callscribe.cli.calling import parse_party
 from callscribe.cli.main import app
 from callscribe.domain.call import Party
 from callscribe.domain.errors import SettingsError
-
-
-@pytest.fixture(autouse=True)
-def quiet_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder without settings, and no logging to the runner's standard error, which is closed after it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(main, "configure_logging", lambda level, style: None)
 
 
 @pytest.mark.parametrize(

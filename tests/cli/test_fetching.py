@@ -39,6 +39,9 @@ def test_an_engine_needs_the_models_that_its_settings_name() -> None:
         settings, recognizer=replace(settings.recognizer, activity="fsmn-vad", fsmn_vad="huggingface:a/b")
     )
     assert needed_models(listening) == (ONLINE, OFFLINE, NamedModel("recognizer.fsmn_vad", "huggingface:a/b"))
+    telling = replace(settings, recognizer=replace(settings.recognizer, language_identification="huggingface:a/b"))
+    expected = NamedModel("recognizer.language_identification", "huggingface:a/b")
+    assert needed_models(telling) == (ONLINE, OFFLINE, expected)
 
 
 def test_the_engines_of_trunks_are_needed_too() -> None:
@@ -60,6 +63,13 @@ def test_the_second_pass_needs_its_own_unless_it_is_off_and_no_model_twice() -> 
         recognizer=RecognizerSettings(engine="funasr", funasr=FUNASR), second_pass=SecondPassSettings(engine="funasr")
     )
     assert needed_models(both) == (ONLINE, OFFLINE)
+
+
+def test_a_language_model_is_needed_where_it_counts() -> None:
+    choosing = SecondPassSettings(language_model="huggingface:openai-community/gpt2")
+    expected = NamedModel("second_pass.language_model", choosing.language_model)
+    assert needed_models(Settings(second_pass=choosing)) == (expected,)
+    assert needed_models(Settings(second_pass=replace(choosing, language_model_weight=0.0))) == ()
 
 
 def test_what_the_settings_name_is_downloaded_with_a_note_of_how_much_it_is(tmp_path: Path) -> None:

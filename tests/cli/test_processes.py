@@ -26,7 +26,7 @@ async def growing() -> AsyncIterator[ProcessTree]:
         await tree.stop()
 
 
-async def until(condition: Callable[[], bool], limit_s: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
@@ -39,6 +39,28 @@ async def test_children_start_in_order_and_stop_in_the_opposite_one(stage: Stage
         assert stage.told() == [("began", "first")]
         await tree.start(stage.child("second"))
     assert stage.told() == [("began", "first"), ("began", "second"), ("ended", "second"), ("ended", "first")]
+    assert stage.living() == []
+
+
+async def test_children_of_one_stage_start_and_stop_side_by_side(stage: Stage) -> None:
+    async with growing() as tree:
+        hanging = stage.child("second", "mute")
+        starting = asyncio.create_task(tree.start(stage.child("first"), hanging))
+        await until(lambda: len(stage.told()) == 2)
+        assert not starting.done()
+        hanging.ready.set()
+        await starting
+        await tree.start(stage.child("third"))
+    assert stage.told()[:2] in ([("began", "first"), ("began", "second")], [("began", "second"), ("began", "first")])
+    assert stage.told()[2:4] == [("began", "third"), ("ended", "third")]
+    assert sorted(stage.told()[4:]) == [("ended", "first"), ("ended", "second")]
+    assert stage.living() == []
+
+
+async def test_a_stage_of_which_one_child_ends_fails_at_once_and_leaves_none(stage: Stage) -> None:
+    async with growing() as tree:
+        with pytest.raises(ChildFailed, match=r"^web ended; its message stands above$"):
+            await tree.start(stage.child("worker", "mute"), stage.child("web", "dies"))
     assert stage.living() == []
 
 
@@ -81,6 +103,17 @@ async def test_a_child_that_ignores_sigterm_is_killed_and_the_others_still_end(s
         await tree.start(stage.child("web"))
         await tree.start(stage.child("worker", "stubborn", stop_timeout_s=0.2))
     assert stage.told() == [("began", "web"), ("began", "worker"), ("ended", "web")]
+    assert stage.living() == []
+
+
+async def test_a_child_whose_stop_is_waited_for_is_told_a_second_time(stage: Stage) -> None:
+    async with growing() as tree:
+        await tree.start(stage.child("sip", "drains"))
+        stopping = asyncio.create_task(tree.stop())
+        await until(lambda: ("drains", "sip") in stage.told())
+        tree.interrupt("sip")
+        await stopping
+    assert stage.told() == [("began", "sip"), ("drains", "sip"), ("ended", "sip")]
     assert stage.living() == []
 
 

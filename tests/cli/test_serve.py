@@ -8,6 +8,7 @@ import pytest
 
 from callscribe.cli.ports import PublicPort, free_port, public_ports
 from callscribe.cli.serve import data_folder_lock
+from callscribe.config.ingest import AudiosocketSettings, IngestSettings
 from callscribe.config.settings import FunasrServerSettings, Settings, WebSettings
 from callscribe.domain.errors import PortUnavailable, StorageError
 from telephony.settings import SipSettings
@@ -51,7 +52,7 @@ def test_hosts_may_be_names_and_addresses_of_either_family() -> None:
         PublicPort("web.port", "no.such.host.invalid", free_port(), (socket.SOCK_STREAM,)).check()
 
 
-def test_the_ports_are_those_of_the_pages_of_sip_and_of_funasrs_clients() -> None:
+def test_the_ports_are_those_of_the_pages_of_sip_and_of_the_other_ways_in() -> None:
     settings = Settings(web=WebSettings(host="::1", port=81), sip=SipSettings(port=5070))
     assert [(port.setting, port.host, port.port) for port in public_ports(settings)] == [
         ("web.port", "::1", 81),
@@ -61,3 +62,5 @@ def test_the_ports_are_those_of_the_pages_of_sip_and_of_funasrs_clients() -> Non
     assert [port.port for port in public_ports(secured)] == [81, 5060, 5061]
     dictated = replace(settings, funasr_server=FunasrServerSettings(port=10095))
     assert [port.setting for port in public_ports(dictated)] == ["web.port", "sip.port", "funasr_server.port"]
+    streamed = replace(settings, ingest=IngestSettings(port=8765), audiosocket=AudiosocketSettings(port=9019))
+    assert [port.port for port in public_ports(streamed)] == [81, 5070, 8765, 9019]

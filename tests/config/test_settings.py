@@ -7,7 +7,7 @@ import pytest
 
 from callscribe.config.settings import Settings, environment_of, load_settings
 from callscribe.domain.errors import SettingsError
-from telephony.settings import RoleRule, TrunkSettings
+from telephony.settings import RegisterSettings, RoleRule, TrunkSettings
 
 
 @pytest.fixture
@@ -89,6 +89,7 @@ def test_settings_for_a_child_are_read_back_by_it(file: Path) -> None:
             ("setting second_pass: language_model is for the engine whisper: funasr gives one text of an utterance",),
         ),
         ("[worker]\nconcurrency = 0", ("setting worker: concurrency must be 1 or more",)),
+        ("[worker]\njobs_per_minute = -1", ("setting worker: jobs_per_minute must not be negative",)),
         ("[node]\nname = 7", ("node.name", "write text in quotes")),
         ('[recognizer]\nurls = "ws://a"', ("recognizer.urls", 'write a list, for example ["a", "b"]')),
         ('[recognizer]\nurls = ["a:10190"]', ("setting recognizer.urls must be", "ws:// or wss://")),
@@ -104,6 +105,16 @@ def test_settings_for_a_child_are_read_back_by_it(file: Path) -> None:
         ('[funasr_server]\nallow = ["x"]', ("setting funasr_server", "'x' does not appear to be")),
         ('[funasr_server]\ndefault_mode = "both"', ('default_mode must be "2pass", "online" or "offline"',)),
         ("[funasr_server]\nmax_connections = 0", ("max_connections must be 1 or more",)),
+        ('[ingest]\ntrunk = "pbx"', ("setting ingest.trunk must be the name of a trunk",)),
+        ("[ingest]\nport = 99999", ("setting ingest: port must be a port number from 0 to 65535",)),
+        ("[ingest]\nrtp_port_max = 20000", ("ingest: rtp_port_max must be above rtp_port_min",)),
+        ('[ingest]\nadvertised_address = "pbx"', ("ingest: advertised_address must be an IP address",)),
+        ('[ingest]\ntls_key = "k"', ("ingest: tls_certificate and tls_key need each other",)),
+        ('[ingest]\naudiohook_client_secret = "YQ=="', ("audiohook_client_secret needs audiohook_api_key",)),
+        ('[ingest]\naudiohook_api_key = "k"\naudiohook_client_secret = "a"', ("must be base64",)),
+        ('[ingest]\npublic_url = "https://x"', ("public_url must begin with wss:// or ws://",)),
+        ("[audiosocket]\nconnections_per_second = 0", ("connections_per_second above 0",)),
+        ('[audiosocket]\ntrunk = "pbx"', ("setting audiosocket.trunk must be the name of a trunk",)),
     ],
 )
 def test_what_is_wrong_is_named_in_one_sentence(file: Path, text: str, parts: tuple[str, ...]) -> None:
@@ -116,6 +127,36 @@ def test_a_bad_environment_variable_is_named(file: Path) -> None:
     assert "CALLSCRIBE_NODE__NAME: node is no table" in complaint(file, CALLSCRIBE_NODE="x", CALLSCRIBE_NODE__NAME="y")
     assert "CALLSCRIBE_TRUNKS is no TOML list" in complaint(file, CALLSCRIBE_TRUNKS="[{name =")
     assert "unknown setting sip.linse: did you mean lines?" in complaint(file, CALLSCRIBE_SIP__LINSE="2")
+
+
+ANY = '[[trunks]]\nname = "hotline"\nlanguage = "auto"\n'
+
+
+@pytest.mark.parametrize(
+    "engines", ["", 'engines = ["funasr", "moonshine"]', 'engines = ["google", "sherpa", "azure"]']
+)
+def test_a_language_that_nobody_can_find_out_is_refused_with_the_cure(file: Path, engines: str) -> None:
+    sentence = complaint(file, ANY + engines)
+    assert "the language of hotline is auto, which " in sentence
+    assert "cannot find out; name a model in recognizer.language_identification, or an engine that can" in sentence
+
+
+@pytest.mark.parametrize(
+    ("engines", "more"),
+    [
+        ('engines = ["funasr", "moonshine"]', '[recognizer]\nlanguage_identification = "/srv/models/whisper-base"\n'),
+        ('engines = ["funasr", "sensevoice"]', ""),
+        ("", '[recognizer]\nengine = "qwen"\n'),
+        ("", '[recognizer]\nurls = ["ws://192.0.2.1:10190"]\n'),
+        ('engines = ["google"]', '[recognizer.google]\nlanguages = ["en-US", "de-DE"]\n'),
+        ('engines = ["azure"]', '[recognizer.azure]\nlanguages = ["en-US", "de-DE"]\n'),
+        ('engines = ["sherpa"]', '[recognizer.sherpa]\noffline = "/srv/models/sense-voice"\n'),
+    ],
+)
+def test_a_language_may_be_found_out_by_a_model_or_an_engine(file: Path, engines: str, more: str) -> None:
+    file.write_text(f"{ANY}{engines}\n{more}")
+    (trunk,) = load_settings(file, {}).trunks
+    assert trunk.language == "auto"
 
 
 def test_a_password_does_not_stand_in_the_complaint(file: Path) -> None:
@@ -143,6 +184,59 @@ def test_a_trunk_says_what_is_wrong_with_its_hotwords() -> None:
         TrunkSettings("pbx", hotwords=("x" * 101,))
     with pytest.raises(ValueError, match="from 0 to 1"):
         TrunkSettings("pbx", hotword_correction=80)
+    with pytest.raises(ValueError, match=r'redaction knows no "cards"; it takes payment, all, card'):
+        TrunkSettings("pbx", redaction=("cards",))
+    with pytest.raises(ValueError, match="redaction_mask must be"):
+        TrunkSettings("pbx", redaction=("card",), redaction_mask="{digits}")
+
+
+def test_a_route_names_trunks_that_there_are(file: Path) -> None:
+    route = '[[routes]]\nmatch = "1"\ntarget = "sip:x@192.0.2.1"\ntrunks = ["{}"]\n'
+    file.write_text(route.format("default"))
+    assert load_settings(file, {}).routes[0].ring_s == 60
+    file.write_text(route.format("elsewhere"))
+    with pytest.raises(SettingsError, match="there is no trunk elsewhere; name one of default"):
+        load_settings(file, {})
+
+
+def test_a_trunk_says_what_codecs_there_are_and_what_may_be_told_of_keys() -> None:
+    with pytest.raises(ValueError, match="among PCMU, PCMA, G722"):
+        TrunkSettings("pbx", codecs=("G729",))
+    with pytest.raises(ValueError, match="masked"):
+        TrunkSettings("pbx", dtmf="hidden")
+
+
+def test_a_trunk_says_what_it_needs_to_register() -> None:
+    for registrar in ("sip:pbx", "pbx:0x", "pbx:70000", "[::1]:5060"):
+        with pytest.raises(ValueError, match="registrar must be a host or an IPv4 address"):
+            RegisterSettings(registrar, "4711")
+    with pytest.raises(ValueError, match="registrar needs extension"):
+        RegisterSettings("pbx")
+    with pytest.raises(ValueError, match="must have no blanks"):
+        RegisterSettings("pbx", "47 11")
+    with pytest.raises(ValueError, match='"udp", "tcp" or "tls"'):
+        RegisterSettings("pbx", "4711", transport="ws")
+    with pytest.raises(ValueError, match="expires_s must be from 10 to 86400"):
+        RegisterSettings("pbx", "4711", expires_s=5)
+    account = RegisterSettings("pbx:5070", "4711", password="s3cret")
+    assert (account.host, account.port) == ("pbx", 5070)
+    assert "s3cret" not in repr(account)
+
+
+def test_registration_that_could_not_work_is_refused_with_the_cure() -> None:
+    for extension, password in (("4711", ""), ("", "s3cret")):
+        with pytest.raises(ValueError, match="need registrar"):
+            RegisterSettings(extension=extension, password=password)
+    for transport in ("udp", "tcp"):
+        with pytest.raises(ValueError, match='tls_authorities needs transport = "tls"'):
+            RegisterSettings("pbx", "4711", transport=transport, tls_authorities="ca.pem")
+        for tls in ("required", "verified"):
+            with pytest.raises(ValueError, match=f'tls = "{tls}" needs register.transport = "tls"'):
+                TrunkSettings("pbx", tls=tls, register=RegisterSettings("pbx", "4711", transport=transport))
+    with pytest.raises(ValueError, match="digest_username needs a trunk of its own, without register"):
+        TrunkSettings("pbx", digest_username="u", digest_password="p", register=RegisterSettings("pbx", "4711"))
+    secure = RegisterSettings("pbx", "4711", transport="tls", tls_authorities="ca.pem")
+    assert TrunkSettings("pbx", tls="required", register=secure).register == secure
 
 
 def test_funasrs_clients_belong_to_the_trunk_that_is_named_or_to_the_first(file: Path) -> None:

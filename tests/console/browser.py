@@ -20,7 +20,7 @@ SWITCHES = (
     "--window-size=1360,860", "--force-color-profile=srgb", "--lang=en-GB",
 )  # fmt: skip
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-WAIT_S = 15.0
+WAIT_S = 60.0
 
 
 def require_chromium() -> None:
@@ -107,10 +107,10 @@ class Browser:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Browser]:
+def chromium(profile: Path, *switches: str) -> Iterator[Browser]:
     options = ChromeOptions()
     options.binary_location = CHROMIUM
-    for switch in (*SWITCHES, f"--user-data-dir={profile}"):
+    for switch in (*SWITCHES, *switches, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options, Service(DRIVER))

@@ -22,6 +22,7 @@ from storage import schema
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.settings import DatabaseSettings
+from tests.console.browser import Browser, chromium, require_chromium
 from tests.console.switchboard import Switchboard
 
 STREAM_LENGTH = 2000
@@ -106,3 +107,10 @@ def lonely(settings: Settings) -> Iterator[Console]:
     )
     with serving(away) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    require_chromium()
+    with chromium(tmp_path_factory.mktemp("chromium") / "profile") as opened:
+        yield opened

@@ -11,23 +11,29 @@ from sqlalchemy import text
 
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
 from callscribe.events.schema import (
     CallEnded,
+    CallPaused,
     CallProcessed,
+    CallResumed,
     CallStarted,
     CallUpdated,
     Event,
     UtteranceFinal,
     UtterancePartial,
     UtteranceRevised,
+    UtteranceSpeakers,
 )
 from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.recordings import RecordingWriter, recording_path
 from storage.records import JobIntent, JobKind, RecordingFile
+from storage.speakers import write_speakers
 
 RATE = 8000
 AGENT = Party("sip:1042@pbx.example.com", "Anna Weber")
@@ -59,6 +65,13 @@ class FakeCall:
         self.call = replace(self.call, caller=party, channels=channels)
         self._board.calls.save_call(self.call, self._board.node)
         self._board.publish(CallUpdated.of(self.call, datetime.now(UTC)))
+
+    def pause(self, *pauses: Pause) -> None:
+        """These pauses have begun, or now have an end."""
+        self.call = replace(self.call, pauses=pauses)
+        self._board.calls.save_call(self.call, self._board.node)
+        kind = CallResumed if all(pause.end for pause in pauses) else CallPaused
+        self._board.publish(kind.of(self.call, pauses, "api", datetime.now(UTC)))
 
     def partial(self, channel: int, start: int, committed: str, tentative: str = "") -> UtterancePartial:
         self._revision += 1
@@ -110,6 +123,13 @@ class FakeCall:
             self._board.publish(UtteranceRevised.of(self.call, said, revision, datetime.now(UTC)))
         self.processed(done=("second-pass",))
 
+    def tell_apart(self, name: UUID, *turns: SpeakerTurn) -> None:
+        """Store and publish who speaks in an utterance, as the worker does."""
+        said = replace(self.said[name], turns=turns)
+        with self._board.database.transaction() as session:
+            write_speakers(session, self.id, (said,))
+        self._board.publish(UtteranceSpeakers.of(self.call, said, datetime.now(UTC)))
+
     def fail_second_pass(self, sentence: str) -> UUID:
         """The worker gives the job up for good."""
         job = JobIntent.of(self.id, JobKind.SECOND_PASS).id
@@ -137,7 +157,7 @@ class Switchboard:
     node = "node-1"
 
     def __init__(self, database: Database, recordings: Path, publish: Callable[[Event], None]) -> None:
-        self._database = database
+        self.database = database
         self.calls = CallStore(database)
         self.jobs = JobStore(database)
         self.recordings = recordings
@@ -176,7 +196,7 @@ class Switchboard:
     def give_up(self, job: UUID, sentence: str) -> None:
         """Fail a job as often as it takes."""
         for _ in range(20):
-            with self._database.transaction() as session:
+            with self.database.transaction() as session:
                 session.execute(text("UPDATE jobs SET due_at = now() - interval '1 s' WHERE id = :id"), {"id": job})
             if self.jobs.begin(job) is not None and not self.jobs.fail(job, sentence):
                 return

@@ -120,7 +120,13 @@ def test_a_transcript_is_written_in_every_format(console: Console, switchboard: 
     stored = console.client.get(path).json()["utterances"]
     assert [utterance["text"] for utterance in stored] == ["Good morning.", "hello <there>"]
     assert stored[0]["final"]["text"] == "good mourning"
-    types = {"txt": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt", "vcon": "application/vcon"}
+    types = {
+        "txt": "text/plain",
+        "srt": "application/x-subrip",
+        "vtt": "text/vtt",
+        "csv": "text/csv",
+        "vcon": "application/vcon",
+    }
     for style, kind in types.items():
         answer = console.client.get(path, params={"format": style})
         assert answer.headers["content-type"].startswith(kind)
@@ -129,7 +135,7 @@ def test_a_transcript_is_written_in_every_format(console: Console, switchboard: 
     assert "00:00:01,000 --> 00:00:01,715" in console.client.get(path, params={"format": "srt"}).text
     refused = console.client.get(path, params={"format": "docx"})
     assert refused.status_code == 422
-    assert "'json', 'txt', 'srt', 'vtt' or 'vcon'" in refused.json()["detail"]
+    assert "'json', 'txt', 'srt', 'vtt', 'csv' or 'vcon'" in refused.json()["detail"]
 
 
 def test_audio_is_answered_whole_and_by_byte_ranges(console: Console, switchboard: Switchboard) -> None:

@@ -12,10 +12,12 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from callscribe.config.settings import Settings
+from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Word
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.schema import Event
-from tests.console.browser import Browser, chromium, require_chromium
+from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.switchboard import FakeCall, Switchboard, samples
 
@@ -30,13 +32,6 @@ CONVERSATION = (
     (0, 20_500, "Thank you. I can see the boiler was last serviced in March. Is there a code on the display?"),
     (1, 26_400, "It shows E one one nine, and the small lamp is blinking."),
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    require_chromium()
-    with chromium(tmp_path_factory.mktemp("chromium") / "profile") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -189,6 +184,26 @@ def test_one_call_is_followed_while_it_goes_on(browser: Browser, console: Consol
     assert browser.one(".original p").text == CONVERSATION[0][2]
 
 
+def test_a_pause_is_seen_while_it_goes_on_and_where_it_was(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start()
+    call.final(0, 1_000, "One moment, please.")
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until_texts(".said", ["One moment, please."])
+    both = [Pause(channel, samples(5_000), None, "api", "card payment") for channel in (0, 1)]
+    call.pause(*both)
+    browser.until(lambda: "Paused: nothing is recorded" in browser.texts(".badge"), "the badge")
+    assert browser.texts(".pause") == ["Not recorded, as wanted: from 0:05, Anna Weber, Tom Hall (card payment)"]
+    call.pause(*(replace(pause, end=samples(9_000)) for pause in both))
+    browser.until(lambda: "Paused: nothing is recorded" not in browser.texts(".badge"), "the end of the pause")
+    call.final(0, 10_000, "Thank you.")
+    browser.until_texts(".said", ["One moment, please.", "Thank you."])
+    (middle,) = browser.all(".utterance + .pause:has(+ .utterance)")
+    assert middle.text == "Not recorded, as wanted: 0:05 to 0:09, Anna Weber, Tom Hall (card payment)"
+    call.end(second_pass=False)
+
+
 def test_a_word_written_otherwise_than_heard_says_what_was_heard(
     browser: Browser, console: Console, switchboard: Switchboard
 ) -> None:
@@ -210,6 +225,47 @@ def test_a_word_written_otherwise_than_heard_says_what_was_heard(
     assert [word.text for word in browser.all(".corrected")] == ["Acme,"]
     assert [word.text for word in browser.all(".unsure")] == ["Acme,"]
     browser.shoot("call-corrected")
+
+
+def test_who_shares_a_channel_is_shown_with_what_each_says(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    said = "Can I help? Yes please."
+    words = tuple(Word(word, samples(at * 800), samples(at * 800 + 700), 0.9) for at, word in enumerate(said.split()))
+    call = switchboard.start()
+    name = call.say(Final(0, 0, samples(4000), said, 0.9, "moonshine", words=words))
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until_texts(".said", [said])
+    call.tell_apart(name, SpeakerTurn(1, 0, samples(2350)), SpeakerTurn(2, samples(2350), samples(4000), True))
+    for _ in range(2):
+        browser.until_texts(".turn-who", ["Anna Weber, speaker 1", "Anna Weber, speaker 2"])
+        assert browser.texts(".who") == ["Anna Weber, speaker 1, Anna Weber, speaker 2"]
+        assert [word.get_attribute("data-ms") for word in browser.all(".turn:last-child .word")] == ["2400", "3200"]
+        assert [part.get_attribute("title") for part in browser.all(".turn")] == [
+            "",
+            "Somebody else speaks at the same time",
+        ]
+        # The page when it is opened later tells the same.
+        browser.open(f"{console.url}/calls/{call.id}")
+
+
+def test_a_call_that_several_engines_heard_says_who_heard_what(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start()
+    call.say(Final(0, 0, samples(2000), "Hello, this is Anna.", 0.9, "moonshine", language="en"))
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until_texts(".said", ["Hello, this is Anna."])
+    assert not browser.one(".engine").is_displayed()
+    call.say(Final(1, samples(2500), samples(4000), "你好，我要退款。", 0.9, "funasr", language="zh"))
+    browser.until_texts(".said", ["Hello, this is Anna.", "你好，我要退款。"])
+    call.end()
+    for _ in range(2):
+        assert browser.texts(".engine") == ["moonshine, en", "funasr, zh"]
+        assert all(shown.is_displayed() for shown in browser.all(".engine"))
+        assert [said.get_attribute("lang") for said in browser.all(".said")] == ["en", "zh"]
+        browser.open(f"{console.url}/calls/{call.id}")
+        browser.until_texts(".said", ["Hello, this is Anna.", "你好，我要退款。"])
 
 
 def test_nothing_is_lost_or_doubled_when_the_server_is_restarted(
@@ -268,7 +324,7 @@ def test_a_stored_call_is_read_played_and_downloaded(
     browser.until(lambda: len(browser.texts(".said")) == 6, "the transcript")
     assert browser.texts(".said")[5] == "It shows E119, and the small lamp is blinking."
     assert browser.texts(".when") == ["0:00", "0:04", "0:11", "0:15", "0:20", "0:26"]
-    assert browser.texts(".downloads a") == ["Text", "SRT", "WebVTT", "JSON", "vCon", "Audio (WAV)"]
+    assert browser.texts(".downloads a") == ["Text", "SRT", "WebVTT", "CSV", "JSON", "vCon", "Audio (WAV)"]
     assert browser.texts(".job-state") == ["Done"]
     browser.shoot("call")
     word = next(word for word in browser.all(".word") if word.text == "boiler")

@@ -16,7 +16,7 @@ from callscribe.config.settings import Settings, WebSettings
 from callscribe.console.app import make_app
 from callscribe.console.server import bind, run_web
 from callscribe.domain.errors import PortUnavailable, SettingsError
-from callscribe.events.board import post_now
+from callscribe.events.board import add_now, cost_of, post_now
 from tests.console.conftest import Console, serving
 from tests.console.listening import listening
 from tests.console.switchboard import Switchboard
@@ -46,6 +46,23 @@ def test_metrics_hold_what_every_process_posted(console: Console) -> None:
     assert found[labelled("callscribe_calls_active", process="sip", node="node-7")] == 3
     assert found[labelled("callscribe_calls_active", process="recognizer", node="node-7")] == 1
     assert found[labelled("callscribe_invites_refused_busy", process="sip", node="node-7")] == 12
+
+
+def test_metrics_tell_what_each_paid_engine_costs(console: Console) -> None:
+    post_now(console.settings.events.url, "sip-node-7", {cost_of("google"): 0.5, cost_of("azure"): 0.25})
+    add_now(console.settings.events.url, "jobs-node-7", {cost_of("google"): 1.5})
+    found = scraped(console)
+    for process, engine, cost in (("sip", "google", 0.5), ("sip", "azure", 0.25), ("jobs", "google", 1.5)):
+        assert found[labelled("callscribe_recognition_cost", process=process, node="node-7", engine=engine)] == cost
+
+
+def test_metrics_tell_how_each_trunk_is_registered(console: Console) -> None:
+    posted = {"registrations:registered:a": 0, "registrations:no-answer:a:b": 1}
+    post_now(console.settings.events.url, "sip-n1", posted)
+    found = scraped(console)
+    of_node = {"process": "sip", "node": "n1"}
+    assert found[labelled("callscribe_registrations", **of_node, state="registered", trunk="a")] == 0
+    assert found[labelled("callscribe_registrations", **of_node, state="no-answer", trunk="a:b")] == 1
 
 
 def test_metrics_count_jobs_and_requests_by_route(console: Console, switchboard: Switchboard) -> None:

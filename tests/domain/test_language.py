@@ -7,6 +7,11 @@ def test_a_tag_begins_with_its_language() -> None:
     assert [primary(tag) for tag in ("en", "en-GB", "zh-Hans-CN", "YUE")] == ["en", "en", "zh", "yue"]
 
 
+def test_a_language_has_one_code_whatever_a_model_or_a_service_calls_it() -> None:
+    several = {"cmn-Hans-CN": "zh", "nb-NO": "no", "no": "no", "tl": "fil", "fil-PH": "fil", "iw-IL": "he", "jw": "jv"}
+    assert {tag: primary(tag) for tag in several} == several
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

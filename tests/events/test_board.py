@@ -5,7 +5,7 @@ import pytest
 import redis
 
 from callscribe.domain.errors import EventsUnavailable
-from callscribe.events.board import EXPIRY_S, CounterBoard, post_now
+from callscribe.events.board import EXPIRY_S, TOTALS_EXPIRY_S, CounterBoard, add_now, post_now
 from callscribe.events.embedded import EmbeddedValkey
 
 pytestmark = pytest.mark.integration
@@ -29,6 +29,16 @@ async def test_a_process_that_posts_no_more_leaves_the_board(valkey: EmbeddedVal
         client.delete("callscribe:board:gone")
     assert "gone" not in await board.read_all()
     await board.close()
+
+
+async def test_what_processes_add_to_one_name_is_added_up_and_stays_when_they_end(valkey: EmbeddedValkey) -> None:
+    for cost in (0.25, 0.5):
+        add_now(valkey.url, "jobs-node-1", {"recognition_cost:google": cost, "done": 1})
+    board = CounterBoard(valkey.url)
+    assert (await board.read_all())["jobs-node-1"] == {"recognition_cost:google": 0.75, "done": 2.0}
+    await board.close()
+    with redis.Redis.from_url(valkey.url) as client:
+        assert EXPIRY_S < client.ttl("callscribe:board:jobs-node-1") <= TOTALS_EXPIRY_S
 
 
 async def test_posting_goes_on_until_cancelled(valkey: EmbeddedValkey) -> None:

@@ -5,19 +5,26 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from callscribe.domain.call import CallEnd, Party
+from callscribe.domain.call import CallEnd, DtmfDigit, Party
+from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Partial, Revision, Word, utterance_id
 from callscribe.domain.utterance import Utterance
+from callscribe.events.parts import EventParty, EventTurn
 from callscribe.events.schema import (
+    CallCorrected,
     CallEnded,
+    CallPaused,
     CallProcessed,
+    CallResumed,
     CallStarted,
     CallUpdated,
+    DtmfPressed,
     Event,
-    EventParty,
     UtteranceFinal,
     UtterancePartial,
     UtteranceRevised,
+    UtteranceSpeakers,
     from_json,
     to_json,
 )
@@ -27,6 +34,9 @@ from tests.events.calls import AT, a_call, a_final, a_partial
 CALL = a_call(UUID("11111111-2222-4333-8444-555555555555"))
 SPOKEN = Final(0, 8000, 16000, "your order", 0.75, "moonshine", "en", (Word("your", 8000, 10000, 0.5),))
 REVISION = Revision(utterance_id(CALL.id, 0, 8000), "Your order.", 0.9, "whisper", "second-pass", ())
+TOLD_APART = Utterance(
+    REVISION.utterance_id, SPOKEN, turns=(SpeakerTurn(1, 8000, 12000), SpeakerTurn(2, 12000, 16000, overlapped=True))
+)
 
 
 def test_a_started_call_tells_trunk_parties_channels_and_outside_ids() -> None:
@@ -104,9 +114,42 @@ def test_a_revision_tells_what_it_replaces(earlier: tuple[Revision, ...], replac
     assert (event.utterance_id, event.start_ms, event.end_ms) == (REVISION.utterance_id, 1000, 2000)
 
 
+def test_speakers_are_told_with_their_parts_of_the_newest_text() -> None:
+    event = UtteranceSpeakers.of(CALL, TOLD_APART, AT)
+    assert (event.text, event.channel, event.start_ms, event.end_ms) == ("your order", 0, 1000, 2000)
+    assert event.turns == (EventTurn(1, 1000, 1500, False, "your"), EventTurn(2, 1500, 2000, True, "order"))
+
+
+def test_a_revision_tells_speakers_that_were_told_apart_before() -> None:
+    event = UtteranceRevised.of(CALL, TOLD_APART, REVISION, AT)
+    assert [(turn.speaker, turn.text) for turn in event.turns] == [(1, "Your"), (2, "order.")]
+    alone = UtteranceRevised.of(CALL, replace(TOLD_APART, turns=()), REVISION, AT)
+    assert alone.turns == ()
+
+
 def test_an_ended_call_tells_its_length_and_reason() -> None:
     event = CallEnded.of(CALL, CallEnd(AT, 80_000, "line-lost", interrupted=True), AT)
     assert (event.duration_ms, event.reason, event.interrupted, event.ended_at) == (10_000, "line-lost", True, AT)
+
+
+def test_a_key_is_told_with_its_time_and_what_may_be_known_of_it() -> None:
+    masked = DtmfPressed.of(CALL, DtmfDigit(1, 4000, ""), AT)
+    shown = DtmfPressed.of(CALL, DtmfDigit(1, 4000, "#"), AT)
+    assert (masked.digit, masked.masked, shown.digit, shown.masked) == ("x", True, "#", False)
+    assert (shown.channel, shown.start_ms) == (1, 500)
+
+
+def test_a_pause_is_told_by_channel_time_and_who_wanted_it_and_is_open_until_it_ends() -> None:
+    paused = CallPaused.of(CALL, (Pause(1, 4000, None, "api", "card payment"),), "api", AT)
+    assert json.loads(to_json(paused)) == {
+        "type": "call.paused",
+        "call_id": str(CALL.id),
+        "at": "2026-11-21T09:30:15.250000Z",
+        "by": "api",
+        "pauses": [{"channel": 1, "start_ms": 500, "end_ms": None, "by": "api", "reason": "card payment"}],
+    }
+    resumed = CallResumed.of(CALL, (Pause(1, 4000, 12000, "api"),), "limit", AT)
+    assert (resumed.by, resumed.pauses[0].end_ms) == ("limit", 1500)
 
 
 def test_a_channel_the_call_does_not_know_has_no_party_and_an_unknown_role() -> None:
@@ -119,10 +162,17 @@ def test_a_channel_the_call_does_not_know_has_no_party_and_an_unknown_role() -> 
     [
         CallStarted.of(CALL, AT),
         CallUpdated.of(CALL, AT),
+        replace(CallCorrected.of(CALL, AT), corrected=(0, 1)),
         a_partial(CALL, "hel"),
         UtteranceFinal.of(CALL, SPOKEN, AT),
         UtteranceRevised.of(CALL, Utterance(REVISION.utterance_id, SPOKEN), REVISION, AT),
+        UtteranceRevised.of(CALL, TOLD_APART, REVISION, AT),
+        UtteranceSpeakers.of(CALL, TOLD_APART, AT),
         UtteranceRevised.of(CALL, Utterance(REVISION.utterance_id, SPOKEN, (REVISION,)), REVISION, AT),
+        DtmfPressed.of(CALL, DtmfDigit(1, 4000, ""), AT),
+        DtmfPressed.of(CALL, DtmfDigit(0, 4000, "7"), AT),
+        CallPaused.of(CALL, (Pause(0, 8000, None, "api", "card payment"),), "api", AT),
+        CallResumed.of(CALL, (Pause(0, 8000, 16000, "api"), Pause(1, 8000, 16000, "sip")), "limit", AT),
         CallEnded.of(CALL, CallEnd(AT, 8000, "bye"), AT),
         CallProcessed(call_id=CALL.id, at=AT, done=("recover", "second-pass"), failed=()),
         CallProcessed(id="17-3", call_id=CALL.id, at=AT, done=(), failed=("second-pass",)),

@@ -14,9 +14,9 @@ from asr.second_pass import SecondPassText
 from asr.settings import RecognizerSettings, SecondPassSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.audio import AudioChunk
-from callscribe.domain.call import CallState
+from callscribe.domain.call import Call, CallState
 from callscribe.domain.hotword import Hotword
-from callscribe.domain.transcript import Word, utterance_id
+from callscribe.domain.transcript import Final, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.decoding import CallDecoder
 from storage.recordings import RecordingWriter
@@ -58,23 +58,38 @@ class PoorSecondPass:
         words = (Word("twenty", 0, 800, 0.9), Word("one", 800, 1600, 0.9))
         return (SecondPassText("You have twenty one messages.", 0.9, words),) * len(spans)
 
+    def weigh(
+        self,
+        pcm: NDArray[np.int16],
+        rate: int,
+        spans: Sequence[tuple[int, int]],
+        finals: Sequence[Final],
+        texts: tuple[SecondPassText | None, ...],
+    ) -> tuple[SecondPassText | None, ...]:
+        assert len(finals) == len(spans)
+        return texts
+
 
 def decoder_of(trunk: str, wanted: bool) -> CallDecoder:
     return CallDecoder(Settings(trunks=(TrunkSettings(trunk, inverse_text_normalization=wanted),)), tuple)
+
+
+def empty(call: Call) -> Transcript:
+    return Transcript(call, CallState.ENDED, None, ())
 
 
 def test_lost_stretches_are_heard_by_the_engine_of_the_trunk(recording: Path) -> None:
     call = make_call()
     trunk = TrunkSettings(call.trunk, engines=("moonshine", "funasr"))
     decoder = CallDecoder(Settings(recognizer=RecognizerSettings(engine="sphinx"), trunks=(trunk,)), tuple)
-    finals = decoder.recover(call, (ChannelRange(0, 0, 5 * RATE),), recording)
+    finals, _ = decoder.recover(empty(call), (ChannelRange(0, 0, 5 * RATE),), recording)
     assert {final.engine for final in finals} == {"moonshine-tiny-en"}
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_recovered_finals_are_in_figures_where_the_trunk_wants_them(recording: Path, wanted: bool) -> None:
     call = make_call()
-    finals = decoder_of(call.trunk, wanted).recover(call, (ChannelRange(0, 0, 5 * RATE),), recording)
+    finals, _ = decoder_of(call.trunk, wanted).recover(empty(call), (ChannelRange(0, 0, 5 * RATE),), recording)
     text, spoken = (" ".join(part) for part in zip(*((said.text, said.spoken) for said in finals), strict=True))
     assert re.sub(r"\D", "", text) == ("472915" if wanted else "")
     assert re.findall("|".join(DIGITS), (spoken if wanted else text).lower()) == DIGITS

@@ -1,6 +1,8 @@
 """Jobs done in this process, with a real database, event store, recording and engines."""
 
+import asyncio
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,15 +14,22 @@ from callscribe.config.settings import Settings
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call
 from callscribe.domain.errors import DatabaseOutdated
-from callscribe.domain.transcript import utterance_id
+from callscribe.domain.transcript import Revision, utterance_id
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.events.board import CounterBoard, cost_of
 from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised, from_json
 from callscribe.events.streams import FIELD, call_stream
 from callscribe.jobs.decoding import CallDecoder
 from callscribe.jobs.tasks import JobBench
+from callscribe.text.correcting import corrected
+from callscribe.text.scorecard import Scorecard
+from storage.corrections import CorrectionStore
 from storage.database import Database
-from storage.jobs import MAX_ATTEMPTS, JobStore
+from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore
 from storage.reader import CallReader
 from storage.records import JobKind, JobRecord, JobState
+from storage.scorecards import ScorecardStore
+from telephony.settings import TrunkSettings
 from tests.jobs.ended_calls import BEST, EPOCHS, FINALS, LOST, RATE, SAMPLES, WISDOM, ended_call, pass_time, settings_of
 from tests.wer import word_error_rate
 
@@ -54,9 +63,18 @@ def claim(database: Database, job_id: UUID) -> None:
     assert JobStore(database).claim_due(10, 60) == (job_id,)
 
 
-def the_job(database: Database, call: Call) -> JobRecord:
-    (job,) = CallReader(database).jobs(call.id)
+def the_job(database: Database, call: Call, kind: JobKind = JobKind.SECOND_PASS) -> JobRecord:
+    (job,) = (job for job in CallReader(database).jobs(call.id) if job.kind is kind)
     return job
+
+
+def evaluate(settings: Settings, call: Call) -> CallProcessed:
+    """Do the last job of a call where it is still to be done; what is announced then."""
+    with closing(Database(settings.database.url)) as database:
+        do(settings, the_job(database, call, JobKind.EVALUATE).id)
+    processed = events_of(settings, call)[-1]
+    assert isinstance(processed, CallProcessed)
+    return processed
 
 
 def test_a_second_pass_stands_beside_the_first_text_with_word_times(
@@ -86,14 +104,50 @@ def test_a_second_pass_is_announced_with_what_it_replaces_and_then_that_all_is_d
     call, job_id = ended_call(settings, JobKind.SECOND_PASS)
     do(settings, job_id, decoder)
     stored = CallReader(database).transcript(call.id).utterances
-    *revised, processed = events_of(settings, call)
+    revised = [event for event in events_of(settings, call) if isinstance(event, UtteranceRevised)]
     for event, utterance in zip(revised, stored, strict=True):
-        assert isinstance(event, UtteranceRevised)
         assert (event.utterance_id, event.text, event.replaces) == (utterance.id, utterance.text, "final")
         assert (event.channel, event.role, event.party) == (1, "customer", "Charles")
         assert event.start_ms == samples_to_ms(utterance.final.start, RATE)
-    assert isinstance(processed, CallProcessed)
-    assert (processed.done, processed.failed) == (("second-pass",), ())
+    processed = evaluate(settings, call)
+    assert (processed.done, processed.failed) == (("second-pass", "evaluate"), ())
+
+
+class PaidDecoder(CallDecoder):
+    """Whose second pass is a paid service."""
+
+    def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
+        revised = super().revise(transcript, recording)
+        return tuple((before, replace(text, engine="google", cost=0.5)) for before, text in revised)
+
+
+async def test_what_a_paid_second_pass_asks_is_counted_over_all_jobs(settings: Settings) -> None:
+    board = CounterBoard(settings.events.url)
+    costs = []
+    for _ in range(2):
+        _, job_id = ended_call(settings, JobKind.SECOND_PASS)
+        await asyncio.to_thread(do, settings, job_id, PaidDecoder(Settings(), tuple))
+        costs.append((await board.read_all())[f"jobs-{settings.node.name}"][cost_of("google")])
+    await board.close()
+    assert costs == [0.5 * len(FINALS), 1.0 * len(FINALS)]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_call_is_scored_by_the_newest_texts_and_announced_with_what_it_failed(
+    settings: Settings, database: Database, *, recorded: bool
+) -> None:
+    said = {"kind": "said", "speaker": "customer"}
+    rules = [
+        {"name": "best", "phrases": ["the vest of times"], **said},
+        {"name": "thanks", "phrases": ["thank you"], **said},
+    ]
+    ScorecardStore(database).put("service", Scorecard.model_validate({"rules": rules}), "ann")
+    call, _ = ended_call(settings, JobKind.EVALUATE, recorded=recorded)
+    processed = evaluate(settings, call)
+    assert (processed.score, processed.failed_rules) == (50.0, ("thanks",))
+    found = ScorecardStore(database).evaluation(call.id)
+    assert found is not None
+    assert found.measures.customer_speech_ms == sum(samples_to_ms(said.end - said.start, RATE) for said in FINALS)
 
 
 def test_a_job_that_is_delivered_twice_is_done_once(
@@ -109,7 +163,7 @@ def test_a_job_that_is_delivered_twice_is_done_once(
     assert the_job(database, call).attempts == 1
 
 
-def test_lost_speech_is_recovered_and_the_second_pass_becomes_due_then(
+def test_lost_speech_is_recovered_and_then_gets_its_second_pass(
     settings: Settings, database: Database, decoder: CallDecoder
 ) -> None:
     call, job_id = ended_call(settings, JobKind.RECOVER)
@@ -117,22 +171,37 @@ def test_lost_speech_is_recovered_and_the_second_pass_becomes_due_then(
 
     recovered = CallReader(database).transcript(call.id).utterances[2:]
     # Twelve words, cut out of running speech: two may be wrong.
-    assert word_error_rate([EPOCHS], [" ".join(found.text for found in recovered)]) <= 2 / 12
+    assert word_error_rate([EPOCHS], [" ".join(found.final.text for found in recovered)]) <= 2 / 12
     assert all(LOST.start <= found.final.start < found.final.end <= SAMPLES for found in recovered)
     events = events_of(settings, call)
     assert [event.utterance_id for event in events if isinstance(event, UtteranceFinal)] == [
         utterance_id(call.id, 1, found.final.start) for found in recovered
     ]
-    assert len(events) == len(recovered), "nothing is processed while the second pass waits"
-    jobs = {job.kind: job for job in CallReader(database).jobs(call.id)}
-    assert (jobs[JobKind.RECOVER].state, jobs[JobKind.SECOND_PASS].state) == (JobState.DONE, JobState.QUEUED)
-
-    do(settings, jobs[JobKind.SECOND_PASS].id, decoder)
     utterances = CallReader(database).transcript(call.id).utterances
     assert word_error_rate([f"{BEST} {WISDOM} {EPOCHS}"], [" ".join(found.text for found in utterances)]) <= 0.05
-    processed = events_of(settings, call)[-1]
-    assert isinstance(processed, CallProcessed)
-    assert sorted(processed.done) == ["recover", "second-pass"]
+    assert sorted(evaluate(settings, call).done) == ["evaluate", "recover", "second-pass"]
+
+
+def test_speech_in_a_language_that_no_engine_knows_is_given_up_at_once_and_said_so(
+    settings: Settings, database: Database, decoder: CallDecoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = replace(settings, trunks=(TrunkSettings("main", language="de"),))
+    call, job_id = ended_call(foreign, JobKind.RECOVER)
+    do(foreign, job_id, CallDecoder(foreign, tuple))
+    jobs = {job.kind: job for job in CallReader(database).jobs(call.id)}
+    recover = jobs[JobKind.RECOVER]
+    assert (recover.state, recover.attempts) == (JobState.FAILED, 1)
+    assert recover.error == (
+        "the engine moonshine-tiny-en does not know the language de; set an engine that does for its trunk, then retry "
+        "the job"
+    )
+    assert capsys.readouterr().out.count("job_failed") == 1
+
+    assert jobs[JobKind.SECOND_PASS].state == JobState.QUEUED, "what is known gets its second pass"
+    do(settings, jobs[JobKind.SECOND_PASS].id, decoder)
+    assert all(found.revisions for found in CallReader(database).transcript(call.id).utterances)
+    processed = evaluate(settings, call)
+    assert (processed.done, processed.failed) == (("second-pass", "evaluate"), ("recover",))
 
 
 def test_a_call_whose_recording_is_gone_says_so_on_its_job_and_is_tried_again_later(
@@ -166,9 +235,38 @@ def test_a_job_that_breaks_each_time_is_given_up_with_a_sentence_that_tells_noth
     job = the_job(database, call)
     assert (job.state, job.attempts) == (JobState.FAILED, MAX_ATTEMPTS)
     assert job.error == "The job broke off with RuntimeError; the worker's log tells where."
-    (processed,) = events_of(settings, call)
-    assert isinstance(processed, CallProcessed)
-    assert (processed.done, processed.failed) == ((), ("second-pass",))
+    processed = evaluate(settings, call)
+    assert events_of(settings, call) == [processed]
+    assert (processed.done, processed.failed) == (("evaluate",), ("second-pass",))
+
+
+def test_a_call_whose_worker_is_lost_each_time_goes_on_with_its_next_stage(
+    settings: Settings, database: Database
+) -> None:
+    call, job_id = ended_call(settings, JobKind.SECOND_PASS)
+    jobs = JobStore(database)
+    for _ in range(MAX_ATTEMPTS):
+        claim(database, job_id)
+        assert jobs.begin(job_id) is not None
+        pass_time(settings.database.url)
+    claim(database, job_id)
+    do(settings, job_id, BrokenDecoder(settings, tuple))
+    job = the_job(database, call)
+    assert (job.state, job.error) == (JobState.FAILED, WORKER_LOST)
+    processed = evaluate(settings, call)
+    assert (processed.done, processed.failed) == (("evaluate",), ("second-pass",))
+
+
+def test_a_worker_that_stops_leaves_the_next_stage_to_others(settings: Settings, database: Database) -> None:
+    class QuietDecoder(CallDecoder):
+        def revise(self, *_: object) -> tuple[()]:
+            return ()
+
+    call, job_id = ended_call(settings, JobKind.SECOND_PASS)
+    with closing(JobBench(settings, QuietDecoder(settings, tuple), is_stopping=lambda: True)) as bench:
+        bench.run(job_id)
+    assert the_job(database, call).state is JobState.DONE
+    assert the_job(database, call, JobKind.EVALUATE).state is JobState.QUEUED
 
 
 def test_a_result_is_written_though_the_event_store_is_away(
@@ -212,3 +310,24 @@ def test_a_call_that_is_deleted_meanwhile_leaves_no_trace(settings: Settings, da
     do(settings, job_id, DeletingDecoder(settings, tuple))
     assert CallReader(database).jobs(call.id) == ()
     assert events_of(settings, call) == []
+
+
+def test_an_utterance_that_a_person_corrects_while_it_is_decoded_again_keeps_the_persons_text(
+    settings: Settings, database: Database
+) -> None:
+    call, job_id = ended_call(settings, JobKind.SECOND_PASS)
+
+    class OvertakenDecoder(CallDecoder):
+        def revise(self, transcript: Transcript, _: Path) -> tuple[tuple[Utterance, Revision], ...]:
+            first = transcript.utterances[0]
+            CorrectionStore(database).write(call.id, corrected(first, "a person's text", "Ann"), 0)
+            return tuple(
+                (said, Revision(said.id, "a machine's text", 0.9, "whisper", "second-pass"))
+                for said in transcript.utterances
+            )
+
+    do(settings, job_id, OvertakenDecoder(settings, tuple))
+    texts = [said.text for said in CallReader(database).transcript(call.id).utterances]
+    assert texts == ["a person's text", *["a machine's text"] * (len(FINALS) - 1)]
+    told = [event.text for event in events_of(settings, call) if isinstance(event, UtteranceRevised)]
+    assert told == texts[1:]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 import redis
+from sqlalchemy import text
 
 from callscribe.config.settings import Settings
 from callscribe.events.embedded import EmbeddedValkey
@@ -26,6 +27,8 @@ from tests.jobs.ended_calls import BEST, FINALS, WISDOM, ended_call, pass_time, 
 from tests.wer import word_error_rate
 
 pytestmark = pytest.mark.integration
+
+THOUSAND = 1000
 
 WORKER = """
 import sys
@@ -82,7 +85,7 @@ def running_worker(settings: Settings, folder: Path) -> Iterator[subprocess.Pope
             worker.wait()
 
 
-def wait_for(condition: Callable[[], bool], folder: Path, limit_s: float = 40) -> None:
+def wait_for(condition: Callable[[], bool], folder: Path, limit_s: float = 120) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, (folder / "worker.log").read_text()
@@ -188,6 +191,62 @@ def test_a_message_that_is_delivered_twice_is_harmless(settings: Settings, datab
     queue.close()
     assert_revised_once(database, call.id)
     assert CallReader(database).jobs(call.id)[0].attempts == 1
+
+
+@pytest.mark.timeout(600)
+def test_a_thousand_calls_at_once_are_each_done_once_whatever_happens_to_worker_and_broker(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    silent_calls(database, THOUSAND)
+    with running_worker(settings, tmp_path) as worker:
+        wait_for(lambda: passed(database) > THOUSAND // 10, tmp_path)
+        worker.kill()
+        worker.wait()
+    with redis.Redis.from_url(settings.events.url) as client:
+        client.flushall()
+    queue = queue_of(settings)
+    for job_id in JobStore(database).claim_due(20, 0):
+        queue.send(job_id)
+        queue.send(job_id)
+    queue.close()
+    pass_time(settings.database.url)
+    with running_worker(settings, tmp_path):
+        wait_for(lambda: passed(database) == THOUSAND, tmp_path, limit_s=400)
+    with database.transaction() as session:
+        attempts = session.execute(
+            text("SELECT attempts, count(*) AS jobs FROM jobs WHERE kind = 'second-pass' GROUP BY 1")
+        )
+        tried = {int(row.attempts): int(row.jobs) for row in attempts}
+    assert tried[1] >= THOUSAND - 1
+    assert sum(tried.values()) == THOUSAND
+
+
+def silent_calls(database: Database, number: int) -> None:
+    """Ended calls, recorded, in which nobody spoke, each with its second pass due."""
+    with database.transaction() as session:
+        session.execute(
+            text("""
+            WITH made AS (
+                INSERT INTO calls (
+                    id, trunk, dialect, node, state, started_at, ended_at, end_reason, sample_rate, samples
+                ) SELECT gen_random_uuid(), 'main', 'plain', 'test-node', 'ended', now(), now(), 'bye', 8000, 8000
+                FROM generate_series(1, :number) RETURNING id
+            ), heard AS (
+                INSERT INTO recordings (call_id, path, rate, channels, samples, bytes)
+                SELECT id, id || '.wav', 8000, 1, 8000, 16044 FROM made
+            )
+            INSERT INTO jobs (id, call_id, kind, ranges) SELECT gen_random_uuid(), id, 'second-pass', '[]' FROM made
+            """),
+            {"number": number},
+        )
+
+
+def passed(database: Database) -> int:
+    """Calls whose second pass is done."""
+    with database.transaction() as session:
+        count = session.scalar(text("SELECT count(*) FROM jobs WHERE kind = 'second-pass' AND state = 'done'"))
+    assert isinstance(count, int)
+    return count
 
 
 def queue_of(settings: Settings) -> TaskQueue:

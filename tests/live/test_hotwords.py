@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callscribe.domain.call import Call, Channel, Party, Role
-from callscribe.domain.hotword import Hotword
+from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.live import hotwords as module
 from callscribe.live.hotwords import HotwordBook
 from storage.database import Database
@@ -122,3 +122,16 @@ async def test_who_keeps_it_fresh_is_told_of_each_change(store: HotwordStore, mo
                 await asyncio.sleep(0.005)
     keeping.cancel()
     assert seen == [("Summit", "router", "word 1"), ("Summit", "router", "word 1", "word 2")]
+
+
+async def test_the_lists_that_are_for_a_call_are_told_by_their_versions(store: HotwordStore) -> None:
+    store.put("products", words("router"), agents=["10??"])
+    store.put("people", words("Bennett"), languages=["de"])
+    store.put("unused", words("elsewhere"))
+    book = HotwordBook(store, (SALES, PLAIN))
+    await book.refresh()
+    assert book.versions(on("sales")) == (ListVersion("products", 1),)
+    store.put("products", words("switch"), agents=["10??"])
+    await book.refresh()
+    assert book.versions(on("sales")) == (ListVersion("products", 2),)
+    assert book.versions(on("plain")) == ()

@@ -3,15 +3,18 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import text
 
 from callscribe.domain.call import Call, CallEnd, CallState, Channel
 from callscribe.live.journal import CallClosed, CallSaved, FinalSaved, Journal
 from storage.calls import CallStore
 from storage.database import Database
+from storage.erasure import ErasureOrder, ErasureStore
 from storage.reader import CallReader
 from storage.records import JobIntent, JobKind
 from tests.live.calls import make_call, make_final
@@ -170,3 +173,71 @@ def test_half_a_character_in_a_label_costs_neither_the_call_nor_the_journal(data
     with running(tmp_path / "journal.sqlite", database) as journal:
         journal.append(CallSaved(call, "node-1")).result(timeout=10)
     assert CallReader(database).call(call.id).call.channels == (Channel(0, "half ?"),)
+
+
+def test_what_was_handed_on_stands_in_no_file_of_the_journal(database: Database, tmp_path: Path) -> None:
+    call = make_call()
+    with running(tmp_path / "journal.sqlite", database) as journal:
+        journal.append(CallSaved(call, "node-1"))
+        journal.append(FinalSaved(call.id, make_final(0, "zanzibar")))
+        journal.append(FinalSaved(call.id, make_final(16000, "zanzibar"))).result(timeout=10)
+        wait_until(lambda: all_forwarded(journal))
+        wait_until(lambda: not any(b"zanzibar" in path.read_bytes() for path in tmp_path.iterdir()))
+
+
+def test_an_erased_call_is_not_replayed_and_its_refused_entries_go(database: Database, tmp_path: Path) -> None:
+    path, erased, other = tmp_path / "journal.sqlite", make_call(), make_call()
+    away = Database(NOWHERE)
+    with running(path, away) as journal:
+        journal.append(FinalSaved(other.id, make_final(0, "kept aside")))
+        journal.append(FinalSaved(erased.id, make_final(0, "refused")))
+        journal.append(CallSaved(erased, "node-1")).result(timeout=10)
+    away.close()
+    with running(path, database) as journal:
+        wait_until(lambda: all_forwarded(journal))
+    CallStore(database).end_call(erased.id, CallEnd(datetime.now(UTC), 8000, "bye"), None)
+    ErasureStore(database, tmp_path).erase_call(erased.id, ErasureOrder("Ann", "case 17"))
+    with running(path, database) as journal:
+        journal.append(CallSaved(erased, "node-1"))
+        journal.append(FinalSaved(erased.id, make_final(0, "replayed"))).result(timeout=10)
+        wait_until(lambda: all_forwarded(journal))
+        assert journal.counters()["journal_rejected"] == 0
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+        [(body,)] = connection.execute("SELECT body FROM rejected").fetchall()
+    assert str(other.id).encode() in body
+    assert erased.id not in [summary.call.id for summary in CallReader(database).list_calls().calls]
+
+
+def test_refused_entries_of_a_call_without_its_text_go(database: Database, tmp_path: Path) -> None:
+    path, call = tmp_path / "journal.sqlite", make_call()
+    with running(path, database) as journal:
+        journal.append(FinalSaved(call.id, make_final(0, "refused")))
+        journal.append(CallSaved(call, "node-1"))
+        wait_until(lambda: all_forwarded(journal))
+    assert rejected(path) == 1
+    with database.transaction() as session:
+        session.execute(text("UPDATE calls SET text_expired_at = now()"))
+    with running(path, database):
+        wait_until(lambda: rejected(path) == 0)
+
+
+def test_the_log_of_changes_is_emptied_while_postgres_is_away(database: Database, tmp_path: Path) -> None:
+    path, call = tmp_path / "journal.sqlite", make_call()
+    with running(path, database) as journal:
+        journal.append(FinalSaved(call.id, make_final(0, "refused")))
+        wait_until(lambda: all_forwarded(journal))
+    away = Database(NOWHERE)
+    with closing(sqlite3.connect(path)) as beside:
+        beside.execute("UPDATE rejected SET reason = 'zanzibar'")
+        beside.commit()
+        log = path.with_name(f"{path.name}-wal")
+        assert b"zanzibar" in log.read_bytes()
+        with running(path, away):
+            wait_until(lambda: log.stat().st_size == 0)
+    away.close()
+
+
+def rejected(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM rejected").fetchone()[0])

@@ -50,9 +50,11 @@ class Node:
     store: CallStore
     reader: CallReader
     node: str = "node-1"
-    second_pass: bool = True
     began_at: datetime = BEGAN
     events: list[Event] = field(default_factory=list)
+
+    def stages(self, call: Call) -> tuple[JobKind, ...]:
+        return (JobKind.SECOND_PASS,)
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
         return asyncio.wrap_future(self.journal.append(entry))

@@ -14,6 +14,7 @@ from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, Channel, Party
 from callscribe.domain.transcript import Partial
 from callscribe.events.schema import (
+    CallCorrected,
     CallEnded,
     CallProcessed,
     CallStarted,
@@ -23,7 +24,7 @@ from callscribe.events.schema import (
     UtterancePartial,
 )
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
-from callscribe.live.session import CallSession
+from callscribe.live.session import CallSession, TextPolicy
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
 from tests.live.calls import Follower, make_call, make_final
 
@@ -52,6 +53,19 @@ class Ports:
     recordings: list[int] = field(default_factory=list)
     """Channels each time the recording was opened or widened."""
     disk_is_full: bool = False
+    pause_limit_s: float = 0
+    time: float = 0.0
+    timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    """Seconds and action."""
+
+    def stages(self, call: Call) -> tuple[JobKind, ...]:
+        return (JobKind.SECOND_PASS,) if self.second_pass else ()
+
+    def clock(self) -> float:
+        return self.time
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        self.timers.append((seconds, action))
 
     def publish(self, event: Event) -> None:
         self.events.append(event)
@@ -100,7 +114,8 @@ class Ports:
 
 
 def session_of(call: Call, ports: Ports, *, figures: bool = False) -> CallSession:
-    return CallSession(call, ports, lambda channel: ChannelOptions(channel, call.sample_rate), figures=figures)
+    texts = TextPolicy(figures)
+    return CallSession(call, ports, lambda channel: ChannelOptions(channel, call.sample_rate), texts=texts)
 
 
 def speak(session: CallSession, seconds: int, channels: Sequence[int] = (0, 1), start: int = 0) -> None:
@@ -165,7 +180,7 @@ async def test_numbers_in_figures_are_published_and_kept_beside_what_was_spoken(
 async def test_who_sent_the_call_is_told_what_is_published_and_when_all_is_understood() -> None:
     ports, call, follower = Ports(), make_call(channels=1), Follower()
     options = ChannelOptions(0, call.sample_rate)
-    session = CallSession(call, ports, lambda _: options, figures=True, follower=follower)
+    session = CallSession(call, ports, lambda _: options, texts=TextPolicy(figures=True), follower=follower)
     heard = Partial(0, 0, 8000, "", "room forty two", 1)
     session.partial(heard)
     session.final(make_final(0, "Room forty two."))
@@ -272,6 +287,30 @@ async def test_a_description_that_comes_after_the_end_is_kept_and_holds_nothing_
     assert ports.recordings == [2]
     assert CallSaved(wider, "node-1") in ports.entries
     assert CallUpdated in ports.told()
+
+
+async def test_a_correction_is_told_as_one_and_kept() -> None:
+    ports, call = Ports(), make_call()
+    session = session_of(call, ports)
+    first, second = call.channels
+    exchanged = replace(call, channels=(replace(first, party=second.party), replace(second, party=first.party)))
+    session.correct(exchanged, (0, 1))
+    assert CallSaved(exchanged, "node-1") in ports.entries
+    assert ports.told() == [CallStarted, CallCorrected]
+    assert session.call == exchanged
+
+
+async def test_a_channel_that_joins_with_a_correction_is_heard() -> None:
+    ports, call = Ports(), make_call()
+    session = session_of(call, ports)
+    joined = replace(call, channels=(*call.channels, Channel(2, "3")))
+    session.correct(joined, (0, 1))
+    speak(session, 1, channels=(2,))
+    assert ports.opened == {100: 0, 101: 1, 102: 2}
+    assert ports.recordings == [2, 3]
+    assert {chunk.channel for chunk in ports.recorded} == {2}
+    await ended(session, 1, lambda: understood(session, RATE, channels=(0, 1, 2)))
+    assert ports.closing == [100, 101, 102]
 
 
 async def test_the_end_is_told_at_once_although_the_disk_is_full() -> None:

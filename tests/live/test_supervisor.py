@@ -1,23 +1,28 @@
 """A whole node but for its callers: real lines, Postgres, Valkey and disk, and a recogniser that counts."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 
 from asr.settings import RecognizerSettings
-from callscribe.config.settings import NodeSettings, Settings
+from callscribe.config.settings import FunasrServerSettings, NodeSettings, Settings
 from callscribe.domain.audio import AudioChunk
-from callscribe.domain.call import Call, CallEnd, CallState, Channel
+from callscribe.domain.call import Call, CallEnd, CallState, Channel, OutsideIds
+from callscribe.domain.errors import PortUnavailable
 from callscribe.domain.hotword import Hotword
+from callscribe.events.board import cost_of
+from callscribe.events.control import CHANNEL, PauseRequest
 from callscribe.events.schema import CallEnded, CallStarted, Event, UtteranceFinal, UtterancePartial, from_json
 from callscribe.events.settings import EventSettings
+from callscribe.events.streams import connect_sync
 from callscribe.events.subscriber import BEGINNING, Delivery, subscribe
 from callscribe.live.supervisor import Supervisor
 from storage.database import Database
@@ -28,7 +33,7 @@ from storage.settings import DatabaseSettings
 from telephony.settings import SipSettings, TrunkSettings
 from tests.asr.fake_recognizer import FakeRecognizer
 from tests.asr.test_client import speech
-from tests.live.calls import Follower, make_call
+from tests.live.calls import Follower, make_call, make_final
 from tests.telephony.test_lines import free_range
 
 pytestmark = pytest.mark.integration
@@ -153,6 +158,71 @@ async def test_a_channel_in_a_language_that_nobody_knows_ends_with_its_call(
     assert len(recognizer.openings) == 1
     stored = reader.call(call.id)
     assert (stored.state, [job.kind for job in stored.jobs]) == (CallState.ENDED, [JobKind.RECOVER])
+
+
+async def test_a_pause_lasts_over_the_loss_of_the_recogniser_and_nothing_of_it_is_replayed(
+    settings: Settings, reader: CallReader, recognizer: FakeRecognizer
+) -> None:
+    call = make_call(channels=1)
+    async with running(settings) as node:
+        node.call_started(call)
+        start = speak(node, call, 0, 1)
+        (paused,) = node.carry_out(PauseRequest((call.outside_ids.sip_call_id,), "pause")).calls
+        place = speak(node, call, 0, 2, start=start)
+        await recognizer.kill()
+        place = speak(node, call, 0, 3, start=place)
+        await recognizer.start()
+        (resumed,) = node.carry_out(PauseRequest((str(call.id),), "resume")).calls
+        assert node.carry_out(PauseRequest(("another",), "pause")).calls == ()
+        end(node, call, speak(node, call, 0, 4, start=place + RATE))
+    assert [(pause.start_ms, pause.end_ms) for pause in paused.pauses] == [(start * 1000 // RATE, None)]
+    stored = reader.transcript(call.id)
+    assert [found.text for found in stored.utterances] == ["w1", "w4"]
+    assert stored.call.pauses[0].start == start
+    assert stored.utterances[1].final.start == pytest.approx(place + RATE, abs=256)
+    assert resumed.pauses[0].end_ms is not None
+    heard = read_channel(settings.recordings_folder / recording_path(call), 0, 0, place)
+    assert np.array_equal(heard[:start], speech(1))
+    assert not heard[start:].any()
+
+
+async def test_a_call_set_up_anew_goes_on_in_its_pause(
+    settings: Settings,
+) -> None:
+    call, request = make_call(channels=1), PauseRequest(("x@pbx",), "pause", reason="card payment")
+    call = replace(call, outside_ids=OutsideIds(sip_call_id="x@pbx"))
+    anew = replace(call, id=uuid4())
+    async with running(settings) as node:
+        node.call_started(call)
+        node.carry_out(request)
+        end(node, call, 0)
+        await asyncio.sleep(0)
+        node.call_started(anew)
+        place = speak(node, anew, 0, 1)
+        (resumed,) = node.carry_out(replace(request, action="resume")).calls
+        end(node, anew, place)
+    assert [(pause.start_ms, pause.by, pause.reason) for pause in resumed.pauses] == [(0, "api", "card payment")]
+    assert not read_channel(settings.recordings_folder / recording_path(anew), 0, 0, place).any()
+
+
+async def test_a_node_hears_what_is_asked_before_a_call_can_come(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = FunasrServerSettings(host="127.0.0.1", port=taken.getsockname()[1])
+        node = Supervisor(replace(settings, funasr_server=port))
+        with pytest.raises(PortUnavailable):
+            await node.start()
+        with connect_sync(settings.events.url) as client:
+            # The loop stands still: what is not heard by now was not waited for.
+            assert client.pubsub_numsub(CHANNEL) == [(CHANNEL, 1)]
+        await node.stop()
+
+
+async def test_what_paid_engines_ask_is_counted_by_engine(settings: Settings) -> None:
+    async with running(settings) as node:
+        for engine, cost in (("google", 0.5), ("azure", 0.25), ("google", 0.25), ("moonshine", 0.0)):
+            node.final(1, replace(make_final(0, "one"), engine=engine, cost=cost))
+        costs = {name: count for name, count in node.counters().items() if name.startswith(cost_of(""))}
+    assert costs == {cost_of("google"): 0.75, cost_of("azure"): 0.25}
 
 
 async def test_a_stopping_node_writes_all_that_was_said_before_it_goes(settings: Settings, reader: CallReader) -> None:

@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.hotword import Hotword
+from callscribe.domain.pause import Pause
 from callscribe.domain.transcript import Correction, Final, Word
 from storage.database import Database
 from storage.jobs import JobStore
@@ -33,6 +35,8 @@ def make_call(
         callee=ANN,
         outside_ids=OutsideIds(sip_call_id, "session-1", "group-1", (("ucid", "00FA08"),)),
         quirks=("metadata-invalid",),
+        hotwords=(Hotword("Bennet", 2.0), Hotword("订单")),
+        pauses=(Pause(0, 800, 1600, "api", "card"), Pause(1, 4000, None, "sip")),
     )
 
 

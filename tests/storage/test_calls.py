@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete, func, select
 
-from callscribe.domain.call import CallEnd, CallState, Channel, OutsideIds, Party, Role
+from callscribe.domain.call import CallEnd, CallState, Channel, ChannelMedia, OutsideIds, Party, Role
 from callscribe.domain.errors import CallNotFound, StorageError
 from storage.calls import CallStore
 from storage.database import Database
@@ -116,6 +116,22 @@ def test_a_call_ends_with_its_recording_and_its_jobs(calls: CallStore, reader: C
         (recover.id, JobKind.RECOVER, JobState.QUEUED, 0),
         (second_pass.id, JobKind.SECOND_PASS, JobState.QUEUED, 0),
     }
+
+
+def test_what_a_call_received_is_kept_by_channel(calls: CallStore, reader: CallReader) -> None:
+    call = make_call()
+    calls.save_call(call, "node-1")
+    deaf = ChannelMedia(0)
+    heard = ChannelMedia(
+        1, packets=2**40, lost=2, reordered=3, duplicated=4, discarded=5, late=6, jitter_ms=1.25, mos=4.41
+    )
+    end = replace(ENDED, media=(deaf, heard))
+    calls.end_call(call.id, end, None)
+    assert reader.call(call.id).end == end
+    # A description that is told again changes nothing of it.
+    calls.save_call(call, "node-1")
+    assert reader.call(call.id).end == end
+    assert reader.list_calls().calls[0].end == end
 
 
 def test_the_first_end_stands_and_a_replay_does_not_reopen_the_call(calls: CallStore, reader: CallReader) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from callscribe.domain.errors import StorageError
 from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
+from storage.audit import AuditLog
 from storage.database import Database
 from storage.hotwords import HotwordStore
 
@@ -69,3 +70,34 @@ def test_an_empty_name_and_a_bad_weight_are_refused(hotwords: HotwordStore) -> N
     with pytest.raises(StorageError, match="ck_hotwords_weight"):
         hotwords.put("other", [Hotword("x", 0.0)])
     assert [found.name for found in hotwords.lists()] == ["sales"]
+
+
+def test_every_change_is_a_version_that_tells_who_made_it_and_can_be_restored(
+    hotwords: HotwordStore, database: Database
+) -> None:
+    first = hotwords.put("sales", [Hotword("old", 2.0)], ["en"], by="Ann")
+    assert hotwords.put("sales", [Hotword("new")], by=" Bob ").version == 2
+    assert hotwords.put("sales", [Hotword("new")], by="Cay").version == 2
+    assert hotwords.newest() == {"sales": 2}
+    assert hotwords.delete("sales", by="Dan")
+    assert [(was.version, was.by, was.deleted, was.words) for was in hotwords.versions(" sales")] == [
+        (3, "Dan", True, (Hotword("new"),)),
+        (2, "Bob", False, (Hotword("new"),)),
+        (1, "Ann", False, (Hotword("old", 2.0),)),
+    ]
+    assert hotwords.newest() == {}
+    restored = hotwords.restore("sales", 1, by="Ann")
+    assert restored is not None
+    assert (restored.version, restored.words, restored.languages) == (4, first.words, ("en",))
+    assert hotwords.find("sales") == restored
+    assert hotwords.restore("sales", 9) is None
+    told = [(entry.action, entry.by, entry.detail["version"]) for entry in AuditLog(database).entries().entries]
+    assert told[:2] == [("hotwords.changed", "Ann", 4), ("hotwords.deleted", "Dan", 3)]
+    assert len(told) == 4
+
+
+def test_changes_at_once_are_versions_one_after_the_other(hotwords: HotwordStore) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda number: hotwords.put("sales", [Hotword(f"word {number}")]), range(8)))
+    assert sorted(found.version for found in made) == list(range(1, 9))
+    assert len(hotwords.versions("sales")) == 8

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from callscribe.domain.errors import StorageError
+from callscribe.domain.redaction import Redaction
 from callscribe.domain.transcript import Correction, Revision, Word, utterance_id
 from storage.calls import CallStore
 from storage.database import Database
@@ -74,6 +75,17 @@ def test_a_begun_job_brings_what_it_needs(jobs: JobStore, reader: CallReader, ca
     assert (work.recording, work.ranges, work.attempt) == (make_recording(call), job.ranges, 1)
 
 
+def test_what_is_done_again_for_old_calls_waits_for_what_new_ones_need(jobs: JobStore, calls: CallStore) -> None:
+    found = []
+    for priority in (1, 0):
+        call = make_call()
+        calls.save_call(call, "node-1")
+        found.append(replace(JobIntent.of(call.id, JobKind.EVALUATE), priority=priority))
+        calls.end_call(call.id, ENDED, make_recording(call), found[-1:])
+    assert jobs.claim_due(1, 60) == (found[1].id,)
+    assert jobs.claim_due(2, 60) == (found[0].id,)
+
+
 def test_a_claimed_job_is_due_again_when_nobody_begins_it(jobs: JobStore, database: Database, ended: JobIntent) -> None:
     assert jobs.claim_due(10, 60) == (ended.id,)
     assert jobs.claim_due(10, 60) == ()
@@ -114,14 +126,21 @@ def test_a_job_whose_worker_died_is_begun_again(jobs: JobStore, database: Databa
     assert work.attempt == 2
 
 
-def test_a_job_that_kills_every_worker_is_given_up(jobs: JobStore, database: Database, ended: JobIntent) -> None:
-    for _ in range(MAX_ATTEMPTS):
+def test_a_job_that_kills_every_worker_is_begun_once_more_to_be_given_up(
+    jobs: JobStore, database: Database, ended: JobIntent
+) -> None:
+    begun = []
+    for _ in range(MAX_ATTEMPTS + 2):
         assert jobs.claim_due(10, 60) == (ended.id,)
-        jobs.begin(ended.id)
+        begun.append(jobs.begin(ended.id))
         let_leases_end(database)
-    assert jobs.claim_due(10, 60) == ()
+    assert [work and (work.attempt, work.spent) for work in begun] == [
+        *((number, False) for number in range(1, MAX_ATTEMPTS + 1)), (MAX_ATTEMPTS, True), (MAX_ATTEMPTS, True)
+    ]  # fmt: skip
+    assert jobs.fail(ended.id, WORKER_LOST, hopeless=True) is False
     found = record(database, ended)
-    assert (found.state, found.error) == (JobState.FAILED, WORKER_LOST)
+    assert (found.state, found.attempts, found.error) == (JobState.FAILED, MAX_ATTEMPTS, WORKER_LOST)
+    assert jobs.claim_due(10, 60) == ()
 
 
 def test_a_renewed_job_is_left_alone(jobs: JobStore, database: Database, ended: JobIntent) -> None:
@@ -216,6 +235,24 @@ def test_a_failed_job_waits_and_is_given_up_after_five_attempts(
     assert found.finished_at is not None
 
 
+def test_a_hopeless_job_is_given_up_at_once_and_what_follows_from_it_becomes_due(
+    jobs: JobStore, database: Database, ended: JobIntent
+) -> None:
+    work = jobs.begin(ended.id)
+    assert work is not None
+    after = JobIntent.of(work.call.id, JobKind.RECOVER)
+    assert jobs.fail(ended.id, "Nobody knows the language.", hopeless=True, follow=(after,)) is False
+    assert record(database, ended).state == JobState.FAILED
+    assert record(database, after).state == JobState.QUEUED
+
+
+def test_what_follows_from_a_job_waits_as_long_as_it_may_succeed(jobs: JobStore, ended: JobIntent) -> None:
+    work = jobs.begin(ended.id)
+    assert work is not None
+    assert jobs.fail(ended.id, "Not yet.", follow=(JobIntent.of(work.call.id, JobKind.RECOVER),)) is True
+    assert jobs.counts()[JobState.QUEUED] == 1
+
+
 def test_a_given_up_job_can_be_tried_again(jobs: JobStore, database: Database, ended: JobIntent) -> None:
     assert jobs.retry(ended.id) is False
     for _ in range(MAX_ATTEMPTS):
@@ -226,6 +263,40 @@ def test_a_given_up_job_can_be_tried_again(jobs: JobStore, database: Database, e
     assert work.attempt == 1
     jobs.complete(ended.id)
     assert record(database, ended).error == ""
+
+
+@pytest.mark.parametrize("over", [JobState.DONE, JobState.FAILED])
+def test_a_call_is_bleeped_again_when_a_later_job_masks_more(
+    jobs: JobStore, reader: CallReader, database: Database, ended: JobIntent, over: JobState
+) -> None:
+    call_id = call_of(database, ended)
+    bleep, again = JobIntent.of(call_id, JobKind.BLEEP), JobIntent(uuid4(), JobKind.SECOND_PASS)
+    assert jobs.complete(ended.id, follow=(bleep, again))
+    assert jobs.begin(bleep.id) is not None
+    jobs.complete(bleep.id) if over is JobState.DONE else jobs.fail(bleep.id, "No.", hopeless=True)
+    assert record(database, bleep).state is over
+    assert jobs.complete(again.id, revisions=(better(call_id, 0, "hello"),))
+    assert record(database, bleep).state is over, "nothing is masked in it"
+    last = JobIntent(uuid4(), JobKind.SECOND_PASS)
+    CallStore(database).end_call(call_id, ENDED, None, (last,))
+    masked = replace(better(call_id, 0, "[card]"), redactions=(Redaction("card", 0, 4000),))
+    assert jobs.complete(last.id, revisions=(masked,))
+    found = record(database, bleep)
+    assert (found.state, found.attempts) == (JobState.QUEUED, 0)
+
+
+def test_a_call_that_is_being_bleeped_is_bleeped_once_more_after_that(
+    jobs: JobStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    bleep, follow = JobIntent.of(call_id, JobKind.BLEEP), JobIntent(uuid4(), JobKind.RECOVER)
+    assert jobs.complete(ended.id, follow=(bleep, follow))
+    assert jobs.begin(bleep.id) is not None
+    assert jobs.complete(
+        follow.id, finals=(replace(make_final(0, 20_000, "[pin]"), redactions=(Redaction("pin", 0, 9),)),)
+    )
+    states = [job.state for job in reader.jobs(call_id) if job.kind is JobKind.BLEEP]
+    assert sorted(states) == [JobState.QUEUED, JobState.RUNNING]
 
 
 def test_jobs_are_counted_by_state(jobs: JobStore, ended: JobIntent) -> None:

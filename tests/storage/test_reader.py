@@ -70,6 +70,7 @@ def test_calls_are_filtered_by_state_trunk_time_and_outside_id(calls: CallStore,
         (CallFilter(until=STARTED), {early.id}),
         (CallFilter(outside_id="other@pbx"), {other.id}),
         (CallFilter(outside_id="00FA08"), {early.id, plain.id, other.id}),
+        (CallFilter(outside_id="00FA08;encoding=hex"), {early.id, plain.id, other.id}),
         (CallFilter(outside_id="nobody"), set()),
     ]
     for conditions, expected in cases:

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.engine import open_engine
 from storage.models import Base
 from storage.reader import CallReader
+from storage.search_index import SearchIndex
 from tests.storage.samples import make_call, make_final
 
 pytestmark = pytest.mark.integration
@@ -90,12 +91,55 @@ def test_what_an_earlier_release_stored_was_spoken_as_it_stands(database_url: st
     assert {(found.final.spoken, found.final.corrections) for found in said} == {("", ())}
 
 
+def test_what_is_stored_already_is_queued_for_search_after_the_locks_are_gone(database_url: str) -> None:
+    call = make_call()
+    with closing(Database(database_url)) as database:
+        store, index = CallStore(database), SearchIndex(database)
+        store.save_call(call, "node-1")
+        store.save_final(call.id, make_final(0, 0, "before"))
+        schema.downgrade(database_url, "0019")
+        schema.upgrade(database_url, "0020")
+        assert index.waiting() == 0
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE utterances SET text = 'meanwhile'")
+        assert index.waiting() == 1
+        schema.upgrade(database_url)
+        assert (index.waiting(), index.catch_up(), index.waiting()) == (2, 2, 0)
+
+
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_url: str, database_url: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         # Alembic's context is one a process, hence the command.
         runs = list(pool.map(lambda _: alembic(empty_url, "upgrade", "head"), range(2)))
     assert [run.returncode for run in runs] == [0, 0], runs
     assert rules(empty_url) == rules(database_url)
+
+
+def test_a_table_in_use_is_not_waited_for_long_and_what_is_done_stays(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rules(database_url)
+    schema.downgrade(database_url, "0017")
+    for name, value in (("LOCK_TIMEOUT_MS", 50), ("LOCK_TRIES", 2), ("LOCK_PAUSE_S", 0.0)):
+        monkeypatch.setattr(schema, name, value)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE calls IN ACCESS SHARE MODE")
+        with pytest.raises(StorageError, match="a table is in use all the time"):
+            schema.upgrade(database_url)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0018",)]
+    schema.upgrade(database_url)
+    assert rules(database_url) == before
+
+
+def test_a_table_that_is_in_use_for_a_while_is_tried_again(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema.downgrade(database_url, "0018")
+    monkeypatch.setattr(schema, "LOCK_TIMEOUT_MS", 50)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE calls IN ACCESS SHARE MODE")
+        monkeypatch.setattr("time.sleep", lambda _: connection.rollback())
+        schema.upgrade(database_url)
+    assert schema.drift(database_url) == ()
 
 
 def test_the_alembic_command_works_from_a_checkout_and_says_nothing_needless(database_url: str) -> None:

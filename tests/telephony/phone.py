@@ -4,15 +4,18 @@ import asyncio
 import re
 import socket
 import struct
+from collections import deque
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import numpy as np
 
 from callscribe.domain.audio import AudioChunk
-from telephony.lines import LineStream
+from telephony.line.wire import Dtmf, Ended, LineStream, RtpCounts
+from tests.keys import EVENT_TYPE, key_payloads
 
 RATE = 8000
+ANYWHERE = ("127.0.0.1", 0)
 PACKET = 160
 """Samples of one RTP packet."""
 
@@ -50,6 +53,8 @@ class Media:
     rejected: bool = False
     """Offered with port 0."""
     payloads: str = "0 8"
+    port: int = 0
+    """RTP port offered; 0: one that nobody sends from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class Phone(asyncio.DatagramProtocol):
         self._cseq += 1
         body = self._offer(media) if sdp is None else sdp
         branch = self._send("INVITE", self._cseq, body)
-        while (reply := await asyncio.wait_for(self._replies.get(), 5)).status < 200:
+        while (reply := await asyncio.wait_for(self._replies.get(), 60)).status < 200:
             pass
         if reply.status < 300:
             self._to = self._to_of(reply)
@@ -115,12 +120,12 @@ class Phone(asyncio.DatagramProtocol):
     async def bye(self) -> Reply:
         self._cseq += 1
         self._send("BYE", self._cseq, "")
-        return await asyncio.wait_for(self._replies.get(), 5)
+        return await asyncio.wait_for(self._replies.get(), 60)
 
-    def play(self, reply: Reply, line: int, frequency: float) -> "RtpSource":
-        """Send a tone to an m-line of the answer until the phone closes."""
+    def play(self, reply: Reply, line: int, frequency: float, local: tuple[str, int] = ANYWHERE) -> "RtpSource":
+        """Send a tone to an m-line of the answer until the phone closes, from any port or one of its own."""
         port = int(reply.media[line][0].split()[1])
-        source = RtpSource(port, frequency)
+        source = RtpSource(port, frequency, local)
         self._sources.append(source)
         return source
 
@@ -128,9 +133,10 @@ class Phone(asyncio.DatagramProtocol):
         self._version += 1
         lines = ["v=0", f"o=- 1 {self._version} IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
         for number, entry in enumerate(media):
-            port = 0 if entry.rejected else 40000 + 2 * number
+            port = 0 if entry.rejected else entry.port or 40000 + 2 * number
             lines += [f"m={entry.kind} {port} RTP/AVP {entry.payloads}", f"a={entry.direction}"]
             lines += ["a=rtpmap:96 H264/90000"] if entry.payloads == "96" else []
+            lines += [f"a=rtpmap:{EVENT_TYPE} telephone-event/8000"] if str(EVENT_TYPE) in entry.payloads else []
             lines += [f"a=label:{entry.label}"] if entry.label else []
         return "".join(f"{line}\r\n" for line in lines)
 
@@ -177,24 +183,50 @@ class Phone(asyncio.DatagramProtocol):
 class RtpSource:
     """Sends a tone in real time."""
 
-    def __init__(self, port: int, frequency: float) -> None:
+    def __init__(self, port: int, frequency: float, local: tuple[str, int] = ANYWHERE) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(local)
+        self._paused = False
         self._socket.connect(("127.0.0.1", port))
         self._payload = mulaw(tone(frequency, 1.0))
+        self._others: deque[tuple[int, int, bytes]] = deque()
+        """What is sent in place of the tone: payload type, packets since its timestamp, payload."""
         self._task = asyncio.create_task(self._run())
+
+    async def pause(self, seconds: float) -> None:
+        """Send nothing for a while."""
+        self._paused = True
+        await asyncio.sleep(seconds)
+        self._paused = False
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        begun, number = loop.time(), 0
+        begun, number, sequence = loop.time(), 0, 0
         while True:
             place = number * PACKET % RATE
-            head = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * PACKET, 0x5C0BE)
+            kind, timestamp, payload = 0, number * PACKET, self._payload[place : place + PACKET]
+            if self._others:
+                kind, step, payload = self._others.popleft()
+                timestamp -= step * PACKET
             try:
-                self._socket.send(head + self._payload[place : place + PACKET])
+                if not self._paused:
+                    head = struct.pack("!BBHII", 0x80, kind, sequence & 0xFFFF, timestamp, 0x5C0BE)
+                    self._socket.send(head + payload)
+                    sequence += 1
             except ConnectionRefusedError:
                 return
             number += 1
             await asyncio.sleep(max(0.0, begun + number * PACKET / RATE - loop.time()))
+
+    def press(self, digit: str) -> None:
+        """Send a key (RFC 4733) in place of the tone, from the next packet on."""
+        self._others.extend((EVENT_TYPE, step, payload) for step, payload in key_payloads(digit))
+
+    async def fall_silent(self, seconds: float, noise_type: int) -> None:
+        """Send comfort noise (RFC 3389) once, and then nothing for a while."""
+        self._others.append((noise_type, 0, bytes((70,))))
+        await asyncio.sleep(0.05)
+        await self.pause(seconds)
 
     def say(self, data: bytes) -> None:
         """Send a datagram that is no part of the tone."""
@@ -211,10 +243,13 @@ class Heard:
     """What a line told of one call."""
 
     streams: tuple[LineStream, ...] = ()
+    sample_rate: int = 0
     changes: list[tuple[LineStream, ...]] = field(default_factory=list)
     audio: dict[int, bytearray] = field(default_factory=dict, repr=False)
     samples: int = 0
     reason: str = ""
+    rtp: tuple[RtpCounts, ...] = ()
+    pressed: list[Dtmf] = field(default_factory=list)
 
     def seconds(self, channel: int, start: float, end: float) -> bytes:
         """A stretch of a channel."""
@@ -229,8 +264,8 @@ class Ledger:
         self.lost: list[tuple[int, tuple[UUID, ...]]] = []
         self.faults: list[str] = []
 
-    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None:
-        self.calls[call_id] = Heard(streams)
+    def line_answered(self, call_id: UUID, streams: tuple[LineStream, ...], sample_rate: int = 8000) -> None:
+        self.calls[call_id] = Heard(streams, sample_rate)
 
     def line_streams_changed(self, call_id: UUID, streams: tuple[LineStream, ...]) -> None:
         self.calls[call_id].changes.append(streams)
@@ -241,14 +276,17 @@ class Ledger:
             self.faults.append(f"channel {chunk.channel}: {chunk.offset} after {len(pcm) // 2}")
         pcm += chunk.pcm
 
-    def line_call_ended(self, call_id: UUID, samples: int, reason: str) -> None:
-        heard = self.calls.setdefault(call_id, Heard())
-        heard.samples, heard.reason = samples, reason
+    def line_dtmf(self, pressed: Dtmf) -> None:
+        self.calls[pressed.call_id].pressed.append(pressed)
+
+    def line_call_ended(self, ended: Ended) -> None:
+        heard = self.calls.setdefault(ended.call_id, Heard())
+        heard.samples, heard.reason, heard.rtp = ended.samples, ended.reason, ended.rtp
 
     def line_lost(self, line: int, calls: tuple[UUID, ...]) -> None:
         self.lost.append((line, calls))
 
-    async def ended(self, call_id: UUID, limit: float = 5.0) -> Heard:
+    async def ended(self, call_id: UUID, limit: float = 60.0) -> Heard:
         """The call once it has ended."""
         async with asyncio.timeout(limit):
             while call_id not in self.calls or not self.calls[call_id].reason:

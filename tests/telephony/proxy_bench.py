@@ -6,7 +6,7 @@ from uuid import UUID
 from callscribe.domain.errors import MalformedMessage
 from telephony.front.exchange import Exchange, FrontSettings
 from telephony.front.hops import Addresses, Hop, Transport
-from telephony.front.offer import CallOffer
+from telephony.front.offer import CallOffer, Description
 from telephony.front.proxy import Proxy
 from telephony.lines import LineStatus
 from telephony.settings import TrunkSettings
@@ -85,10 +85,13 @@ class Bench:
     lines: list[LineStatus] = field(default_factory=lambda: [line(0), line(1)])
     trunks: tuple[TrunkSettings, ...] = TRUNKS
     rate: float = 100.0
+    source_rate: float = 1e6
     now: float = 1000.0
     sent: list[Sent] = field(default_factory=list)
     offers: list[CallOffer] = field(default_factory=list)
+    described: list[Description] = field(default_factory=list)
     metadata: list[tuple[UUID, bytes]] = field(default_factory=list)
+    pauses: list[tuple[UUID, bool]] = field(default_factory=list)
     abandoned: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,6 +99,7 @@ class Bench:
             addresses=Addresses("198.51.100.1", 5060, 5061, 6000),
             trunks=Trunks(self.trunks),
             invites_per_second=self.rate,
+            source_invites_per_second=self.source_rate,
         )
         self.exchange = Exchange(settings, lambda: self.lines, self, self, lambda: self.now)
         self.proxy = Proxy(self.exchange)
@@ -108,8 +112,13 @@ class Bench:
     def call_offered(self, offer: CallOffer) -> None:
         self.offers.append(offer)
 
-    def metadata_changed(self, call_id: UUID, metadata: bytes) -> None:
-        self.metadata.append((call_id, metadata))
+    def call_described(self, call_id: UUID, description: Description) -> None:
+        self.described.append(description)
+        if description.metadata is not None:
+            self.metadata.append((call_id, description.metadata))
+
+    def call_pause_asked(self, call_id: UUID, *, paused: bool) -> None:
+        self.pauses.append((call_id, paused))
 
     def call_abandoned(self, call_id: UUID) -> None:
         self.abandoned.append(call_id)

@@ -81,6 +81,22 @@ async def test_each_file_is_heard_on_its_own_channel_from_the_same_sample(
 
 
 @pytest.mark.integration
+async def test_wide_band_is_played_at_16_khz(ledger: Ledger, tmp_path: Path) -> None:
+    """A tone that narrow band has no place for."""
+    wide, call = pool_of(ledger, sample_rate=16_000), uuid4()
+    await wide.start()
+    sound = save(tmp_path / "a.wav", 6000, 1.5, rate=16_000)
+    await asyncio.to_thread(place_call, replace(plan_for(wide, call, sound), codec="G722"))
+    await wide.stop()
+    heard = await ledger.ended(call)
+    assert (heard.sample_rate, heard.streams[0].codec) == (16_000, "G722")
+    samples = np.frombuffer(heard.audio[0], "<i2")
+    begin = int(np.flatnonzero(np.abs(samples) > 1000)[0])
+    spectrum = np.abs(np.fft.rfft(samples[begin + 1600 : begin + 17_600]))
+    assert int(spectrum.argmax()) == pytest.approx(6000, abs=5)
+
+
+@pytest.mark.integration
 async def test_the_call_ends_after_the_planned_seconds(pool: LinePool, ledger: Ledger, tmp_path: Path) -> None:
     call = uuid4()
     plan = replace(plan_for(pool, call, save(tmp_path / "a.wav", 440, 20)), seconds=0.5)

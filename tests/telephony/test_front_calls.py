@@ -38,7 +38,7 @@ def test_the_offer_tells_who_calls_and_how() -> None:
     assert (offer.caller.address, offer.caller.name) == ("sip:ann@example.com", "Ann")
     assert offer.callee.address == "sip:scribe@example.com"
     assert offer.outside_ids.pairs() == (("sip-call-id", "call-1"), ("cisco-guid", "1-2-3-4"))
-    assert offer.metadata is None
+    assert offer.description.metadata is None
 
 
 def test_the_answer_comes_back_in_the_callers_own_words() -> None:

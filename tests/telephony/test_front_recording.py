@@ -18,7 +18,7 @@ def test_the_line_sees_the_sdp_alone_and_the_node_the_metadata() -> None:
     assert invite.body == SDP.encode()
     assert "require" not in invite.headers
     assert invite.headers.first("x-callscribe-dialect") == "siprec"
-    assert bench.offers[0].metadata == METADATA.encode()
+    assert bench.offers[0].description.metadata == METADATA.encode()
     assert bench.offers[0].dialect is Dialect.SIPREC
 
 
@@ -74,21 +74,21 @@ def test_forty_kilobytes_of_metadata_leave_the_forwarded_invite_small() -> None:
     bench = Bench()
     bench.ask(Ask(body=multipart(metadata=large), content_type=MULTIPART_TYPE))
     assert len(bench.to_line()[0].to_bytes()) < 1200
-    assert bench.offers[0].metadata == large.encode()
+    assert bench.offers[0].description.metadata == large.encode()
 
 
 def test_metadata_above_64_kib_is_left_out_and_told() -> None:
     bench = Bench()
     bench.ask(Ask(body=multipart(metadata="x" * 70000), content_type=MULTIPART_TYPE))
-    assert (bench.offers[0].metadata, bench.offers[0].quirks) == (None, ("metadata-too-large",))
+    assert (bench.offers[0].description.metadata, bench.offers[0].description.quirks) == (None, ("metadata-too-large",))
     assert bench.offers[0].dialect is Dialect.SIPREC
 
 
 def test_a_boundary_that_closes_behind_content_length_counts() -> None:
     bench = Bench()
     bench.ask(Ask(body=multipart(), content_type=MULTIPART_TYPE, headers=(("Content-Length", "149"),)))
-    assert bench.offers[0].metadata == METADATA.encode()
-    assert bench.offers[0].quirks == ("content-length-wrong",)
+    assert bench.offers[0].description.metadata == METADATA.encode()
+    assert bench.offers[0].description.quirks == ("content-length-wrong",)
 
 
 def test_metadata_without_sdp_makes_a_delayed_offer() -> None:
@@ -96,7 +96,7 @@ def test_metadata_without_sdp_makes_a_delayed_offer() -> None:
     bench.ask(Ask(body=METADATA, content_type="application/rs-metadata"))
     invite = bench.to_line()[0]
     assert (invite.body, "content-type" in invite.headers) == (b"", False)
-    assert bench.offers[0].metadata == METADATA.encode()
+    assert bench.offers[0].description.metadata == METADATA.encode()
 
 
 def test_the_answer_in_an_ack_reaches_the_line() -> None:
@@ -113,7 +113,7 @@ def test_an_sdp_without_connection_line_is_mended_and_told() -> None:
     bench = Bench()
     bench.ask(Ask(body=SDP.replace("c=IN IP4 192.0.2.10\r\n", "").replace("\r\n", "\n")))
     assert bench.to_line()[0].body == SDP.encode()
-    assert bench.offers[0].quirks == ("sdp-c-missing",)
+    assert bench.offers[0].description.quirks == ("sdp-c-missing",)
     assert bench.exchange.tally.counts["repaired_sdp_c_missing"] == 1
 
 
@@ -192,3 +192,35 @@ def test_a_callers_new_contact_is_where_the_line_reaches_it() -> None:
     bench.receive(line_request(invite, "BYE", 9), line_hop(invite))
     (sent,) = bench.taken()
     assert (sent.hop.host, sent.hop.port) == ("192.0.2.77", 5090)
+
+
+def test_a_participants_m_lines_are_taken_once_each_and_no_more_than_a_call_may_have() -> None:
+    bench = Bench()
+    everywhere = " ".join(map(str, range(100)))
+    named = ", ".join(f'<sip:{who}@example.com>;media-index="{everywhere} 0 1"' for who in ("ann", "bob"))
+    bench.ask(Ask(body=SDP, headers=(("X-Cisco-Recording-Participant", named),)))
+    claims = bench.offers[0].description.claims
+    assert [claim.media for claim in claims] == list(range(32))
+    assert {claim.party.address for claim in claims} == {"sip:ann@example.com"}
+
+
+def test_metadata_between_boundaries_that_cannot_be_read_is_found() -> None:
+    bench = Bench()
+    bench.ask(Ask(body=f"junk\r\n{SDP}more {METADATA} junk", content_type="multipart/mixed;boundary=part"))
+    assert bench.offers[0].description.metadata == METADATA.encode()
+
+
+@pytest.mark.parametrize("body", ["<recording " * 20_000, "> <recording", "<" * 200_000])
+def test_what_only_begins_like_metadata_is_none(body: str) -> None:
+    bench = Bench()
+    bench.ask(Ask(body=body, content_type="multipart/mixed;boundary=part", transport="TCP"))
+    assert [response.status for response in bench.to_caller()] == [400]
+
+
+@pytest.mark.parametrize("kinds", [("application/gtd",), ("application/gtd", "application/isup")])
+def test_an_invite_with_nothing_but_parts_of_other_kinds_makes_a_delayed_offer(kinds: tuple[str, ...]) -> None:
+    bench = Bench()
+    body = "".join(f"--part\r\nContent-Type: {kind}\r\n\r\nabc\r\n" for kind in kinds) + "--part--\r\n"
+    bench.ask(Ask(body=body, content_type=MULTIPART_TYPE, headers=(("Require", "siprec"),)))
+    (invite,) = bench.to_line()
+    assert (invite.body, "content-type" in invite.headers) == (b"", False)

@@ -13,13 +13,13 @@ from callscribe.domain.errors import PortUnavailable, SettingsError
 from telephony.front import ports
 from telephony.front.front import Front
 from telephony.front.hops import Hop, Transport
-from telephony.front.offer import CallOffer
+from telephony.front.offer import CallOffer, Description
 from telephony.lines import LineStatus
-from telephony.settings import SipSettings, TrunkSettings
+from telephony.settings import RegisterSettings, SipSettings, TrunkSettings
 from telephony.sip.framing import MAX_BODY, parse_datagram
 from telephony.sip.headers import Headers
 from telephony.sip.message import Request, Response
-from telephony.trunks import Trunks
+from telephony.trunks import Trunks, contact_user
 from tests.telephony.proxy_bench import METADATA, MULTIPART_TYPE, SDP, multipart
 from tests.telephony.sip_peer import PEM, Peer
 
@@ -77,7 +77,9 @@ class Listener:
     def call_offered(self, offer: CallOffer) -> None:
         self.offers.append(offer)
 
-    def metadata_changed(self, call_id: UUID, metadata: bytes) -> None: ...
+    def call_described(self, call_id: UUID, description: Description) -> None: ...
+
+    def call_pause_asked(self, call_id: UUID, *, paused: bool) -> None: ...
 
     def call_abandoned(self, call_id: UUID) -> None: ...
 
@@ -90,12 +92,11 @@ class Rig:
         self.listener = Listener()
         self._peers: list[Peer] = []
 
-    async def start(self, tls_port: int = 0) -> None:
+    async def start(self, tls_port: int = 0, trunks: tuple[TrunkSettings, ...] = (TrunkSettings("test"),)) -> None:
         port = await self.line.open()
         settings = SipSettings(host="127.0.0.1", port=0, tls_port=tls_port, tls_certificate=PEM, tls_key=PEM)
         lines = (LineStatus(0, port, True, 0, 4),)
-        trunks = Trunks((TrunkSettings(name="test"),))
-        self.front = Front(settings, "127.0.0.1", trunks, lambda: lines, self.listener)
+        self.front = Front(settings, "127.0.0.1", Trunks(trunks), lambda: lines, self.listener)
         await self.front.start()
 
     async def peer(self, transport: str) -> Peer:
@@ -128,7 +129,7 @@ async def test_a_recording_session_runs_over_every_transport(rig: Rig, transport
     suffix = "" if transport == "UDP" else f";transport={transport.lower()}"
     port = rig.front.ports.tls if transport == "TLS" else rig.front.ports.sip
     assert f"Contact: <sip:callscribe@127.0.0.1:{port}{suffix}>;+sip.srs\r\n" in answer
-    assert rig.listener.offers[0].metadata == metadata.encode()
+    assert rig.listener.offers[0].description.metadata == metadata.encode()
     peer.ask("ACK", 1, to_tag="line-tag")
     peer.ask("BYE", 2, to_tag="line-tag")
     assert (await peer.message()).startswith("SIP/2.0 200 OK\r\n")
@@ -276,6 +277,32 @@ async def test_strangers_are_told_and_shown_out(rig: Rig, monkeypatch: pytest.Mo
     assert await stranger.is_closed()
 
 
+async def test_a_stranger_that_calls_the_registered_contact_keeps_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ports, "MAX_STRANGERS", 1)
+    monkeypatch.setattr(ports, "MESSAGE_LIMIT_S", 0.3)
+    account = RegisterSettings("192.0.2.1", "4711", password="s3cret")
+    rig = Rig()
+    await rig.start(trunks=(TrunkSettings("extension", allow=(), register=account),))
+    caller = await rig.peer("TCP")
+    contact = f"INVITE sip:{contact_user(account)}@127.0.0.1 ".encode()
+    caller.write(re.sub(rb"^INVITE \S+ ", contact, caller.request("INVITE", 1, SDP)))
+    assert (await caller.message()).startswith("SIP/2.0 200 ")
+    caller.ask("ACK", 1, to_tag="line-tag")
+    again = await rig.peer("TCP")
+    again.write(caller.request("OPTIONS", 2, to_tag="line-tag"))
+    assert (await again.message()).startswith("SIP/2.0 200 ")
+    stranger = await rig.peer("TCP")
+    stranger.write(caller.request("OPTIONS", 3, to_tag="guessed"))
+    assert (await stranger.message()).startswith("SIP/2.0 403 ")
+    assert await stranger.is_closed()
+    for number, peer in enumerate((again, caller), 4):
+        peer.write(caller.request("OPTIONS", number, to_tag="line-tag"))
+        assert (await peer.message()).startswith("SIP/2.0 200 ")
+    await rig.stop()
+
+
 async def test_noise_over_udp_is_counted_and_others_are_served(rig: Rig) -> None:
     peer = await rig.peer("UDP")
     for noise in (b"\0" * 50, b"hi", b"\r\n\r\n", bytes(range(256)), b"A" * 60000):
@@ -283,6 +310,18 @@ async def test_noise_over_udp_is_counted_and_others_are_served(rig: Rig) -> None
     peer.ask("OPTIONS", 1)
     assert (await peer.message()).startswith("SIP/2.0 200 ")
     assert rig.front.counters()["messages_unreadable"] == 3
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP", "TLS"])
+async def test_an_invite_that_cannot_be_read_is_told_so(rig: Rig, transport: str) -> None:
+    peer = await rig.peer(transport)
+    peer.write(peer.request("INVITE", 1).replace(b"Max-Forwards: 70", b"this is no header"))
+    answer = await peer.message()
+    assert answer.startswith("SIP/2.0 400 Bad Request: a line that is no header field\r\n")
+    assert f"Call-ID: {peer.call}\r\n" in answer
+    assert rig.front.counters()["messages_unreadable"] == 1
+    if transport != "UDP":
+        assert await peer.is_closed()
 
 
 async def test_a_busy_port_is_named_with_its_cure() -> None:

@@ -65,3 +65,10 @@ def test_all_channels_end_at_the_same_sample() -> None:
     assert line.finish() == (Gap(0, 4, 4), Gap(2, 0, 8))
     assert line.finish() == ()
     assert line.samples == 8
+
+
+def test_any_tick_has_an_offset_and_those_before_the_call_are_its_beginning() -> None:
+    line = Timeline(4)
+    assert line.offset_of(12) == 0
+    line.place(line.add_channel(), 10, LOUD)
+    assert [line.offset_of(position) for position in (9, 10, 12)] == [0, 0, 8]

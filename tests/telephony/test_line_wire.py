@@ -16,6 +16,7 @@ from telephony.line.settings import LineSettings
 from telephony.line.wire import (
     Answered,
     Audio,
+    Dtmf,
     Ended,
     FrameReader,
     HangUp,
@@ -34,11 +35,13 @@ from telephony.line.wire import (
 CALL = UUID("12345678-1234-5678-1234-567812345678")
 STREAMS = (LineStream(0, "ä", "PCMU"), LineStream(1, "", ""))
 MESSAGES: tuple[Message, ...] = (
-    Hello(41000, 4),
+    Hello(41000, 4, ("PCMU", "opus")),
     Answered(CALL, STREAMS),
+    Answered(CALL, STREAMS, 16_000),
     StreamsChanged(CALL, STREAMS[:1]),
     Audio(CALL, AudioChunk(1, 2**40, bytes(range(200)) * 8)),
     Silence(CALL, 3, 2**33, 2**32),
+    Dtmf(CALL, 1, 2**33, "#"),
     Ended(CALL, 80000, "bye", (RtpCounts(packets=5, lost=1, jitter_us=300), RtpCounts())),
     Pulse({"frames_dropped": 2}),
     Note("callback-failed", "onCallState"),
@@ -74,7 +77,7 @@ def test_a_broken_stream_is_an_error_and_no_message(frame: bytes) -> None:
 
 
 def test_settings_survive_the_command_line() -> None:
-    settings = LineSettings(10000, 32, "192.0.2.1", "0.0.0.0", 300, 8000)
+    settings = LineSettings(0, 10000, "192.0.2.1", "0.0.0.0", 300, 8000)
     assert LineSettings.from_json(settings.to_json()) == settings
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from callscribe.domain.call import Role
-from callscribe.domain.errors import PortUnavailable
+from callscribe.domain.errors import PortUnavailable, SettingsError
 from telephony.node import SipNode
 from telephony.settings import RoleRule, SipSettings, TrunkSettings
 from tests.telephony.proxy_bench import MULTIPART_TYPE
@@ -47,6 +47,14 @@ async def rig() -> AsyncIterator[tuple[SipNode, Sink]]:
     await node.start()
     yield node, sink
     await node.stop()
+
+
+async def test_a_trunk_that_wants_what_pjsip_was_built_without_is_no_setting() -> None:
+    first = free_range(32)
+    settings = SipSettings(host="127.0.0.1", port=0, lines=1, rtp_port_min=first, rtp_port_max=first + 31)
+    node = SipNode(settings, (TrunkSettings(name="web", codecs=("PCMU", "opus")),), Sink())
+    with pytest.raises(SettingsError, match="names opus, which this PJSUA2 lacks"):
+        await node.start()
 
 
 async def until(sink: Sink, event: str) -> None:
@@ -156,6 +164,21 @@ async def test_a_re_invite_without_offer_is_offered_what_the_call_has(rig: tuple
     assert [(channel.label, channel.codec) for channel in sink.calls[-1].channels] == [("97", "PCMU"), ("96", "PCMU")]
     peer.ask("BYE", 3, to_tag=tag)
     assert (await peer.message()).startswith("SIP/2.0 200 ")
+    await peer.close()
+
+
+async def test_a_re_invite_of_metadata_alone_may_be_acknowledged_without_an_answer(rig: tuple[SipNode, Sink]) -> None:
+    node, sink = rig
+    peer, tag = await call(node, "UDP")
+    await until(sink, "started")
+    peer.ask("INVITE", 2, COMPLETE.replace("Bob B.", "Robert"), "application/rs-metadata+xml", to_tag=tag)
+    assert re.findall(r"a=label:(\S+)", await peer.message()) == ["97", "96"]
+    peer.ask("ACK", 2, to_tag=tag)
+    await until(sink, "updated")
+    assert sink.calls[-1].caller.name == "Robert"
+    peer.ask("INVITE", 3, OFFER.replace("o=- 1 1", "o=- 1 2"), to_tag=tag)
+    assert (await peer.message()).startswith("SIP/2.0 200 ")
+    assert node.active == 1
     await peer.close()
 
 

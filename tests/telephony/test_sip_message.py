@@ -4,7 +4,7 @@ import pytest
 
 from callscribe.domain.errors import MalformedMessage
 from telephony.sip.headers import Headers, split_commas
-from telephony.sip.message import MAX_HEAD, MAX_HEADERS, Request, Response, check_request, parse
+from telephony.sip.message import MAX_HEAD, MAX_HEADERS, Request, Response, check_request, parse, salvage
 
 TORTUROUS = (
     "INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
@@ -135,3 +135,33 @@ def test_headers_keep_their_order_when_one_is_set() -> None:
     assert headers.set("via", "3", "4").fields == (("via", "3"), ("via", "4"), ("to", "x"))
     assert headers.set("from", "y").fields[-1] == ("from", "y")
     assert headers.text() == "Via: 1\r\nTo: x\r\nVia: 2\r\n"
+
+
+UNREADABLE = (
+    b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nthis is no header\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 7 INVITE\r\n\r\nv=0\r\n"
+)
+
+
+def test_what_a_response_repeats_is_salvaged_of_a_request_that_cannot_be_read() -> None:
+    with pytest.raises(MalformedMessage):
+        parse(UNREADABLE)
+    found = salvage(UNREADABLE)
+    assert found is not None
+    assert (found.method, found.cseq, found.body) == ("INVITE", 7, b"")
+    assert [name for name, _ in found.headers] == ["via", "from", "to", "call-id", "cseq"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"Via", b"Why"),
+        (b"Call-ID: x\r\n", b""),
+        (b"7 INVITE", b"INVITE"),
+        (b"7 INVITE", b"7 ACK"),
+        (b"From:", b"From: <sip:z@z>\r\nFrom:"),
+        (b"INVITE sip:a@b SIP/2.0", b"SIP/2.0 20 OK"),
+    ],
+)
+def test_what_cannot_or_must_not_be_answered_is_not_salvaged(old: bytes, new: bytes) -> None:
+    assert salvage(UNREADABLE.replace(old, new)) is None

@@ -35,7 +35,35 @@ def test_an_origin_of_zeros_names_no_address() -> None:
 
 def test_a_connection_line_at_every_m_line_is_enough() -> None:
     sdp = GOOD.replace("c=IN IP4 192.0.2.1\r\n", "") + "c=IN IP4 192.0.2.7\r\n"
-    assert repair(sdp.encode(), "198.51.100.9").quirks == ()
+    mended = repair(sdp.encode(), "198.51.100.9")
+    assert mended.quirks == ()
+    # A line is given one for all as well, since of a declined m-line nothing is left.
+    declined = slim(mended.sdp + b"m=video 5000 RTP/AVP 99\r\nc=IN IP4 192.0.2.7\r\n")
+    assert b"s=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" in declined
+    assert declined.endswith(b"c=IN IP4 192.0.2.7\r\nm=video 0 RTP/AVP 99\r\n")
+
+
+@pytest.mark.parametrize("address", ["pbx.example.com", "1" * 300, "192.0.2.256", "192.0.2.1.7", "", "192.0.2.1 x"])
+def test_a_connection_line_without_an_address_takes_the_origins(address: str) -> None:
+    mended = repair(GOOD.replace("c=IN IP4 192.0.2.1", f"c=IN IP4 {address}").encode(), "198.51.100.9")
+    assert (mended.sdp, mended.quirks) == (GOOD.encode(), ("sdp-c-missing",))
+
+
+@pytest.mark.parametrize("origin", ["", "- 1 IN IP4 192.0.2.1", "- one 1 IN IP4 192.0.2.1", "a b 1 1 IN IP4 192.0.2.1"])
+def test_an_origin_line_that_lacks_something_is_written_anew(origin: str) -> None:
+    mended = repair(GOOD.replace("o=- 1 1 IN IP4 192.0.2.1", f"o={origin}").encode(), "192.0.2.1")
+    assert (mended.sdp, mended.quirks) == (GOOD.replace("o=- 1 1", "o=- 0 0").encode(), ("sdp-o-missing",))
+
+
+@pytest.mark.parametrize("line", ["c=IN IP4 0.0.0.0", "c=in ip4  192.0.2.1/127", "c=IN IP6 2001:db8::1"])
+def test_a_connection_line_with_one_stays(line: str) -> None:
+    sdp = GOOD.replace("c=IN IP4 192.0.2.1", line)
+    assert repair(sdp.encode(), "198.51.100.9").sdp == sdp.encode()
+
+
+@pytest.mark.parametrize(("value", "kept"), [("4001", True), ("4001 IN IP4 192.0.2.1", True), ("4001 IN IP4 x", False)])
+def test_where_rtcp_goes_is_told_to_a_line_only_as_an_address(value: str, kept: bool) -> None:
+    assert (f"a=rtcp:{value}\r\n".encode() in slim(GOOD.encode() + f"a=rtcp:{value}\r\n".encode())) is kept
 
 
 def test_bare_line_feeds_blank_and_junk_lines_go() -> None:
@@ -86,3 +114,25 @@ def test_attributes_without_a_value_are_left_out() -> None:
 def test_audio_lines_beyond_four_are_declined_before_a_line_opens_sockets_for_them() -> None:
     offer = GOOD + "m=audio 0 RTP/AVP 0\r\n" + "m=audio 4002/2 RTP/AVP 8\r\n" * 5
     assert [line.port for line in media_lines(slim(offer.encode()))] == [4000, 0, 4002, 4002, 4002, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "formats"),
+    [((), "8 101 0"), (("PCMU", "PCMA"), "0 8 101"), (("G722", "PCMA"), "9 8 101"), (("PCMU",), "0 101")],
+)
+def test_a_trunks_codecs_are_offered_to_the_line_in_their_order(codecs: tuple[str, ...], formats: str) -> None:
+    rich = GOOD.replace(" 0 101", " 18 8 101 9 0") + "a=rtpmap:9 G722/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+    assert media_lines(slim(rich.encode(), codecs))[0].formats == tuple(formats.split())
+
+
+def test_opus_is_known_by_its_own_clock_only_and_kept_where_a_trunk_names_it() -> None:
+    rich = GOOD.replace(" 0 101", " 111 96 0") + "a=rtpmap:111 OPUS/48000/2\r\na=rtpmap:96 opus/8000\r\n"
+    assert [(line.preferred, sorted(line.codecs)) for line in media_lines(rich.encode())] == [
+        ("opus", ["PCMU", "opus"])
+    ]
+    assert media_lines(slim(rich.encode(), ("PCMU", "opus")))[0].formats == ("0", "111")
+    assert media_lines(slim(rich.encode()))[0].formats == ("0",)
+
+
+def test_an_offer_without_any_of_the_trunks_codecs_is_declined() -> None:
+    assert media_lines(slim(GOOD.encode(), ("G722",)))[0].port == 0

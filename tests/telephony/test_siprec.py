@@ -6,7 +6,10 @@ import pytest
 
 from callscribe.domain.call import Party
 from callscribe.domain.errors import MalformedMetadata
-from telephony.siprec import MAX_BYTES, ChannelSpeakers, RecordingMetadata, merge, parse, speakers
+from telephony.siprec.attribution import ChannelSpeakers, RecordedLine, attribute
+from telephony.siprec.metadata import MAX_ENTRIES, RecordingMetadata, merge
+from telephony.siprec.reading import parse
+from telephony.siprec.tree import MAX_BYTES
 
 COMPLETE = """<?xml version="1.0" encoding="UTF-8"?>
 <recording xmlns="urn:ietf:params:xml:ns:recording:1">
@@ -32,8 +35,12 @@ def read(text: str) -> RecordingMetadata:
     return parse(text.encode())
 
 
+def speakers(metadata: RecordingMetadata, *labels: str) -> tuple[ChannelSpeakers, ...]:
+    return attribute(metadata, (), [RecordedLine(place, label) for place, label in enumerate(labels)]).speakers
+
+
 def heard(metadata: RecordingMetadata, *labels: str) -> list[Party | None]:
-    return [channel.party for channel in speakers(metadata, labels)]
+    return [channel.party for channel in speakers(metadata, *labels)]
 
 
 def test_sessions_groups_and_parties_are_read() -> None:
@@ -76,13 +83,13 @@ def test_without_labels_streams_and_channels_go_in_order() -> None:
 
 def test_two_senders_of_one_stream_make_it_mixed() -> None:
     mixed = COMPLETE.replace("<send>str-2</send>", "<send>str-1</send>")
-    assert speakers(read(mixed), ("96",)) == (ChannelSpeakers((BOB, ANN), mixed=True),)
+    assert speakers(read(mixed), "96") == (ChannelSpeakers((BOB, ANN), mixed=True),)
     assert heard(read(mixed), "96") == [None]
 
 
 def test_a_stream_of_mode_mixed_is_mixed() -> None:
     metadata = read(COMPLETE.replace("<label>96</label>", "<label>96</label><mode>mixed</mode>"))
-    assert speakers(metadata, ("96",))[0].mixed
+    assert speakers(metadata, "96")[0].mixed
 
 
 OLD_DRAFT = """\ufeff
@@ -98,9 +105,14 @@ OLD_DRAFT = """\ufeff
 
 def test_an_older_draft_is_understood() -> None:
     metadata = read(OLD_DRAFT)
-    assert heard(metadata, "1", "2") == [Party("bob@192.0.2.9", "", "p1"), Party("tel:+1555", "Eve", "p2")]
+    assert heard(metadata, "1", "2") == [Party("sip:bob@192.0.2.9", "", "p1"), Party("tel:+1555", "Eve", "p2")]
     assert metadata.vendor_ids == (("ucid", "00FA08"),)
-    assert metadata.quirks == ("metadata-old-format", "metadata-stream-without-id")
+    assert metadata.quirks == (
+        "metadata-namespace",
+        "metadata-old-format",
+        "metadata-stream-without-id",
+        "aor-without-scheme",
+    )
 
 
 def test_streams_with_one_label_are_told() -> None:
@@ -121,6 +133,90 @@ def test_a_partial_update_changes_what_it_names() -> None:
     assert heard(merged, "96", "97") == [Party("sip:cy@example.com", "", "p-cy"), ann]
     assert [participant.id for participant in merged.participants] == ["p-ann", "p-cy"]
     assert merged.groups == ("grp-1",)
+
+
+NEW_STREAM = """<recording><datamode>partial</datamode>{}
+<participant participant_id="p-cy"><nameID aor="sip:cy@example.com"/></participant>
+<stream stream_id="str-3" session_id="ses-2"><label>97</label></stream>
+<participantstreamassoc participant_id="p-cy"><send>str-3</send>{}</participantstreamassoc></recording>"""
+
+
+def test_a_new_stream_under_an_earlier_ones_label_takes_its_place() -> None:
+    merged = merge(read(COMPLETE), read(NEW_STREAM.format("", "<recv>str-1</recv>")))
+    assert heard(merged, "96", "97") == [BOB, CY]
+    assert [stream.id for stream in merged.streams] == ["str-1", "str-3"]
+    assert not merged.senders("str-2")
+    again = merge(merged, read(NEW_STREAM.format("", "").replace("str-3", "str-4").replace("p-cy", "p-dee")))
+    assert [party.participant_id for party in heard(again, "96", "97") if party] == ["p-bob", "p-dee"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        '<session session_id="ses-1"><stop-time>2026-01-01T00:01Z</stop-time></session><session session_id="ses-2"/>',
+        '<session session_id="ses-2"/><sessionrecordingassoc session_id="ses-1"><disassociate-time>2026-01-01T00:01:00Z'
+        "</disassociate-time></sessionrecordingassoc>",
+    ],
+)
+def test_who_was_on_a_session_that_ended_is_gone_once_another_one_follows(end: str) -> None:
+    known = read(COMPLETE)
+    merged = merge(known, read(NEW_STREAM.format(end, "")))
+    assert heard(merged, "96", "97") == [None, CY]
+    assert [entry.id for entry in merged.participants] == ["p-cy"]
+    over = '<recording><datamode>partial</datamode><session session_id="ses-1"><stop-time>now</stop-time></session>'
+    assert heard(merge(known, read(f"{over}</recording>")), "96", "97") == heard(known, "96", "97")
+
+
+TRANSFER = """<recording><datamode>partial</datamode>
+<participant participant_id="p-cy"><nameID aor="sip:cy@example.com"/></participant>
+<participantstreamassoc participant_id="p-cy"><send>str-2</send></participantstreamassoc></recording>"""
+CY = Party("sip:cy@example.com", "", "p-cy")
+
+
+def test_whoever_joins_on_a_stream_takes_it_over_for_good() -> None:
+    merged = merge(read(COMPLETE), read(TRANSFER))
+    assert heard(merged, "96", "97") == [BOB, CY]
+    assert "stream-taken-over" in merged.quirks
+    both = COMPLETE.replace("<participantstreamassoc ", f"{TRANSFER[39:-12]}<participantstreamassoc ", 1)
+    again = merge(merged, read(both))
+    assert heard(again, "96", "97") == [BOB, CY]
+    assert again.quirks == ()
+    alone = merge(again, read(COMPLETE))
+    assert heard(alone, "96", "97") == [BOB, ANN]
+
+
+def test_parties_that_were_there_and_share_a_stream_from_now_on_are_mixed() -> None:
+    shared = read(COMPLETE.replace("<send>str-2</send>", "<send>str-1</send>"))
+    assert speakers(merge(read(COMPLETE), shared), "96") == (ChannelSpeakers((BOB, ANN), mixed=True),)
+
+
+def test_who_joins_on_a_mixed_stream_takes_nothing_over() -> None:
+    mixed = COMPLETE.replace("<label>97</label>", "<label>97</label><mode>mixed</mode>")
+    assert speakers(merge(read(mixed), read(TRANSFER)), "96", "97")[1] == ChannelSpeakers((ANN, CY), mixed=True)
+
+
+def test_what_partial_updates_add_is_bounded_and_the_newest_stays() -> None:
+    known = read(COMPLETE)
+    for number in range(100):
+        update = (
+            f'<recording><datamode>partial</datamode><session session_id="ses-{number}"/><group group_id="g-{number}"/>'
+            f'<participant participant_id="p-{number}"/><stream stream_id="s-{number}"><label>{number}</label></stream>'
+            f'<participantstreamassoc participant_id="p-{number}"><send>s-{number}</send></participantstreamassoc>'
+            "</recording>"
+        )
+        known = merge(known, read(update))
+    counts = (known.participants, known.streams, known.uses, known.sessions, known.groups)
+    assert [len(entries) for entries in counts] == [MAX_ENTRIES] * 5
+    assert heard(known, "99") == [Party("", "", "p-99")]
+    assert [entry.id for entry in known.participants] == [f"p-{number}" for number in range(36, 100)]
+
+
+def test_who_lost_a_stream_to_another_is_forgotten_when_leaving() -> None:
+    known = merge(read(COMPLETE), read(TRANSFER))
+    assert known.ousted == {("p-ann", "str-2")}
+    left = "<participantsessionassoc participant_id='p-ann'><disassociate-time>2026-01-01T00:01:00Z</disassociate-time>"
+    gone = read(f"<recording><datamode>partial</datamode>{left}</participantsessionassoc></recording>")
+    assert merge(known, gone).ousted == frozenset()
 
 
 def test_a_complete_update_replaces_everything() -> None:
@@ -179,4 +275,4 @@ def test_mutated_metadata_raises_nothing_else(seed: int) -> None:
             metadata = merge(read(COMPLETE), parse(bytes(raw)))
         except MalformedMetadata:
             continue
-        speakers(metadata, ("96", "97"))
+        speakers(metadata, "96", "97")

@@ -8,6 +8,8 @@ from uuid import UUID
 import pytest
 
 from callscribe.domain.call import Call, CallState, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Revision, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.text.formats import FORMATS, render, speaker
@@ -119,6 +121,7 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
             {"kind": "ucid", "value": "2"},
         ],
         "quirks": ["metadata-invalid"],
+        "pauses": [],
     }
     assert [utterance["text"] for utterance in document["utterances"]] == [FIRST.text, SECOND.text, "Late."]
     assert document["utterances"][2] == {
@@ -132,6 +135,7 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
         "language": "en",
         "emotion": "",
         "audio_events": [],
+        "turns": [],
         "final": {
             "text": "late",
             "confidence": 0.75,
@@ -140,10 +144,13 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
             "spoken": "",
             "corrections": [],
             "cost": 0.0,
+            "hotword_lists": [],
+            "redactions": [],
         },
         "revisions": [
             {
                 "reason": "second-pass",
+                "by": "",
                 "text": "Late.",
                 "confidence": 0.9,
                 "engine": "whisper",
@@ -151,9 +158,31 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
                 "spoken": "late",
                 "corrections": [{"heard": "lade", "phrase": "Late", "score": 0.75}],
                 "cost": 0.0,
+                "hotword_lists": [],
+                "redactions": [],
             }
         ],
     }
+
+
+def test_pauses_stand_where_they_were_until_their_end_or_the_calls() -> None:
+    pauses = (Pause(1, 16_000, 24_000, "api", "card payment"), Pause(0, 28_796_000, None, "sip"))
+    paused = replace(TRANSCRIPT, call=replace(CALL, pauses=pauses), utterances=(FIRST, SECOND))
+    assert render(paused, "txt").splitlines() == [
+        "[0:00:01] Customer (tel:+15550100): I want a --> b",
+        "[0:00:02] Agent (Ann & Co <sales>): (paused)",
+        "[0:00:02] Agent (Ann & Co <sales>): is 1 < 2 & 3 > 2? yes",
+        "[0:59:59] Customer (tel:+15550100): (paused)",
+    ]
+    cues = render(paused, "srt").split("\n\n")
+    assert cues[1] == "2\n00:00:02,000 --> 00:00:03,000\nAgent (Ann & Co <sales>): (paused)"
+    assert cues[3] == "4\n00:59:59,500 --> 01:00:00,250\nCustomer (tel:+15550100): (paused)\n"
+    told = json.loads(render(paused, "json"))["call"]["pauses"]
+    assert told == [
+        {"channel": 1, "start_ms": 2000, "end_ms": 3000, "by": "api", "reason": "card payment"},
+        {"channel": 0, "start_ms": 3_599_500, "end_ms": None, "by": "sip", "reason": ""},
+    ]
+    assert json.loads(json.loads(render(paused, "vcon"))["analysis"][0]["body"])["pauses"] == told
 
 
 def test_vcon_is_one_recording_with_a_transcript_as_its_analysis() -> None:
@@ -231,15 +260,72 @@ def test_a_speaker_is_named_by_role_and_party(channel: Channel, name: str) -> No
     assert speaker(replace(CALL, channels=(channel,)), 0) == name
 
 
+@pytest.mark.parametrize(
+    ("channels", "names"),
+    [
+        ((Channel(0, role=Role.MIXED),), ["Speaker 2"]),
+        ((Channel(0, role=Role.MIXED), Channel(1)), ["Channel 1, speaker 2", "Channel 2, speaker 2"]),
+        ((Channel(0, role=Role.AGENT, party=Party("sip:1@x", "Ann")),), ["Agent (Ann), speaker 2"]),
+    ],
+)
+def test_who_shares_a_channel_has_a_number(channels: tuple[Channel, ...], names: list[str]) -> None:
+    assert [speaker(replace(CALL, channels=channels), channel.index, 2) for channel in channels] == names
+
+
+def diarized() -> Transcript:
+    """An utterance of a mixed channel in which two speak, the second beside the first."""
+    final = Final(0, 8000, 24_000, "Can I help? Yes please.", 0.9, "moonshine")
+    turns = (SpeakerTurn(1, 8000, 17_000), SpeakerTurn(2, 17_000, 24_000, overlapped=True))
+    said = Utterance(utterance_id(CALL_ID, 0, 8000), final, turns=turns)
+    return replace(TRANSCRIPT, call=replace(CALL, channels=(Channel(0, role=Role.MIXED),)), utterances=(said,))
+
+
+def test_text_and_subtitles_name_the_speakers_of_an_utterance() -> None:
+    said = diarized().utterances[0].id
+    assert render(diarized(), "txt") == "[0:00:01] Speaker 1: Can I help?\n[0:00:02] Speaker 2: Yes please.\n"
+    assert render(diarized(), "srt") == (
+        "1\n00:00:01,000 --> 00:00:02,125\nSpeaker 1: Can I help?\n\n"
+        "2\n00:00:02,125 --> 00:00:03,000\nSpeaker 2: Yes please.\n"
+    )
+    assert render(diarized(), "vtt") == (
+        f"WEBVTT\n\n{said}.1\n00:00:01.000 --> 00:00:02.125\n<v Speaker 1>Can I help?\n\n"
+        f"{said}.2\n00:00:02.125 --> 00:00:03.000\n<v Speaker 2>Yes please.\n"
+    )
+
+
+def test_json_tells_the_speakers_beside_the_whole_text() -> None:
+    (said,) = json.loads(render(diarized(), "json"))["utterances"]
+    assert said["text"] == said["final"]["text"] == "Can I help? Yes please."
+    assert said["turns"] == [
+        {
+            "speaker": 1,
+            "name": "Speaker 1",
+            "start_ms": 1000,
+            "end_ms": 2125,
+            "overlapped": False,
+            "text": "Can I help?",
+        },
+        {
+            "speaker": 2,
+            "name": "Speaker 2",
+            "start_ms": 2125,
+            "end_ms": 3000,
+            "overlapped": True,
+            "text": "Yes please.",
+        },
+    ]
+
+
 def test_formats_are_named_as_in_the_command_line_and_another_is_refused() -> None:
     assert {name: (kind.media_type, kind.suffix) for name, kind in FORMATS.items()} == {
         "json": ("application/json", ".json"),
         "txt": ("text/plain", ".txt"),
         "srt": ("application/x-subrip", ".srt"),
         "vtt": ("text/vtt", ".vtt"),
+        "csv": ("text/csv", ".csv"),
         "vcon": ("application/vcon", ".vcon.json"),
     }
-    with pytest.raises(ValueError, match="json, txt, srt, vtt, vcon"):
+    with pytest.raises(ValueError, match="json, txt, srt, vtt, csv, vcon"):
         render(EMPTY, "pdf")
 
 

@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from callscribe.text.training import TRAINING_FORMATS, examples_of
+from callscribe.text.training import TRAINING_FORMATS, examples_of, lines_by_key
 
 
 def reading(text: str, spoken: str = "") -> dict[str, object]:
@@ -50,8 +51,27 @@ def test_chinese_is_learnt_by_its_characters() -> None:
     assert (line["target"], line["target_len"]) == ("订单 nimbus 五", 4)
 
 
-def test_what_was_emptied_is_left_out() -> None:
-    assert examples_of(document(" ", reading("you"))) == []
+def test_what_was_emptied_or_is_masked_is_not_learnt() -> None:
+    (emptied,) = examples_of(document(" ", reading("you")))
+    assert not emptied.learnable
+    masked = {**reading("my card is [card]"), "redactions": [{"kind": "card", "start_ms": 1200, "end_ms": 2000}]}
+    for readings in ((masked, reading("my card is")), (reading("my card is"), masked)):
+        (example,) = examples_of(document("my card is", *readings))
+        assert (example.redacted, example.learnable) == (True, False)
+    (plain,) = examples_of(document("my card", {**reading("my card"), "redactions": []}))
+    assert plain.learnable
+
+
+@pytest.mark.parametrize("style", [*TRAINING_FORMATS])
+def test_the_lines_of_a_list_are_known_by_the_utterance_and_the_last_one_wins(style: str) -> None:
+    (example,) = examples_of(document("next\u2028line", reading("")))
+    made = [
+        TRAINING_FORMATS[style].line(replace(example, text=text), "wav/u1.wav", 1500) for text in ("old", "next\u2028")
+    ]
+    assert lines_by_key("".join(made) + "\n", TRAINING_FORMATS[style]) == {"u1": made[1]}
+    for wrong in ("[]", "5", "{", '{"text": "a"}'):
+        with pytest.raises(ValueError, match="line 2 names no sound"):
+            lines_by_key(made[0] + wrong, TRAINING_FORMATS[style])
 
 
 @pytest.mark.parametrize("found", [None, {}, {"utterances": 5}, {"utterances": [{}]}, {"utterances": [{"text": "a"}]}])

@@ -22,6 +22,7 @@ from asr.engines.azure.turn import Turn
 from asr.engines.cloud.service import Heard, Request
 from asr.settings import AzureSettings
 from callscribe.domain.errors import EngineUnavailable, RecognitionError, WireViolation
+from callscribe.domain.tasks import ended
 
 log = structlog.get_logger()
 _QUIET = logging.getLogger("callscribe.azure.websocket")
@@ -103,9 +104,8 @@ class AzureService:
         except ConnectionClosed as error:
             raise self._hung_up(error) from error
         finally:
-            sending.cancel()
-            with suppress(asyncio.CancelledError, ConnectionClosed):
-                await sending
+            with suppress(ConnectionClosed):
+                await ended(sending)
             self._put_back(line) if kept else self._let_go(line.socket)
         return turn.heard
 

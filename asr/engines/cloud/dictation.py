@@ -30,6 +30,8 @@ class Dictation:
         """What is sent is counted by `meter`, too."""
         self.meter = Meter(meter.price_per_minute, meter)
         """What was sent of this utterance."""
+        self.begun_at = time.monotonic()
+        """When it was first asked about (time.monotonic)."""
         self._network, self._service, self._request = network, service, request
         self._stretches: list[_Stretch] = []
 
@@ -196,6 +198,10 @@ async def _metered(work: Coroutine[object, object, Heard], feed: _Feed, meter: M
     heard: Heard | None = None
     try:
         heard = await work
+    except RecognitionError:
+        # Google's library still waits for audio to send.
+        feed.put(None)
+        raise
     finally:
         streamed_s = feed.taken / (2 * ENGINE_RATE)
         if heard is None:

@@ -1,5 +1,7 @@
 """A speech service on the network behind the engine's interface."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
@@ -22,12 +24,10 @@ _IMPATIENT_S = 1.0
 """What is waited for a final while the service has been silent."""
 _GREETING = bytes(ENGINE_RATE // 2 * 2)
 """Half a second of silence."""
-_ISO_639_1 = {"cmn": "zh"}
-"""Where a service's tags begin with another code than ours."""
 
 
 class CloudEngine:
-    """Partials are what a service has said by the time they are asked for; finals of a batch are waited for together.
+    """Partials are what a service has said by the time they are asked for; finals are asked for many at once.
 
     Other engines hear an utterance from its first sample for a final, so that it does not depend on what was decoded
     before. Here that would be paid again at each pause: so a final ends the stream that the partials were fed to.
@@ -45,9 +45,13 @@ class CloudEngine:
         self._timeout_s = timeout_s
         self._silent = False
         """True while the service has not answered in time."""
+        self._heard_at = 0.0
+        """When a final, or that there is none, came last (time.monotonic)."""
+        self._served_at = 0.0
+        """When a final came last (time.monotonic)."""
         self._network = Network(service.name)
         self.capabilities = Capabilities(
-            languages=tuple(dict.fromkeys(map(_iso, languages))),
+            languages=tuple(dict.fromkeys(map(primary, languages))),
             hotwords=True,
             word_times=True,
             identifies_language=len(languages) > 1,
@@ -65,12 +69,17 @@ class CloudEngine:
         self._network.close()
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
-        """One decoding a job, empty for a final of which there is nothing.
-
-        Raises RecognitionError when there is nothing of any final, and EngineUnavailable where that will stay so.
-        """
-        finals = iter(self._finals([job for job in jobs if job.final]))
+        """One decoding a job. Raises RecognitionError when there is nothing of one of the finals, and EngineUnavailable
+        where that will stay so."""
+        answers = [self.begin(job) for job in jobs if job.final]
+        wait(answers)
+        finals = iter([answer.result() for answer in answers])
         return tuple(next(finals) if job.final else self._partial(job) for job in jobs)
+
+    def begin(self, job: DecodingJob) -> Future[Decoding]:
+        """Ask for a final. The future raises RecognitionError when there is nothing of it, and EngineUnavailable where
+        that will stay so."""
+        return self._network.start(self._final(job))
 
     def _greet(self) -> None:
         """Let the service hear some silence. Raises EngineUnavailable, a sentence that says what to do."""
@@ -93,36 +102,45 @@ class CloudEngine:
             return replace(job.earlier, cost=dictation.meter.newly(), state=dictation)
         return _decoded(job, dictation)
 
-    def _finals(self, jobs: Sequence[DecodingJob]) -> list[Decoding]:
-        if not jobs:
-            return []
-        dictations = [self._dictation(job) for job in jobs]
-        self._await(jobs, dictations)
-        again = [place for place, dictation in enumerate(dictations) if _transient(dictation.failure)]
-        if again and not self._silent:
-            self._await([jobs[place] for place in again], [dictations[place] for place in again])
-        failures = [dictation.failure for dictation in dictations]
-        for reason in {str(failure) for failure in failures if failure}:
-            log.error("speech_service_failed", service=self.name, reason=reason)
-        found = [
-            _rescued(job, dictation) if failure else _decoded(job, dictation)
-            for job, dictation, failure in zip(jobs, dictations, failures, strict=True)
-        ]
-        lost = [failure for failure, decoding in zip(failures, found, strict=True) if failure and not decoding.text]
-        if len(lost) == len(jobs):
-            raise lost[0]
-        return found
+    async def _final(self, job: DecodingJob) -> Decoding:
+        dictation = self._dictation(job)
+        await self._await(job, dictation)
+        if self._transient(dictation) and not self._silent:
+            await self._await(job, dictation)
+        failure = dictation.failure
+        if failure is None:
+            self._served_at = time.monotonic()
+            return _decoded(job, dictation)
+        log.error("speech_service_failed", service=self.name, reason=str(failure))
+        rescued = _rescued(job, dictation)
+        if rescued.text:
+            return rescued
+        if isinstance(failure, EngineUnavailable) and self._transient(dictation):
+            raise RecognitionError(str(failure)) from failure
+        raise failure
 
-    def _await(self, jobs: Sequence[DecodingJob], dictations: Sequence[Dictation]) -> None:
-        """Ask for the finals, and wait for them as long as is reasonable."""
-        for job, dictation in zip(jobs, dictations, strict=True):
-            dictation.finish(job.audio)
-        waiting: list[Future[Heard]] = [answer for dictation in dictations for answer in dictation.waiting]
+    def _transient(self, dictation: Dictation) -> bool:
+        """True where the dictation failed, and the next one need not: others that were going on meanwhile did not."""
+        failure = dictation.failure
+        refused = isinstance(failure, EngineUnavailable) and self._served_at < dictation.begun_at
+        return failure is not None and not refused
+
+    async def _await(self, job: DecodingJob, dictation: Dictation) -> None:
+        """Ask for the final, and wait for it as long as is reasonable."""
+        asked_at = time.monotonic()
+        dictation.finish(job.audio)
+        answers = [asyncio.wrap_future(answer) for answer in dictation.waiting]
         patience_s = min(self._timeout_s, _IMPATIENT_S) if self._silent else self._timeout_s
-        late = wait(waiting, patience_s + max(dictation.allowed_s for dictation in dictations)).not_done
-        self._silent = bool(waiting) and len(late) == len(waiting)
-        for dictation in dictations:
-            dictation.give_up()
+        try:
+            async with asyncio.timeout(patience_s + dictation.allowed_s):
+                await asyncio.gather(*answers, return_exceptions=True)
+        except TimeoutError:
+            self._silent = self._heard_at < asked_at
+        else:
+            self._silent = False
+            if answers:
+                self._heard_at = time.monotonic()
+        dictation.give_up()
 
     def _dictation(self, job: DecodingJob) -> Dictation:
         known = job.earlier.state
@@ -134,19 +152,9 @@ class CloudEngine:
         """The service's tags for a BCP 47 tag."""
         if tag == UNKNOWN:
             return self._tags
-        same = [known for known in self._tags if known.lower() == tag.lower() or _iso(known) == primary(tag)]
+        same = [known for known in self._tags if known.lower() == tag.lower() or primary(known) == primary(tag)]
         exact = [known for known in same if known.lower() == tag.lower()]
         return tuple((exact or same or [tag])[:1])
-
-
-def _iso(tag: str) -> str:
-    """The ISO 639-1 code of a service's tag; "" of none."""
-    code = primary(tag)
-    return _ISO_639_1.get(code, code)
-
-
-def _transient(failure: Exception | None) -> bool:
-    return failure is not None and not isinstance(failure, EngineUnavailable)
 
 
 def _words(heard: Heard, job: DecodingJob) -> tuple[DecodedWord, ...]:
@@ -161,7 +169,7 @@ def _decoded(job: DecodingJob, dictation: Dictation) -> Decoding:
     if not heard.text:
         return replace(EMPTY, cost=cost, state=dictation)
     return Decoding(
-        (), heard.text, heard.confidence, _words(heard, job), _iso(heard.language), cost=cost, state=dictation
+        (), heard.text, heard.confidence, _words(heard, job), primary(heard.language), cost=cost, state=dictation
     )
 
 

@@ -8,7 +8,7 @@ embeddings that its decoder attends to, after Pundak et al., "Deep context", arX
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from asr.engines.funasr.loading import LoadedModel
 
 Spelling = tuple[int, ...]
 """A hotword as numbers of the model's tokens."""
+Weights = Mapping[Spelling, float]
+"""The hotwords of a row, and how strongly each is preferred."""
 
 _MOST_ATTENDED = 50
 """Hotwords that SeACo's attention is spread over; of a longer list those that it looks at most (the paper's filter)."""
@@ -47,7 +49,7 @@ class Decoder(Protocol):
     biasing: bool
     """Whether hotwords change anything."""
 
-    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Sequence[Spelling]]) -> Tensor:
+    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Weights]) -> Tensor:
         """Of each token of the vocabulary at each place, (rows, tokens, vocabulary); `hotwords` has a list a row."""
         ...
 
@@ -71,13 +73,17 @@ class PlainDecoder:
     def __init__(self, module: Any) -> None:
         self._module = module
 
-    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Sequence[Spelling]]) -> Tensor:
+    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Weights]) -> Tensor:
         logits, _ = self._module.decoder(encoded.memory, encoded.lengths, encoded.acoustics, encoded.counts)
         return torch.log_softmax(logits, dim=-1)
 
 
 class SeacoDecoder:
-    """SeACo's: a second decoder attends to the hotwords, and where it sees one, its tokens replace the first's."""
+    """SeACo's: a second decoder attends to the hotwords, and where it sees one, its tokens replace the first's.
+
+    It tells how likely each token of a hotword is, and that there is none. FunASR knows no weights: 1 is what it does.
+    Here a weight multiplies the odds of a hotword's tokens, as if it were said so much more often.
+    """
 
     biasing = True
 
@@ -85,7 +91,7 @@ class SeacoDecoder:
         self._module = module
         self._embedded: OrderedDict[Spelling, Tensor] = OrderedDict()
 
-    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Sequence[Spelling]]) -> Tensor:
+    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Weights]) -> Tensor:
         logits, hidden, _ = self._module.decoder(
             encoded.memory, encoded.lengths, encoded.acoustics, encoded.counts, return_hidden=True, return_both=True
         )
@@ -93,11 +99,27 @@ class SeacoDecoder:
         if not any(hotwords):
             return unbiased
         biased = self._hotword_tokens(encoded, hidden, self._lists(encoded, hidden, hotwords))
+        biased = torch.log_softmax(biased + self._log_weights(hotwords)[:, None], dim=-1)
         listed = torch.tensor([bool(words) for words in hotwords], device=unbiased.device)[:, None]
         found = (biased.argmax(-1) != self._module.NO_BIAS) & listed
         return torch.where(found[..., None], biased, unbiased)
 
-    def _lists(self, encoded: Encoded, hidden: Tensor, hotwords: Sequence[Sequence[Spelling]]) -> list[Tensor]:
+    def _log_weights(self, hotwords: Sequence[Weights]) -> Tensor:
+        """Logarithm of the weight of each row's tokens, the heaviest hotword's, (rows, vocabulary)."""
+        layer = self._module.hotword_output_layer
+        weights = torch.ones(len(hotwords), layer.out_features)
+        for row, words in zip(weights, hotwords, strict=True):
+            heaviest: dict[int, float] = {}
+            for word, weight in words.items():
+                heaviest.update((number, max(weight, heaviest.get(number, 0.0))) for number in word)
+            if heaviest:
+                # A token of none of them is one of them misheard.
+                row.fill_(min(1.0, max(words.values())))
+                row[list(heaviest)] = torch.tensor(list(heaviest.values()))
+                row[self._module.NO_BIAS] = 1.0
+        return weights.log().to(layer.weight)
+
+    def _lists(self, encoded: Encoded, hidden: Tensor, hotwords: Sequence[Weights]) -> list[Tensor]:
         """Embeddings for each row, (hotwords + 1, width): the last stands for none of them."""
         none = (self._module.sos,)
         self._embed({none, *(word for words in hotwords for word in words)})
@@ -117,7 +139,8 @@ class SeacoDecoder:
         attend = self._module.seaco_decoder
         by_sound, _ = attend(context, lengths, encoded.acoustics, encoded.counts)
         by_text, _ = attend(context, lengths, hidden, encoded.counts)
-        return torch.log_softmax(self._module.hotword_output_layer(by_sound + by_text), dim=-1)
+        scores: Tensor = self._module.hotword_output_layer(by_sound + by_text)
+        return scores
 
     def _attention(self, hidden: Tensor, counts: Tensor, lists: list[Tensor]) -> Tensor:
         """How much the last layer looks at each hotword at each place, (rows, heads, tokens, hotwords)."""
@@ -151,17 +174,20 @@ class SeacoDecoder:
 
 
 class ContextualDecoder:
-    """Contextual Paraformer's: it attends to hotwords in its last layer. Rows with one list are decoded together."""
+    """Contextual Paraformer's: it attends to hotwords in its last layer, which knows no weights.
+
+    Rows with one list are decoded together.
+    """
 
     biasing = True
 
     def __init__(self, module: Any) -> None:
         self._module = module
 
-    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Sequence[Spelling]]) -> Tensor:
+    def log_probabilities(self, encoded: Encoded, hotwords: Sequence[Weights]) -> Tensor:
         rows_of: dict[tuple[Spelling, ...], list[int]] = {}
-        for row, words in enumerate(hotwords):
-            rows_of.setdefault(tuple(words), []).append(row)
+        for row, weights in enumerate(hotwords):
+            rows_of.setdefault(tuple(weights), []).append(row)
         found = encoded.acoustics.new_zeros(*encoded.acoustics.shape[:2], self._module.vocab_size)
         for words, rows in rows_of.items():
             # Its masks are made of the longest row's length, so rows are cut to theirs.

@@ -59,8 +59,7 @@ class FunasrEngine:
     def _decode_whole(self, jobs: Sequence[DecodingJob]) -> list[Decoding]:
         if self._offline is None or not jobs:
             return []
-        hotwords = [[hotword.text for hotword in job.hotwords] for job in jobs]
-        heard = self._offline.decode([job.audio for job in jobs], hotwords)
+        heard = self._offline.decode([job.audio for job in jobs], [job.hotwords for job in jobs])
         # The utterance may go on after all; then so does its stream.
         return [
             self._decoding(job, tokens, self._offline.tokens, job.earlier.state)

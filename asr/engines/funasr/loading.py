@@ -15,6 +15,7 @@ import re
 import sys
 import types
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from asr.engine import ENGINE_RATE
 from asr.engines.funasr.folder import DOWNLOAD, ModelFolder
 from asr.settings import Device
+from asr.torch_runtime import import_torchaudio, torch_device
 from callscribe.domain.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -155,20 +157,7 @@ def load_model(folder: Path, device: Device) -> LoadedModel:
         kind = _kind(folder, configuration)
         for module in ("register", *_MODULES[kind]):
             importlib.import_module(f"funasr.{module}")
-        return _load(files, kind, configuration, _device(device))
-
-
-def _device(wanted: Device) -> torch.device:
-    import torch
-
-    found = torch.cuda.is_available()
-    if wanted == "cuda" and not found:
-        raise EngineUnavailable("the device is cuda, but this torch finds no GPU; install torch for CUDA, or say cpu")
-    if found and wanted != "cpu":
-        return torch.device("cuda")
-    # Channels share the cores already: more threads for one decoding make all of them slower.
-    torch.set_num_threads(1)
-    return torch.device("cpu")
+        return _load(files, kind, configuration, torch_device(device))
 
 
 def _load(folder: ModelFolder, kind: ModelKind, configuration: Mapping[str, Any], device: torch.device) -> LoadedModel:
@@ -211,6 +200,7 @@ def library() -> Iterator[None]:
     try:
         # It prints an advertisement for ffmpeg, and its warnings are its own.
         with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            import_torchaudio()
             yield
     except ImportError as error:
         raise EngineUnavailable(f"the package {error.name} is missing: {_INSTALL}") from error
@@ -269,12 +259,16 @@ def _build(
 
 
 def _fill(module: torch.nn.Module, file: Path, spared: re.Pattern[str]) -> None:
-    """Put the file's weights into the module; those whose names begin as `spared` may be missing."""
+    """Put the file's weights into the module; those whose names begin as `spared` may be missing.
+
+    They stay in the file, mapped: processes share the memory of one model, and of a vocabulary's hundreds of thousands
+    of embeddings only those that are looked up ever take any. Weights in half precision are copied as they widen.
+    """
     import torch
 
     try:
         # Only weights: a pickle from a hub could run any code when it is read.
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        found = torch.load(file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file))
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise EngineUnavailable(f"{file} cannot be read, or holds more than weights; {DOWNLOAD}") from error
     for wrapping in ("state_dict", "model_state_dict", "model"):
@@ -287,4 +281,5 @@ def _fill(module: torch.nn.Module, file: Path, spared: re.Pattern[str]) -> None:
             f"{file} does not fit the config.yaml beside it: {len(unfit)} weights are missing or of another size, "
             f"the first is {unfit[0]}; {DOWNLOAD}"
         )
-    module.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+    fitting = {name: weights[name].to(tensor.dtype) for name, tensor in wanted.items()}
+    module.load_state_dict(fitting, strict=False, assign=True)

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asr.engine import ENGINE_RATE, Waveform
-from asr.engines.funasr.biasing import Encoded, Spelling, decoder_of
+from asr.engines.funasr.biasing import Encoded, Spelling, Weights, decoder_of
 from asr.engines.funasr.features import Features
 from asr.engines.funasr.firing import Firing, fire
 from asr.engines.funasr.loading import LoadedModel
 from asr.engines.funasr.spelling import Speller
 from asr.engines.funasr.streaming import HeardToken
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
+from callscribe.domain.hotword import Hotword
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ class OfflineParaformer:
         return self._decoder.biasing
 
     def decode(
-        self, audios: Sequence[Waveform], hotwords: Sequence[Sequence[str]]
+        self, audios: Sequence[Waveform], hotwords: Sequence[Sequence[Hotword]]
     ) -> tuple[tuple[HeardToken, ...], ...]:
         """The tokens of each utterance, for which `hotwords` has a list. Raises RecognitionError."""
         heard: list[tuple[HeardToken, ...]] = [()] * len(audios)
@@ -79,19 +80,23 @@ class OfflineParaformer:
                 heard[row] = tokens
         return tuple(heard)
 
-    def _spelled(self, hotwords: Sequence[str]) -> tuple[Spelling, ...]:
+    def _spelled(self, hotwords: Sequence[Hotword]) -> Weights:
         """Those that the model has tokens for; of the others a warning tells, once."""
         if not self.biasing:
-            return ()
-        spelled = [self._speller.spell(hotword) for hotword in hotwords]
-        if not all(spelled) and not self._warned:
+            return {}
+        weights: dict[Spelling, float] = {}
+        left_out = 0
+        for hotword in hotwords:
+            if spelling := self._speller.spell(hotword.text):
+                weights[spelling] = max(hotword.weight, weights.get(spelling, 0.0))
+            else:
+                left_out += 1
+        if left_out and not self._warned:
             self._warned = True
-            log.warning("hotwords_not_in_vocabulary", left_out=sum(not spelling for spelling in spelled))
-        return tuple(dict.fromkeys(spelling for spelling in spelled if spelling))
+            log.warning("hotwords_not_in_vocabulary", left_out=left_out)
+        return weights
 
-    def _decode(
-        self, audios: Sequence[Waveform], hotwords: Sequence[Sequence[Spelling]]
-    ) -> list[tuple[HeardToken, ...]]:
+    def _decode(self, audios: Sequence[Waveform], hotwords: Sequence[Weights]) -> list[tuple[HeardToken, ...]]:
         vectors = [self._features.vectors(audio, 0, self._features.count(len(audio), ended=True)) for audio in audios]
         lengths = torch.tensor([len(row) for row in vectors], device=self._device)
         padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in vectors], batch_first=True)

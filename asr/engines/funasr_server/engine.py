@@ -1,7 +1,9 @@
 """A FunASR server that is there already behind the engine's interface."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 
 import structlog
@@ -32,7 +34,7 @@ _SILENT_S = 2.0
 
 class FunasrServerEngine:
     """Partials come on one connection an utterance, with what the server has said by the time they are asked for.
-    Finals are waited for, all of a batch at once, each on a connection of its own.
+    Finals come on connections of their own, many at once.
 
     FunASR's own two-pass clients take both from one connection. Here a final's text must depend on its audio alone, and
     what was streamed does not: its pieces depend on how busy the recogniser was, and their level on what had been heard
@@ -52,12 +54,17 @@ class FunasrServerEngine:
             )
         self._settings = settings
         self.capabilities = Capabilities(
-            languages=settings.languages, hotwords=settings.hotwords != "none", partials=settings.mode == "2pass"
+            languages=settings.languages,
+            hotwords=settings.hotwords != "none",
+            partials=settings.mode == "2pass",
+            remote=True,
         )
         self._line = Line(settings)
         self._network = Network("funasr-server")
         self._given_up = False
         """True while finals are not waited for any more, as the server was gone for longer than one is."""
+        self._heard_at = 0.0
+        """When a final came last (time.monotonic)."""
         try:
             self._greet()
         except EngineUnavailable:
@@ -70,8 +77,14 @@ class FunasrServerEngine:
 
     def decode(self, jobs: Sequence[DecodingJob]) -> tuple[Decoding, ...]:
         """One decoding a job. Raises RecognitionError or EngineUnavailable for a final without any partial."""
-        finals = iter(self._finals([job for job in jobs if job.final]))
-        return tuple(next(finals) if job.final else self._partial(job) for job in jobs)
+        answers = [self.begin(job) for job in jobs if job.final]
+        wait(answers)
+        finals = iter(answers)
+        return tuple(next(finals).result() if job.final else self._partial(job) for job in jobs)
+
+    def begin(self, job: DecodingJob) -> Future[Decoding]:
+        """Ask for a final. The future raises as `decode`."""
+        return self._network.start(self._final(job))
 
     def _greet(self) -> None:
         """Let the server hear some silence, to see that it answers. Raises EngineUnavailable."""
@@ -111,15 +124,14 @@ class FunasrServerEngine:
                 return None
         return LiveUtterance(self._network, self._line, self._dialogue(_request(job, live=True)))
 
-    def _finals(self, jobs: Sequence[DecodingJob]) -> list[Decoding]:
-        if not jobs:
-            return []
-        heard = self._network.start(self._dictate_all(jobs)).result()
-        self._given_up = all(isinstance(found, FAILURES) for found in heard)
-        return [
-            self._rescued(job, found) if isinstance(found, Exception) else _decoded(job, found)
-            for job, found in zip(jobs, heard, strict=True)
-        ]
+    async def _final(self, job: DecodingJob) -> Decoding:
+        asked_at = time.monotonic()
+        found = await self._dictate(job)
+        if not isinstance(found, FAILURES):
+            self._heard_at, self._given_up = time.monotonic(), False
+        elif self._heard_at < asked_at:
+            self._given_up = True
+        return self._rescued(job, found) if isinstance(found, Exception) else _decoded(job, found)
 
     def _rescued(self, job: DecodingJob, error: Exception) -> Decoding:
         """What the partials were, for a final that the server did not answer.
@@ -135,9 +147,6 @@ class FunasrServerEngine:
         if isinstance(error, FAILURES):
             raise unavailable(self._line.place, error) from error
         raise RecognitionError(f"the FunASR server gave no text: {why(error)}") from error
-
-    async def _dictate_all(self, jobs: Sequence[DecodingJob]) -> list[Transcript | Exception]:
-        return await asyncio.gather(*(self._dictate(job) for job in jobs))
 
     async def _dictate(self, job: DecodingJob) -> Transcript | Exception:
         """What the server makes of a final. Where that fails it is tried once more, on another connection.

@@ -19,7 +19,7 @@ from asr.engines.moonshine.weights import read_weights
 from asr.hotwords import HotwordTrie
 from asr.runtime import Model, device_for, package_folder
 from asr.settings import Device
-from asr.tokenizer import Tokenizer
+from asr.tokenizer import END, Tokenizer
 from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
 
@@ -97,6 +97,19 @@ class MoonshineEngine:
             for row in rows:
                 results[row.index] = self._decoding(row.search.result, row.cache, jobs[row.index])
         return tuple(results)
+
+    def log_probabilities(self, audio: Waveform, texts: Sequence[str]) -> tuple[float, ...]:
+        """The natural logarithm of each text's probability, its end included, given an utterance's audio. What hotwords
+        would add is not in it."""
+        heard = self._encode(audio)
+        return tuple(self._log_probability(heard, self._tokenizer.encode(text)) for text in texts)
+
+    def _log_probability(self, heard: NDArray[np.float32], tokens: tuple[int, ...]) -> float:
+        path = Search(Plan(limit=len(tokens) + 1, draft=tokens)).wanted
+        Cache.of(heard).evaluate(self._decoder, [path])
+        outlooks = [node.outlook for node in path if node.outlook is not None]
+        following = zip(outlooks, (*tokens, END), strict=True)
+        return sum(float(outlook.logits[token]) - outlook.norm for outlook, token in following)
 
     def _begin(self, index: int, job: DecodingJob) -> _Row:
         """Encode the audio, and evaluate the earlier text."""

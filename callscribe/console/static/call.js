@@ -1,25 +1,28 @@
 // The page of one call: its transcript as it is spoken or as it was kept, its audio and its facts.
 
+import { allowCorrecting } from "./correct.js";
 import { announce, byId, connection, element, notice } from "./dom.js";
 import { ask, follow } from "./feed.js";
 import { Player } from "./player.js";
+import { showScores } from "./scores.js";
 import { TranscriptView } from "./transcript.js";
 import { callTitle, clock, endNote, fullMoment, partyName, ROLE_WORDS, side, speaker } from "./words.js";
 
 const RETRY_MS = 3000;
 const DIALECT_WORDS = { siprec: "SIPREC", funasr: "FunASR" };
-const JOB_WORDS = { "second-pass": "Second pass", recover: "Recovery" };
+const JOB_WORDS = { "second-pass": "Second pass", recover: "Recovery", diarize: "Speakers" };
 const JOB_STATE_WORDS = { queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
 
 const callId = byId("call").dataset.callId;
 const path = `/api/v1/calls/${callId}`;
 const view = new TranscriptView({
   list: byId("transcript"), scroller: document.scrollingElement, full: true,
-  nameOf: (channel, role) => speaker(call, channel, role),
+  nameOf: (channel, role, number) => speaker(call, channel, role, number),
 });
 let call = null;
 let player = null;
 let playing = null;
+let arrived = false;
 let stopFollowing = () => {};
 
 view.onFinal = (event) => announce(`${speaker(call, event.channel, event.role)}: ${event.text}`);
@@ -41,6 +44,8 @@ async function start() {
   if (call.state === "active" || call.processing) listen();
   else connection("idle");
   sayIfEmpty();
+  if (!arrived) goToPlace();
+  arrived = true;
 }
 
 function listen() {
@@ -69,8 +74,25 @@ async function onEvent(event) {
     view.take(event);
     sayIfEmpty();
   }
-  if (event.type === "call.updated") readCall().then(() => view.rename()).catch(complain);
+  if (event.type === "call.updated" || event.type === "call.corrected") readCall().then(() => view.rename()).catch(complain);
+  if (event.type === "call.paused" || event.type === "call.resumed") onPauses(event.pauses);
   if (event.type === "call.ended" && call.state === "active") onEnded(event);
+}
+
+/** A pause is known by where it began; its end comes later. */
+function onPauses(pauses) {
+  const told = new Set(pauses.map(placeOf));
+  const others = (call.pauses ?? []).filter((pause) => !told.has(placeOf(pause)));
+  call = { ...call, pauses: [...others, ...pauses].sort((one, other) => one.start_ms - other.start_ms) };
+  drawBadges();
+  drawPauses();
+}
+
+const placeOf = ({ channel, start_ms }) => `${channel}:${start_ms}`;
+const isPaused = () => call.state === "active" && (call.pauses ?? []).some((pause) => pause.end_ms === null);
+
+function drawPauses() {
+  view.showPauses(call.pauses ?? [], (channel) => speaker(call, channel));
 }
 
 /** The event may be ahead of the database: what it tells is shown until the stored call is there. */
@@ -127,8 +149,10 @@ function drawCall() {
   drawBadges();
   drawParties();
   drawJobs();
+  showScores(path, call).catch(complain);
   drawIds();
   drawPlayer();
+  drawPauses();
 }
 
 function drawLength() {
@@ -139,10 +163,12 @@ function drawLength() {
 function drawBadges() {
   const badges = [];
   if (call.state === "active") badges.push(["Going on now", "live"]);
+  if (isPaused()) badges.push(["Paused: nothing is recorded", "warn"]);
   if (call.state === "interrupted") badges.push(["Interrupted: speech may be missing", "warn"]);
   const note = endNote(call);
   if (note && call.state !== "interrupted") badges.push([note, "warn"]);
-  for (const quirk of call.quirks) badges.push([`Repaired: ${quirk}`, "plain"]);
+  if (call.duplicate_of) badges.push(["Recorded twice: a copy", "plain"]);
+  for (const quirk of call.quirks) badges.push([`Quirk: ${quirk}`, "plain"]);
   byId("badges").replaceChildren(
     ...badges.map(([text, tone]) => element("li", { className: "badge", textContent: text, data: { tone } })),
   );
@@ -217,8 +243,9 @@ const ID_WORDS = {
 
 function drawIds() {
   const pairs = [["Callscribe", call.id], ...call.outside_ids.map(({ kind, value }) => [ID_WORDS[kind] ?? kind, value]), ["Node", call.node]];
+  const links = (call.linked ?? []).map((id) => ["Same conversation", element("a", { href: `/calls/${id}`, textContent: id })]);
   byId("ids").replaceChildren(
-    ...pairs.map(([kind, value]) => element("div", {}, element("dt", { textContent: kind }), element("dd", { textContent: value }))),
+    ...[...pairs, ...links].map(([kind, value]) => element("div", {}, element("dt", { textContent: kind }), element("dd", {}, value))),
   );
 }
 
@@ -254,6 +281,18 @@ function mark(ms, running) {
   playing = rows[0] ?? playing;
 }
 
+/** An address that ends in #t=12.34 plays from there, in seconds of the call. */
+function goToPlace() {
+  const named = location.hash.match(/^#t=(\d+(?:\.\d+)?)$/);
+  if (!named) return;
+  const ms = Number(named[1]) * 1000;
+  mark(ms, false);
+  view.list.querySelector(".utterance.playing")?.scrollIntoView({ block: "center" });
+  player?.standAt(ms);
+}
+
+addEventListener("hashchange", goToPlace);
+
 byId("transcript").addEventListener("click", (event) => {
   const place = event.target.closest("[data-ms]");
   if (place && player) player.playFrom(Number(place.dataset.ms));
@@ -278,6 +317,8 @@ byId("transcript").addEventListener("keydown", (event) => {
   next.tabIndex = 0;
   next.focus();
 });
+
+allowCorrecting(view, path, readTranscript);
 
 // Following the newest
 

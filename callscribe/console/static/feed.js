@@ -1,7 +1,8 @@
 // Following an event stream of the server and asking its API.
 
 const EVENT_TYPES = [
-  "call.started", "call.updated", "utterance.partial", "utterance.final", "utterance.revised", "call.ended", "call.processed",
+  "call.started", "call.updated", "call.corrected", "call.paused", "call.resumed", "utterance.partial", "utterance.final",
+  "utterance.revised", "utterance.speakers", "call.ended", "call.processed",
 ];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;

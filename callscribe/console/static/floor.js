@@ -22,7 +22,7 @@ class Card {
     this.waiting = part(".waiting");
     this.transcript = new TranscriptView({
       list: part(".transcript"), scroller: this.scroll, limit: LINES_IN_A_CARD,
-      nameOf: (channel, role) => speaker(this.call, channel, role),
+      nameOf: (channel, role, number) => speaker(this.call, channel, role, number),
     });
     this.transcript.onFinal = (event) => this.#announce(event);
     this.describe(call);
@@ -94,7 +94,7 @@ function count() {
 
 function onEvent(event) {
   const card = cards.get(event.call_id);
-  if (event.type === "call.started" || event.type === "call.updated") return onCall(event, card);
+  if (["call.started", "call.updated", "call.corrected"].includes(event.type)) return onCall(event, card);
   if (!card) return;
   if (event.type.startsWith("utterance.")) card.take(event);
   if (event.type === "call.ended") onEnded(event, card);

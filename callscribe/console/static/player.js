@@ -23,6 +23,12 @@ export class Player {
     this.#play();
   }
 
+  /** The same without a press, which a browser may forbid: then it stands there, and Play goes on from it. */
+  standAt(ms) {
+    this.audio.currentTime = ms / 1000;
+    this.audio.play().catch(() => this.#pressed());
+  }
+
   /** Draws when each channel spoke: spans are [{channel, start_ms, end_ms}]. */
   draw(spans) {
     const rows = new Map(this.lanes.map((lane, row) => [lane.channel, { ...lane, row }]));

@@ -7,17 +7,20 @@ import { clock, side } from "./words.js";
 
 const NEAR_END_PX = 48;
 const MARGIN_PX = 20;
+const TOGETHER_MS = 1000;
 const NOTHING = "\u2014";
+const PERSON = "person";
 
 export class TranscriptView {
   /**
-   * list: the <ol>; scroller: what scrolls it; nameOf(channel, role): who speaks; limit: rows kept, 0 for all;
+   * list: the <ol>; scroller: what scrolls it; nameOf(channel, role, number): who speaks; limit: rows kept, 0 for all;
    * full: shows times, words and originals.
    */
   constructor({ list, scroller, nameOf, limit = 0, full = false }) {
     Object.assign(this, { list, scroller, nameOf, limit, full });
     this.rows = new Map();
     this.open = new Map();
+    this.engines = new Set();
     this.seekable = false;
     this.pinned = true;
     const scrolled = scroller === document.scrollingElement ? window : scroller;
@@ -31,6 +34,7 @@ export class TranscriptView {
     if (event.type === "utterance.partial") this.#partial(event);
     if (event.type === "utterance.final") this.#final(event);
     if (event.type === "utterance.revised") this.#revised(event);
+    if (event.type === "utterance.speakers") this.#speakers(event);
     if (atEnd) this.toEnd();
   }
 
@@ -38,8 +42,35 @@ export class TranscriptView {
   show(stored) {
     const row = this.#settle(stored);
     row.original = stored.final.text;
-    this.#write(row, { ...(stored.revisions.at(-1) ?? stored.final), end_ms: stored.end_ms });
-    this.#showOriginal(row, stored.text);
+    const newest = stored.revisions.at(-1) ?? stored.final;
+    this.#write(row, { ...newest, end_ms: stored.end_ms, turns: stored.turns });
+    this.#showEngine(row, stored.final.engine, stored.language);
+    this.#note(row, newest, stored.revisions.length);
+  }
+
+  /** Marks where nothing was kept because somebody wanted it so; what began and ended together is one mark. */
+  showPauses(pauses, nameOf) {
+    const atEnd = this.atEnd();
+    for (const mark of this.list.querySelectorAll(".pause")) mark.remove();
+    const near = (one, other) => one === other || (one !== null && other !== null && Math.abs(one - other) < TOGETHER_MS);
+    const marks = [];
+    for (const pause of pauses) {
+      const same = marks.find(([first]) => near(first.start_ms, pause.start_ms) && near(first.end_ms, pause.end_ms));
+      if (same) same.push(pause);
+      else marks.push([pause]);
+    }
+    for (const mark of marks) this.#place(this.#makePause(mark, nameOf));
+    if (atEnd) this.toEnd();
+  }
+
+  #makePause([first, ...others], nameOf) {
+    const who = [first, ...others].map((pause) => nameOf(pause.channel)).join(", ");
+    const span = first.end_ms === null ? `from ${clock(first.start_ms)}` : `${clock(first.start_ms)} to ${clock(first.end_ms)}`;
+    const reason = first.reason ? ` (${first.reason})` : "";
+    return element(
+      "li", { className: "pause quiet", data: { start: first.start_ms, end: first.end_ms ?? first.start_ms } },
+      `Not recorded, as wanted: ${span}, ${who}${reason}`,
+    );
   }
 
   /** Takes away what is still being spoken: the call is over. */
@@ -72,7 +103,7 @@ export class TranscriptView {
 
   /** Writes the speakers' names again after the call's parties changed. */
   rename() {
-    for (const row of this.rows.values()) row.who.textContent = this.nameOf(row.channel, row.role);
+    for (const row of this.rows.values()) this.#name(row);
   }
 
   /** Lets words and times be pressed to play from there. */
@@ -98,6 +129,8 @@ export class TranscriptView {
     const row = this.#settle(event);
     row.original = event.text;
     this.#write(row, event);
+    this.#showEngine(row, event.engine, event.language);
+    this.#note(row, event, 0);
     this.onFinal(event);
   }
 
@@ -105,7 +138,12 @@ export class TranscriptView {
     const row = this.rows.get(event.utterance_id);
     if (row?.kind !== "final") return;
     this.#write(row, event);
-    this.#showOriginal(row, event.text);
+    this.#note(row, event, event.replaces === "final" ? 1 : event.replaces + 1);
+  }
+
+  #speakers(event) {
+    const row = this.rows.get(event.utterance_id);
+    if (row?.kind === "final") this.#write(row, { ...row.shown, turns: event.turns });
   }
 
   #settle(event) {
@@ -125,12 +163,17 @@ export class TranscriptView {
 
   #insert(event) {
     const row = this.#makeRow(event);
-    const after = [...this.list.children].findLast((item) => Number(item.dataset.start) <= event.start_ms);
-    if (after) after.after(row.item);
-    else this.list.prepend(row.item);
+    this.#place(row.item);
     this.rows.set(event.utterance_id, row);
     if (this.limit && this.rows.size > this.limit) this.#remove(this.list.firstElementChild.dataset.utterance);
     return row;
+  }
+
+  /** Puts an item where its start says. */
+  #place(item) {
+    const after = [...this.list.children].findLast((other) => Number(other.dataset.start) <= Number(item.dataset.start));
+    if (after) after.after(item);
+    else this.list.prepend(item);
   }
 
   #makeRow(event) {
@@ -144,6 +187,12 @@ export class TranscriptView {
           textContent: clock(event.start_ms), ariaLabel: `Play from ${clock(event.start_ms)}`,
         })
       : element("span", { className: "when", textContent: clock(event.start_ms) });
+    const correct = this.full
+      ? element("button", {
+          type: "button", className: "correct", tabIndex: -1, textContent: "Correct", title: "E on the time does so, too",
+        })
+      : null;
+    const engine = element("span", { className: "engine" });
     const item = element(
       "li",
       {
@@ -153,21 +202,55 @@ export class TranscriptView {
           side: side(event.channel, event.role),
         },
       },
-      element("div", { className: "line-head" }, who, when),
+      element("div", { className: "line-head" }, who, when, engine, correct),
       text,
     );
-    return { item, text, committed, tentative, who, when, channel: event.channel, role: event.role, kind: "partial", revision: 0 };
+    return { item, text, committed, tentative, who, when, engine, channel: event.channel, role: event.role, kind: "partial", revision: 0, turns: [] };
   }
 
   #write(row, event) {
     row.item.dataset.end = event.end_ms;
     row.tentative.textContent = "";
-    if (!this.full || !(event.words?.length || event.corrections?.length)) {
-      row.committed.textContent = event.text || NOTHING;
-      return;
-    }
-    const words = pieces(event).flatMap((piece, index) => [index ? " " : null, this.#makeWord(piece)]);
-    row.committed.replaceChildren(...words.filter(Boolean));
+    row.shown = event;
+    row.turns = event.turns ?? [];
+    const cut = row.turns.length > 1 || row.turns.some((turn) => turn.overlapped);
+    const parts = cut ? row.turns.map((turn) => this.#makeTurn(turn, event)) : this.#spoken(event);
+    row.committed.replaceChildren(...parts);
+    this.#name(row);
+  }
+
+  /** A text, of whose words each can be pressed where their times are known. */
+  #spoken({ text, words, corrections }) {
+    if (!this.full || !(words?.length || corrections?.length)) return [text || NOTHING];
+    return pieces({ text, words, corrections }).flatMap((piece, index) => (index ? [" "] : []).concat(this.#makeWord(piece)));
+  }
+
+  /** What one of several people says of an utterance. */
+  #makeTurn({ speaker, start_ms, end_ms, overlapped, text }, { words, corrections }) {
+    const own = words?.filter((word) => {
+      const middle = (word.start_ms + word.end_ms) / 2;
+      return start_ms <= middle && middle < end_ms;
+    });
+    return element(
+      "span", { className: "turn", title: overlapped ? "Somebody else speaks at the same time" : "", data: { overlapped } },
+      element("span", { className: "turn-who", data: { speaker } }), " ", ...this.#spoken({ text, words: own, corrections }),
+    );
+  }
+
+  /** Writes who speaks, as far as that is known: who shares a channel with others has a number. */
+  #name(row) {
+    const name = (number) => this.nameOf(row.channel, row.role, Number(number));
+    const speakers = [...new Set(row.turns.map((turn) => turn.speaker))];
+    row.who.textContent = (speakers.length ? speakers : [0]).map(name).join(", ");
+    for (const who of row.committed.querySelectorAll(".turn-who")) who.textContent = name(who.dataset.speaker);
+  }
+
+  /** Which engine heard it, and in which language: worth telling where not all of a call were heard by one. */
+  #showEngine(row, engine, language) {
+    row.text.lang = language;
+    row.engine.textContent = [engine, language].filter(Boolean).join(", ");
+    this.engines.add(engine);
+    this.list.classList.toggle("several-engines", this.full && this.engines.size > 1);
   }
 
   #makeWord({ text, start_ms, end_ms, unsure, heard, correction }) {
@@ -179,14 +262,22 @@ export class TranscriptView {
     });
   }
 
+  /** What a correction needs to know: the newest text, which revision it is, and the person whose it is. */
+  #note(row, { text, reason, by }, revision) {
+    row.newest = text;
+    row.seen = revision;
+    row.by = reason === PERSON ? by : "";
+    this.#showOriginal(row, text);
+  }
+
   #showOriginal(row, newest) {
     row.details?.remove();
     row.details = null;
-    if (!this.full || newest === row.original) return;
+    if (!this.full || (newest === row.original && !row.by)) return;
     row.details = element(
       "details",
       { className: "original" },
-      element("summary", { textContent: "Revised" }),
+      element("summary", { textContent: row.by ? `Corrected by ${row.by}` : "Revised" }),
       element("p", { textContent: row.original, ariaLabel: "Text as first heard" }),
     );
     row.item.append(row.details);

@@ -31,10 +31,15 @@ export function partyName(party) {
 
 export const ROLE_WORDS = { agent: "Agent", customer: "Customer", mixed: "Both", unknown: "" };
 
-/** What to call the person on a channel of a call. */
-export function speaker(call, index, role = "unknown") {
+/** What to call the person on a channel of a call; number: which of several people there, 0 where that is not known. */
+export function speaker(call, index, role = "unknown", number = 0) {
   const channel = call?.channels.find((each) => each.index === index);
-  return partyName(channel?.party) || ROLE_WORDS[channel?.role ?? role] || ROLE_WORDS[role] || `Channel ${index + 1}`;
+  const known = channel?.role ?? role;
+  const party = partyName(channel?.party);
+  if (!number) return party || ROLE_WORDS[known] || ROLE_WORDS[role] || `Channel ${index + 1}`;
+  const who = party || (known === "mixed" ? "" : ROLE_WORDS[known]);
+  if (!who && call?.channels.length === 1) return `Speaker ${number}`;
+  return `${who || `Channel ${index + 1}`}, speaker ${number}`;
 }
 
 /** Which side of the page a channel speaks from: the agent (or the first channel) is near. */

@@ -11,9 +11,12 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from callscribe.live.funasr.dictation import CallHost, Dictation, client_call
+from callscribe.domain.tasks import ended
+from callscribe.live.funasr.dictation import Dictation, client_call
 from callscribe.live.funasr.protocol import Config, Mode, Reply, encode, parse
 from callscribe.live.funasr.replies import replies_for
+from callscribe.live.ingest.host import CallHost
+from callscribe.live.ingest.listening import count_trouble
 from telephony.settings import TrunkSettings
 
 log = structlog.get_logger()
@@ -23,13 +26,6 @@ _CROWDED = 16
 _CLOGGED = 1_000
 """Messages that wait for a client which does not read, from which it is given up."""
 _LAST_WORDS_S = 2.0
-
-
-def count_trouble(counts: Counter[str], name: str) -> None:
-    """Count something that should not have come; logged the 1st, 2nd, 4th, 8th … time."""
-    counts[name] += 1
-    if counts[name] & (counts[name] - 1) == 0:
-        log.warning("funasr_trouble", what=name, times=counts[name])
 
 
 class FunasrConnection:
@@ -80,16 +76,14 @@ class FunasrConnection:
         finally:
             if self._dictation is not None:
                 self._dictation.end("connection-lost")
-            writer.cancel()
-            with suppress(asyncio.CancelledError):
-                await writer
+            await ended(writer)
 
     def post(self, reply: Reply) -> None:
         """Send when it is its turn, as long as the client is there. One that does not read is left."""
         if self._gone:
             return
         if len(self._outbox) >= _CLOGGED:
-            count_trouble(self._counts, "funasr_connections_clogged")
+            count_trouble(self._counts, "funasr_connections_clogged", "funasr")
             self._outbox.clear()
             self._socket.transport.abort()
             return
@@ -147,7 +141,7 @@ class FunasrConnection:
         try:
             told = parse(text, self._config)
         except ValueError:
-            count_trouble(self._counts, "funasr_messages_invalid")
+            count_trouble(self._counts, "funasr_messages_invalid", "funasr")
             return
         self._config = told.config
         running = self._dictation if self._dictation and not self._dictation.ended else None
@@ -175,7 +169,7 @@ class FunasrConnection:
 
     async def _refuse(self, sentence: str, code: CloseCode) -> None:
         """Tell the client why, in its protocol's way, and hang up."""
-        count_trouble(self._counts, "funasr_clients_refused")
+        count_trouble(self._counts, "funasr_clients_refused", "funasr")
         if self._dictation is not None:
             self._dictation.end("rejected")
         for reply in replies_for(self._config, self._config.rate).last():

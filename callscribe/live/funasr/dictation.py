@@ -1,6 +1,7 @@
 """One stretch of a FunASR client's speech, from its first audio to its end, as a call of this node."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
@@ -9,31 +10,19 @@ from uuid import UUID, uuid4
 from asr.wire.client import LostAudio
 from callscribe.domain.audio import SAMPLE_BYTES, AudioChunk, ms_to_samples, samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party
-from callscribe.domain.hotword import Hotword
+from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
+from callscribe.domain.hotword_lists import together
 from callscribe.domain.transcript import Final, Partial
 from callscribe.live.funasr.protocol import Config, Reply
 from callscribe.live.funasr.replies import replies_for
-from callscribe.live.session import LOST_MIN_MS, CallFollower
+from callscribe.live.ingest.host import CallHost
+from callscribe.live.ingest.pace import Pace
+from callscribe.live.session import LOST_MIN_MS
 from telephony.roles import PlainEnds, with_roles
 from telephony.settings import TrunkSettings
 
 _LEAST_CHUNK_MS = 20
 _MOST_CHUNK_MS = 100
-_AHEAD_S = 30
-"""Audio that may be taken in before the recogniser has understood it. The pool keeps twice as much for replay, and a
-recogniser needs less to end an utterance, so a file sent at once loses nothing and does not stand still."""
-_STALL_S = 10.0
-"""Without any progress of the recogniser's: then the audio is taken in all the same, for the recording."""
-
-
-class CallHost(Protocol):
-    """The node that a dictation is a call of."""
-
-    def call_started(self, call: Call, follower: CallFollower) -> None: ...
-    def hotwords_changed(self, call_id: UUID) -> None: ...
-    def audio(self, call_id: UUID, chunk: AudioChunk) -> None: ...
-    def call_ended(self, call_id: UUID, end: CallEnd) -> None: ...
-    def now(self) -> datetime: ...
 
 
 class Listener(Protocol):
@@ -59,9 +48,7 @@ class Dictation:
         self._replies = replies_for(config, call.sample_rate)
         self._blocks = _Blocks(call.sample_rate)
         self._heard = 0
-        self._understood = 0
-        self._progress = asyncio.Event()
-        self._stalled = False
+        self._pace = Pace(call.sample_rate)
         self.ended = False
         """Whether the client, or the connection, has ended it."""
         self._wants_ack = False
@@ -70,7 +57,7 @@ class Dictation:
     async def take(self, pcm: bytes) -> None:
         """Pass audio on; waits while the recogniser is far behind."""
         for block in self._blocks.take(pcm):
-            await self._room()
+            await self._pace.room()
             if self.ended:
                 return
             self._pass_on(block)
@@ -83,9 +70,15 @@ class Dictation:
 
     def prefer(self, hotwords: tuple[Hotword, ...]) -> None:
         """From now on the client wants these words preferred."""
-        if hotwords != self.hotwords:
-            self.hotwords = hotwords
+        if hotwords == self.hotwords:
+            return
+        self.hotwords = hotwords
+        kept = together(self.call.hotwords, hotwords)[:MAX_HOTWORDS]
+        if kept == self.call.hotwords:
             self._host.hotwords_changed(self.call.id)
+        else:
+            self.call = replace(self.call, hotwords=kept)
+            self._host.call_updated(self.call)
 
     def end(self, reason: str, *, wants_ack: bool = False) -> None:
         """The audio ends here; the last messages follow. Does nothing the second time."""
@@ -100,17 +93,17 @@ class Dictation:
     # What the node tells (callscribe.live.session.CallFollower).
 
     def partial(self, partial: Partial) -> None:
-        self._advance(partial.end)
+        self._pace.understood(0, partial.end)
         # What is not told now is told with the next partial, or the final: nothing is lost to a slow client.
         if not self._listener.crowded:
             self._tell(self._replies.partial(partial))
 
     def final(self, final: Final) -> None:
-        self._advance(final.end)
+        self._pace.understood(0, final.end)
         self._tell(self._replies.final(final))
 
     def acknowledged(self, channel: int, offset: int) -> None:
-        self._advance(offset)
+        self._pace.understood(channel, offset)
 
     def closed(self, channel: int, offset: int, lost: tuple[LostAudio, ...]) -> None:
         missed = max(0, self._heard - offset) + sum(stretch.end - stretch.start for stretch in lost)
@@ -124,21 +117,7 @@ class Dictation:
     def _pass_on(self, pcm: bytes) -> None:
         self._host.audio(self.call.id, AudioChunk(0, self._heard, pcm))
         self._heard += len(pcm) // SAMPLE_BYTES
-
-    def _advance(self, offset: int) -> None:
-        if offset > self._understood:
-            self._understood = offset
-            self._stalled = False
-            self._progress.set()
-
-    async def _room(self) -> None:
-        while self._heard - self._understood > _AHEAD_S * self.call.sample_rate and not self._stalled:
-            self._progress.clear()
-            try:
-                async with asyncio.timeout(_STALL_S):
-                    await self._progress.wait()
-            except TimeoutError:
-                self._stalled = True
+        self._pace.heard(0, self._heard)
 
     def _tell(self, replies: tuple[Reply, ...]) -> None:
         for reply in replies:
@@ -187,4 +166,5 @@ def client_call(config: Config, trunk: TrunkSettings, address: str, connection: 
         caller=caller,
         callee=nobody,
         outside_ids=OutsideIds(others=names),
+        hotwords=config.hotwords,
     )

@@ -1,8 +1,6 @@
 """The port that FunASR's clients connect to."""
 
 import asyncio
-import socket
-import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +12,11 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from callscribe.config.settings import FunasrServerSettings
-from callscribe.domain.errors import PortUnavailable, SettingsError
-from callscribe.live.funasr.connection import FunasrConnection, count_trouble
-from callscribe.live.funasr.dictation import CallHost
+from callscribe.domain.errors import PortUnavailable
+from callscribe.live.funasr.connection import FunasrConnection
 from callscribe.live.funasr.protocol import MAX_MESSAGE_BYTES, SUBPROTOCOL, Mode
+from callscribe.live.ingest.host import CallHost
+from callscribe.live.ingest.listening import count_trouble, keep_alive, server_context
 from telephony.settings import TrunkSettings
 from telephony.trunks import Trunks
 
@@ -29,9 +28,6 @@ _IDLE_S = 60.0
 """A client that was silent for so long has to make room for another where all places are taken."""
 _HANG_UP_S = 5.0
 """Time clients get to take their last messages and to close."""
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
-"""Seconds of silence, seconds between probes, probes: finds machines that are gone. WebSocket pings would cost those
-clients their connection that read nothing while they speak."""
 
 
 class FunasrServer:
@@ -66,7 +62,7 @@ class FunasrServer:
                 self._serve,
                 host,
                 port,
-                ssl=_server_context(self._settings),
+                ssl=server_context("funasr_server", self._settings.tls_certificate, self._settings.tls_key),
                 process_request=self._admit,
                 select_subprotocol=_subprotocol,
                 compression=None,
@@ -83,17 +79,21 @@ class FunasrServer:
             ) from error
         log.info("funasr_server_ready", host=host, port=self.port, tls=bool(self._settings.tls_certificate))
 
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Begin no more calls, let running ones end for up to `drain_s` seconds, end the rest and hang up."""
-        if self._server is None:
-            return
+    async def drain(self, limit_s: float) -> None:
+        """Begin no more calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._draining = True
         for connection in self._connections:
             connection.drain()
         loop = asyncio.get_running_loop()
-        limit = loop.time() + drain_s
+        limit = loop.time() + limit_s
         while loop.time() < limit and any(connection.busy for connection in self._connections):
             await asyncio.sleep(0.05)
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """As drain; then end the rest and hang up."""
+        if self._server is None:
+            return
+        await self.drain(drain_s)
         partings = [asyncio.create_task(connection.part()) for connection in self._connections]
         if partings:
             await asyncio.wait(partings, timeout=_HANG_UP_S)
@@ -108,7 +108,7 @@ class FunasrServer:
         return {**self._counts, "funasr_connections": len(self._connections), "funasr_calls_active": busy}
 
     async def _serve(self, socket_: ServerConnection) -> None:
-        _keep_alive(socket_)
+        keep_alive(socket_.transport)
         mode = Mode(self._settings.default_mode)
         connection = FunasrConnection(socket_, self._host, self._trunk, mode, self._counts)
         self._connections.add(connection)
@@ -121,10 +121,10 @@ class FunasrServer:
     async def _admit(self, client: ServerConnection, request: Request) -> Response | None:
         """Refuse a client that may not come, or has no place, while it still speaks HTTP."""
         if self._allowed.find(_address(client)) is None:
-            count_trouble(self._counts, "funasr_connections_forbidden")
+            count_trouble(self._counts, "funasr_connections_forbidden", "funasr")
             return client.respond(HTTPStatus.FORBIDDEN, "funasr_server.allow does not name this address\n")
         if self._draining or not await self._room():
-            count_trouble(self._counts, "funasr_connections_refused")
+            count_trouble(self._counts, "funasr_connections_refused", "funasr")
             return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free\n")
         return None
 
@@ -149,24 +149,3 @@ def _subprotocol(client: ServerConnection, offered: Sequence[Subprotocol]) -> Su
 def _address(client: ServerConnection) -> str:
     """The client's IP address; "" where it is gone already."""
     return str(client.remote_address[0]) if client.remote_address else ""
-
-
-def _keep_alive(client: ServerConnection) -> None:
-    connected = client.transport.get_extra_info("socket")
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        connected.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def _server_context(settings: FunasrServerSettings) -> ssl.SSLContext | None:
-    """TLS where the settings have a certificate. Raises SettingsError where a PEM file cannot be used."""
-    if not settings.tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"funasr_server.tls_certificate and funasr_server.tls_key must be a PEM pair: {error}"
-        ) from error
-    return context

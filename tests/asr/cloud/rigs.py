@@ -1,8 +1,9 @@
 """The engines of paid services, each with a server on this machine that speaks its service's protocol."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 
@@ -16,6 +17,9 @@ from tests.asr.cloud.fake_azure import FakeAzure
 from tests.asr.cloud.fake_google import FakeGoogle
 
 LANGUAGES = ("en-US", "de-DE")
+
+
+Server = TypeVar("Server", FakeGoogle, FakeAzure)
 
 
 class Received(Protocol):
@@ -64,14 +68,13 @@ class Rig(Protocol):
 
 
 @dataclass
-class GoogleRig:
-    name: str = "google"
-    server: FakeGoogle = field(default_factory=FakeGoogle)
+class ServiceRig(ABC, Generic[Server]):
+    """What is the same whichever service it is."""
+
+    name: str
+    server: Server
     engines: list[CloudEngine] = field(default_factory=list)
     closed: bool = False
-
-    def __post_init__(self) -> None:
-        self.server.start()
 
     @property
     def slow(self) -> bool:
@@ -93,14 +96,45 @@ class GoogleRig:
     def asked(self) -> Sequence[Received]:
         return self.server.asked
 
+    @abstractmethod
+    def settings(self, timeout_s: float = 5.0) -> RecognizerSettings: ...
+
+    def engine(self, timeout_s: float = 5.0) -> CloudEngine:
+        self.engines.append(self.load(self.settings(timeout_s)))
+        self.server.asked.clear()
+        return self.engines[-1]
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        for engine in self.engines:
+            engine.close()
+        self.stop()
+
+    @abstractmethod
+    def load(self, settings: RecognizerSettings) -> CloudEngine:
+        """The service's engine."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the server."""
+
+
+class GoogleRig(ServiceRig[FakeGoogle]):
+    def __init__(self) -> None:
+        super().__init__("google", FakeGoogle())
+        self.server.start()
+
     def settings(self, timeout_s: float = 5.0) -> RecognizerSettings:
         google = GoogleSettings("a-project", endpoint=self.server.host, languages=LANGUAGES, timeout_s=timeout_s)
         return RecognizerSettings(engine="google", port=0, google=google)
 
-    def engine(self, timeout_s: float = 5.0) -> CloudEngine:
-        self.engines.append(GoogleEngine(self.settings(timeout_s).google))
-        self.server.asked.clear()
-        return self.engines[-1]
+    def load(self, settings: RecognizerSettings) -> CloudEngine:
+        return GoogleEngine(settings.google)
+
+    def stop(self) -> None:
+        self.server.stop()
 
     def hang_up_next(self, *, after_words: int = 0) -> None:
         trouble = fake_google.Trouble(grpc.StatusCode.UNAVAILABLE, "The service is unavailable.", after_words)
@@ -118,54 +152,24 @@ class GoogleRig:
         sets = self.server.asked[-1].config.adaptation.phrase_sets
         return [phrase.value for chosen in sets for phrase in chosen.inline_phrase_set.phrases]
 
-    def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        for engine in self.engines:
-            engine.close()
-        self.server.stop()
 
-
-@dataclass
-class AzureRig:
-    name: str = "azure"
-    server: FakeAzure = field(default_factory=FakeAzure)
-    engines: list[CloudEngine] = field(default_factory=list)
-    closed: bool = False
-    network: Network = field(default_factory=lambda: Network("fake-azure"))
-
-    def __post_init__(self) -> None:
-        self.network.start(self.server.start()).result()
-
-    @property
-    def slow(self) -> bool:
-        return self.server.slow
-
-    @slow.setter
-    def slow(self, slow: bool) -> None:
-        self.server.slow = slow
-
-    @property
-    def gathering(self) -> int:
-        return self.server.gathering
-
-    @gathering.setter
-    def gathering(self, count: int) -> None:
-        self.server.gathering = count
-
-    @property
-    def asked(self) -> Sequence[Received]:
-        return self.server.asked
+class AzureRig(ServiceRig[FakeAzure]):
+    def __init__(self) -> None:
+        super().__init__("azure", FakeAzure())
+        self._network = Network("fake-azure")
+        self._network.start(self.server.start()).result()
 
     def settings(self, timeout_s: float = 5.0) -> RecognizerSettings:
         azure = AzureSettings(fake_azure.KEY, endpoint=self.server.endpoint, languages=LANGUAGES, timeout_s=timeout_s)
         return RecognizerSettings(engine="azure", port=0, azure=azure)
 
-    def engine(self, timeout_s: float = 5.0) -> CloudEngine:
-        self.engines.append(AzureEngine(self.settings(timeout_s).azure))
-        self.server.asked.clear()
-        return self.engines[-1]
+    def load(self, settings: RecognizerSettings) -> CloudEngine:
+        return AzureEngine(settings.azure)
+
+    def stop(self) -> None:
+        self._network.start(self.server.stop()).result()
+        self._network.close()
+        assert self.server.violations == []
 
     def hang_up_next(self, *, after_words: int = 0) -> None:
         self.server.troubles.append(fake_azure.Trouble(1011, "internal error", after_words=after_words))
@@ -180,13 +184,3 @@ class AzureRig:
         grammar = self.server.asked[-1].context.get("dgi", {})
         assert isinstance(grammar, dict)
         return [item["Text"] for group in grammar.get("Groups", []) for item in group["Items"]]
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        for engine in self.engines:
-            engine.close()
-        self.network.start(self.server.stop()).result()
-        self.network.close()
-        assert self.server.violations == []

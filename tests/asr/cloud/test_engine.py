@@ -1,15 +1,18 @@
 """What the engines of paid services have in common, each against a server that speaks its service's protocol."""
 
+import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from asr.attempt import decode_each
 from asr.engine import EMPTY, Decoding, DecodingJob, Engine, Waveform
 from asr.engines.cloud import CloudEngine
-from asr.engines.cloud.dictation import pcm16
+from asr.engines.cloud.dictation import Dictation, pcm16
 from callscribe.domain.errors import EngineUnavailable, RecognitionError
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import UNKNOWN
@@ -95,6 +98,21 @@ def test_words_after_a_pause_have_their_places_in_the_utterance(rig: Rig) -> Non
     audio = said(1, 2, 3)
     paused = decoded(engine, audio[:WORD])
     assert [word.start for word in decoded(engine, audio, paused).words] == [0, WORD, 2 * WORD]
+
+
+def test_a_request_that_failed_leaves_nothing_that_goes_on(rig: Rig) -> None:
+    engine = rig.engine()
+    idle = going_on(engine)
+    rig.hang_up_next()
+    dictation = engine.decode([DecodingJob(said(1), final=False)])[0].state
+    assert isinstance(dictation, Dictation)
+    until(lambda: dictation.meter.seconds)
+    until(lambda: going_on(engine) == idle)
+
+
+def going_on(engine: CloudEngine) -> int:
+    """Tasks on the engine's loop."""
+    return len(asyncio.all_tasks(engine._network._loop))
 
 
 def test_a_job_that_is_repeated_says_the_same_and_costs_nothing(rig: Rig) -> None:
@@ -216,9 +234,33 @@ def test_a_service_that_says_nothing_at_all_is_an_error(rig: Rig) -> None:
 def test_of_a_batch_only_what_failed_is_missing(rig: Rig) -> None:
     engine = rig.engine()
     shown = followed(engine, said(1, 2), "one two")
+    jobs = [DecodingJob(said(5)), DecodingJob(said(1, 2), earlier=shown)]
+    for _ in range(2):
+        rig.hang_up_next()
+    finals = decode_each(engine, jobs)
+    assert [final and plain(final) for final in finals] == [None, ["one", "two"]]
+
+
+def test_a_batch_of_which_something_failed_is_no_batch_of_which_nothing_was_said(rig: Rig) -> None:
+    engine = rig.engine()
+    for _ in range(4):
+        rig.hang_up_next()
+    with pytest.raises(RecognitionError):
+        engine.decode([DecodingJob(said(5)), DecodingJob(said(6))])
+
+
+def test_one_that_is_refused_while_others_are_heard_does_not_end_the_engine(rig: Rig) -> None:
+    engine = rig.engine()
+    shown = [followed(engine, said(1, 2, 3), "one two three"), followed(engine, said(4, 5, 6), "four five six")]
+    assert plain(decoded(engine, said(7))) == ["seven"]
+    # Cut before where the streams have come to, they are asked for anew.
     rig.use_up_quota()
-    finals = engine.decode([DecodingJob(said(5)), DecodingJob(said(1, 2), earlier=shown)])
-    assert [plain(final) for final in finals] == [[], ["one", "two"]]
+    assert plain(decoded(engine, said(1, 2), shown[0])) == ["one", "two"]
+    for _ in range(2):
+        rig.use_up_quota()
+    with pytest.raises(RecognitionError, match="quota") as told:
+        decoded(engine, said(4, 5), replace(shown[1], text=""))
+    assert not isinstance(told.value, EngineUnavailable)
 
 
 def test_what_will_not_work_until_somebody_acts_is_told_with_the_cure_and_not_tried_again(rig: Rig) -> None:
@@ -297,3 +339,42 @@ def test_an_engine_is_loaded_by_its_name(rig: Rig) -> None:
     assert engine.name == rig.name
     assert plain(decoded(engine, said(2, 1))) == ["two", "one"]
     engine.close()
+
+
+def test_finals_that_were_begun_come_each_when_it_is_answered(rig: Rig) -> None:
+    engine = rig.engine()
+    rig.slow = True
+    slow = engine.begin(DecodingJob(said(1, 2)))
+    until(lambda: rig.asked)
+    assert not slow.done()
+    rig.slow = False
+    assert plain(decoded(engine, said(3))) == ["three"]
+    assert plain(slow.result()) == ["one", "two"]
+
+
+def requests_of(engine: CloudEngine) -> list[asyncio.Task[object]]:
+    """Those that the engine waits for."""
+    tasks = asyncio.all_tasks(engine._network._loop)
+    return [task for task in tasks if getattr(task.get_coro(), "__name__", "") == "_metered"]
+
+
+def test_a_final_that_nobody_wants_any_more_is_not_waited_for(rig: Rig) -> None:
+    engine = rig.engine()
+    rig.slow = True
+    answer = engine.begin(DecodingJob(said(1, 2)))
+    until(lambda: requests_of(engine))
+    answer.cancel()
+    until(lambda: not requests_of(engine))
+    rig.slow = False
+    assert plain(decoded(engine, said(3))) == ["three"]
+
+
+def test_one_final_that_does_not_come_makes_nobody_impatient_while_others_come(rig: Rig) -> None:
+    engine = rig.engine(timeout_s=0.5)
+    rig.gathering = 3
+    late = engine.begin(DecodingJob(said(1, 2)))
+    until(lambda: len(rig.asked) == 1)
+    rig.gathering = 0
+    assert plain(decoded(engine, said(3))) == ["three"]
+    late.exception()
+    assert not engine._silent

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from asr.server import RecognizerServer
+from asr.server import RecognizerServer, serve_recognizer
 from asr.wire.messages import (
     Audio,
     ChannelOptions,
@@ -20,6 +23,8 @@ from asr.wire.messages import (
     encode_client,
     parse_server,
 )
+from callscribe.cli.ports import free_port
+from callscribe.domain.errors import EngineUnavailable
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final
 from tests.asr.speech import RATE, first_line
@@ -96,6 +101,19 @@ async def test_a_sentence_comes_as_partials_and_finals_and_each_sample_is_sent_o
     sent_s = sum(len(asked.audio) for asked in rig.asked[greeting:]) / 32_000
     assert sent_s <= len(first_line()) / RATE
     assert rig.hotwords() == ["Callscribe"]
+
+
+async def test_a_service_that_refuses_ends_the_recognizer_with_what_to_do(rig: Rig) -> None:
+    ready, port = asyncio.Event(), free_port()
+    serving = asyncio.create_task(serve_recognizer(replace(rig.settings(), port=port), asyncio.Event(), ready.set))
+    await ready.wait()
+    for _ in range(20):
+        rig.use_up_quota()
+    async with connect(f"ws://127.0.0.1:{port}") as client:
+        with suppress(ConnectionClosed):
+            await speak(client, 0, pace_s=0.05)
+        with pytest.raises(EngineUnavailable, match=r"quota .*is used up; raise it in"):
+            await serving
 
 
 async def test_channels_side_by_side_say_what_each_says_alone(rig: Rig, server: RecognizerServer) -> None:

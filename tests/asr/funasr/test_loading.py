@@ -55,6 +55,27 @@ def test_the_weights_are_the_folders() -> None:
     assert all(torch.equal(loaded[name], stored[name]) for name in loaded)
 
 
+def test_weights_in_whole_precision_stay_in_their_file_and_are_shared(folder: Path) -> None:
+    file = folder / "model.pt"
+    stored = {name: value.float() for name, value in torch.load(file, weights_only=True)["state_dict"].items()}
+    torch.save(stored, file)
+
+    loaded = load_model(folder, "cpu").module.state_dict()
+
+    assert str(file) in Path("/proc/self/maps").read_text()
+    assert all(torch.equal(loaded[name], stored[name]) for name in loaded)
+
+
+def test_weights_in_torch_s_older_form_are_read(folder: Path) -> None:
+    file = folder / "model.pt"
+    stored = torch.load(file, weights_only=True)["state_dict"]
+    torch.save(stored, file, _use_new_zipfile_serialization=False)
+
+    loaded = load_model(folder, "cpu").module.state_dict()
+
+    assert all(torch.equal(loaded[name], stored[name]) for name in loaded)
+
+
 def test_a_feature_vector_of_a_paraformer_is_sixty_milliseconds() -> None:
     frontend = load_model(model("paraformer-offline"), "cpu").frontend
 

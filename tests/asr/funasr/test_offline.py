@@ -14,6 +14,7 @@ from asr.engines.funasr.loading import LoadedModel, library
 from asr.engines.funasr.offline import OfflineParaformer
 from asr.engines.funasr.streaming import HeardToken
 from callscribe.domain.errors import EngineUnavailable
+from callscribe.domain.hotword import Hotword
 from tests.asr.funasr.models import idle, loaded, made, model, paused, spoken, spoken_chinese
 from tests.wer import word_error_rate
 
@@ -100,6 +101,10 @@ def contextual(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 
 def words(engine: OfflineParaformer, heard: Sequence[HeardToken]) -> str:
     return " ".join(engine.tokens[token.id] for token in heard)
+
+
+def listed(*texts: str) -> tuple[Hotword, ...]:
+    return tuple(map(Hotword, texts))
 
 
 def ids(heard: Sequence[Sequence[HeardToken]]) -> list[list[int]]:
@@ -191,7 +196,7 @@ def test_hotwords_change_nothing_in_a_plain_paraformer(paraformer: OfflineParafo
     audio = next(iter(spoken().values()))
 
     assert not paraformer.biasing
-    assert paraformer.decode([audio], [("refund",)]) == paraformer.decode([audio], [()])
+    assert paraformer.decode([audio], [listed("refund")]) == paraformer.decode([audio], [()])
 
 
 @pytest.mark.parametrize("count", [2, 80])
@@ -201,10 +206,10 @@ def test_seaco_hears_hotwords_as_the_library_does(seaco: LoadedModel, count: int
     hotwords = [" ".join(TOKENS[3 + (number // 9**place) % 9] for place in range(3)) for number in range(count)]
     audio = next(iter(spoken().values()))
 
-    [heard] = engine.decode([audio], [hotwords])
+    [heard] = engine.decode([audio], [listed(*hotwords)])
 
-    listed = [[TOKENS.index(token) for token in text.split()] for text in dict.fromkeys(hotwords)]
-    logarithms = library_logarithms(module, engine, audio, [*listed, [module.sos]])
+    numbers = [[TOKENS.index(token) for token in text.split()] for text in dict.fromkeys(hotwords)]
+    logarithms = library_logarithms(module, engine, audio, [*numbers, [module.sos]])
     expected = [int(number) for number in logarithms.argmax(-1) if number not in (0, 1, 2)]
     assert [token.id for token in heard] == expected
     assert heard != engine.decode([audio], [()])[0]
@@ -226,11 +231,11 @@ def test_rows_of_a_batch_have_their_own_hotwords(kind: str, request: pytest.Fixt
     engine = OfflineParaformer(request.getfixturevalue(kind))
     audios = list(spoken().values())[:5]
     lists = [
-        ("one", "credit card"),
+        listed("one", "credit card"),
         (),
-        ("two three",),
-        ("one", "credit card"),
-        tuple(f"{a} {b}" for a in TOKENS[3:10] for b in TOKENS[3:11]),
+        listed("two three"),
+        listed("one", "credit card"),
+        listed(*(f"{a} {b}" for a in TOKENS[3:10] for b in TOKENS[3:11])),
     ]
 
     together = engine.decode(audios, lists)
@@ -247,7 +252,7 @@ def test_no_call_remembers_the_hotwords_of_another(kind: str, request: pytest.Fi
     audio = next(iter(spoken().values()))
 
     before = engine.decode([audio], [()])
-    biased = engine.decode([audio], [("credit card", "two")])
+    biased = engine.decode([audio], [listed("credit card", "two")])
 
     assert engine.decode([audio], [()]) == before
     assert biased != before
@@ -261,12 +266,13 @@ def test_a_hotword_that_names_a_file_or_an_address_is_a_word_like_others(
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
-    listed = tmp_path / "hotwords.txt"
-    listed.write_text("one\n")
+    words = tmp_path / "hotwords.txt"
+    words.write_text("one\n")
     engine = OfflineParaformer(seaco)
     audio = next(iter(spoken().values()))
 
-    assert engine.decode([audio], [(str(listed), "http://127.0.0.1/one.txt")]) == engine.decode([audio], [()])
+    hotwords = listed(str(words), "http://127.0.0.1/one.txt")
+    assert engine.decode([audio], [hotwords]) == engine.decode([audio], [()])
 
 
 def test_hotwords_that_the_model_cannot_write_are_left_out_with_one_warning(seaco: LoadedModel) -> None:
@@ -274,10 +280,10 @@ def test_hotwords_that_the_model_cannot_write_are_left_out_with_one_warning(seac
     audio = next(iter(spoken().values()))
 
     with capture_logs() as logs:
-        heard = engine.decode([audio], [("two", "ferret", "订货")])
-        engine.decode([audio], [("weasel",)])
+        heard = engine.decode([audio], [listed("two", "ferret", "订货")])
+        engine.decode([audio], [listed("weasel")])
 
-    assert heard == engine.decode([audio], [("two",)])
+    assert heard == engine.decode([audio], [listed("two")])
     assert [(entry["event"], entry["left_out"]) for entry in logs] == [("hotwords_not_in_vocabulary", 2)]
 
 

@@ -470,3 +470,33 @@ def test_a_connection_let_go_in_the_last_moment_is_closed(cpp: FakeRuntime) -> N
         opened = network.start(line.open(engine._dialogue(Request(live=False)))).result()
         network.post(lambda: line.let_go(opened))
     assert opened.state is State.CLOSED
+
+
+def test_finals_that_were_begun_come_each_when_it_is_answered(cpp: FakeRuntime, engine: FunasrServerEngine) -> None:
+    cpp.answering.clear()
+    slow = engine.begin(DecodingJob(said("one two")))
+    until(lambda: cpp.waiting == 2)
+    assert not slow.done()
+    cpp.answering.set()
+    assert words_of(slow.result(PATIENCE_S)) == "one two"
+
+
+def test_a_final_that_nobody_wants_any_more_is_hung_up(cpp: FakeRuntime, engine: FunasrServerEngine) -> None:
+    cpp.answering.clear()
+    answer = engine.begin(DecodingJob(said("one two")))
+    until(lambda: cpp.open_connections == 1)
+    answer.cancel()
+    until(lambda: cpp.open_connections == 0)
+    cpp.answering.set()
+    assert words_of(final(engine, said("three"))) == "three"
+
+
+def test_one_final_that_does_not_come_makes_nobody_impatient_while_others_come(cpp: FakeRuntime) -> None:
+    with driven(cpp.scheme, timeout_s=0.5) as engine:
+        cpp.together = 10
+        slow = engine.begin(DecodingJob(said("one two")))
+        until(lambda: cpp.waiting == 2)
+        cpp.together = 0
+        assert words_of(final(engine, said("three"))) == "three"
+        assert words_of(slow.result(PATIENCE_S)) == "one two"
+        assert not engine._given_up

@@ -46,6 +46,8 @@ class Node:
     followers: dict[UUID, CallFollower] = field(default_factory=dict)
     preferred: list[tuple[Hotword, ...]] = field(default_factory=list)
     """Each time they were told to have changed."""
+    kept: list[tuple[Hotword, ...]] = field(default_factory=list)
+    """Those of the call, each time that it was told to have changed."""
     silent: bool = False
     """When set, the test says itself what is understood of an ended call."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,6 +56,10 @@ class Node:
         self.calls.append(call)
         self.chunks[call.id], self.followers[call.id] = [], follower
         self.changed.set()
+
+    def call_updated(self, call: Call) -> None:
+        self.kept.append(call.hotwords)
+        self.hotwords_changed(call.id)
 
     def hotwords_changed(self, call_id: UUID) -> None:
         self.preferred.append(self.followers[call_id].hotwords)
@@ -212,11 +218,26 @@ async def test_words_of_the_client_are_preferred_from_the_first_message_and_from
         await phone.send(FRAME)
         await node.until(calls=1)
         assert node.followers[node.calls[0].id].hotwords == (Hotword("Bennet", 2.0),)
+        assert node.calls[0].hotwords == (Hotword("Bennet", 2.0),)
         await tell(phone, hotwords="Bennet 40\nSummit Telecom 20", is_speaking=True)
         await tell(phone, hotwords="Bennet 40\nSummit Telecom 20", is_speaking=True)
         await tell(phone, is_speaking=False)
         assert (await answer(phone))["is_final"] is True
     assert node.preferred == [(Hotword("Bennet", 2.0), Hotword("Summit Telecom", 1.0))]
+
+
+async def test_a_call_keeps_all_words_that_were_preferred_on_it(node: Node, server: FunasrServer) -> None:
+    async with client(server) as phone:
+        await tell(phone, hotwords="Bennet 40")
+        await phone.send(FRAME)
+        for hotwords in ("Summit 20", "", "Summit 20\nBennet 10"):
+            await tell(phone, hotwords=hotwords, is_speaking=True)
+        await tell(phone, is_speaking=False)
+        await answer(phone)
+    bennet, summit = Hotword("Bennet", 2.0), Hotword("Summit", 1.0)
+    assert node.calls[0].hotwords == (bennet,)
+    assert node.kept == [(bennet, summit)]
+    assert node.preferred == [(summit,), (), (summit, Hotword("Bennet", 0.5))]
 
 
 async def test_after_the_end_another_stretch_is_another_call(node: Node, server: FunasrServer) -> None:

@@ -1,0 +1,1 @@
+"""Who speaks when, in a channel that carries more than one party."""

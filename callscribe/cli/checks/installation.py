@@ -1,0 +1,92 @@
+"""Packages, models, disk and servers."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from asr.engines import load_engine, load_identifier
+from asr.passes import second_pass_of
+from asr.settings import RecognizerSettings
+from callscribe.cli.checks.finding import Finding, judged
+from callscribe.config.settings import Settings
+from callscribe.domain.errors import CallscribeError
+from callscribe.events.subscriber import latest_id
+from storage.cluster import major_version
+from storage.database import Database
+
+MIN_FREE_BYTES = 2 << 30
+
+
+def check_programs(settings: Settings) -> Iterator[Finding]:
+    """What must be installed, and load."""
+    yield judged("PJSUA2", _check_pjsua2)
+    yield judged("live engine", lambda: _check_engine(settings.recognizer))
+    yield judged("second pass", lambda: _check_second_pass(settings))
+    yield judged("data folder", lambda: _check_folder(settings.data_folder))
+
+
+def check_servers(settings: Settings) -> Iterator[Finding]:
+    """What must answer, and the machine."""
+    yield judged("database", lambda: _check_database(settings.database.url))
+    yield judged("events", lambda: _check_events(settings.events.url))
+    yield judged("CPU", lambda: f"{os.cpu_count()} cores")
+
+
+def _check_engine(settings: RecognizerSettings) -> str:
+    identifier = load_identifier(settings, load_engine(settings))
+    return f"{settings.engine}, its model loads" + (", and what tells languages apart" if identifier else "")
+
+
+def _check_second_pass(settings: Settings) -> str:
+    engine = second_pass_of(settings.second_pass, settings.recognizer)
+    engine.revise(np.zeros(0, np.int16), 8000, ())
+    return f"{engine.engine}, its model loads"
+
+
+def _check_pjsua2() -> str:
+    """Looked at in a process of its own, because loading it starts native threads."""
+    program = "import pjsua2; ep = pjsua2.Endpoint(); ep.libCreate(); print(ep.libVersion().full)"
+    try:
+        outcome = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+        ).stdout
+    except subprocess.TimeoutExpired:
+        outcome = ""
+    lines = [line for line in outcome.splitlines() if line and line[0].isdigit() and " " not in line]
+    if not lines:
+        raise CallscribeError(
+            "PJSUA2 cannot be loaded; install the package pjsua2-python on x86_64 with Python 3.11 or 3.12"
+        )
+    return f"version {lines[-1]}"
+
+
+def _check_folder(folder: Path) -> str:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise CallscribeError(f"{existing} is not writable by this user; change its owner or set node.data_folder")
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
+        raise CallscribeError(f"only {free >> 20} MB are free in {existing}; a two-party call takes 115 MB an hour")
+    return f"{folder}, {free >> 30} GB free"
+
+
+def _check_database(url: str) -> str:
+    if not url:
+        return f"PostgreSQL {major_version()}, embedded in `callscribe serve`"
+    with closing(Database(url)) as database:
+        database.check()
+    return "answers, schema up to date"
+
+
+def _check_events(url: str) -> str:
+    if not url:
+        return "Valkey, embedded in `callscribe serve`"
+    asyncio.run(latest_id(url, None))
+    return "answers"

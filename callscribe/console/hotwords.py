@@ -1,0 +1,198 @@
+"""The API's routes for hotword lists: how they stand, how they stood, and which words people's corrections ask for."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from asr.lexicon import is_common
+from callscribe.console.answer import Answer
+from callscribe.console.models import HotwordAnswer, HotwordListAnswer, HotwordListRequest
+from callscribe.console.problems import responses
+from callscribe.console.reference import API
+from callscribe.console.sources import SourcesOf
+from callscribe.domain.corrected import CorrectionFilter
+from callscribe.domain.hotword import Hotword
+from callscribe.text.suggestions import Suggestion, suggest
+from storage.hotwords import HotwordListVersion
+
+router = APIRouter(prefix=API, tags=["Hotwords"])
+
+NEWEST_CORRECTIONS = 5_000
+"""Looked at for suggestions."""
+
+ListName = Annotated[
+    str,
+    # Something that can be seen, and no control characters: Postgres has no place for NUL.
+    Path(min_length=1, max_length=100, pattern=r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$", description="Name of the list."),
+]
+By = Annotated[
+    str, Query(max_length=100, pattern=r"^\P{Cc}*$", description='Who asks, for the list\'s history; "": not told.')
+]
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="`version` of the list's history.")]
+
+
+class HotwordListChange(HotwordListRequest):
+    """The words that a list shall have, and who wants it so."""
+
+    by: str = Field("", max_length=100, pattern=r"^\P{Cc}*$", description="Who asks, for the list's history.")
+
+
+class VersionSummaryAnswer(Answer):
+    """A change of a list."""
+
+    version: int
+    changed_at: datetime = Field(description="UTC.")
+    by: str = Field(description='Who changed it; "" where nobody was named.')
+    deleted: bool = Field(description="Whether the list was removed by it.")
+    words: int = Field(description="How many the list had from then on; of a removed one, till then.")
+
+    @classmethod
+    def of(cls, found: HotwordListVersion) -> "VersionSummaryAnswer":
+        return cls(
+            version=found.version,
+            changed_at=found.changed_at,
+            by=found.by,
+            deleted=found.deleted,
+            words=len(found.words),
+        )
+
+
+class VersionAnswer(Answer):
+    """A list as it stood from a change on."""
+
+    name: str
+    version: int
+    changed_at: datetime = Field(description="UTC.")
+    by: str
+    deleted: bool
+    words: list[HotwordAnswer]
+    languages: list[str]
+    agents: list[str]
+
+    @classmethod
+    def of(cls, found: HotwordListVersion) -> "VersionAnswer":
+        return cls(
+            name=found.name,
+            version=found.version,
+            changed_at=found.changed_at,
+            by=found.by,
+            deleted=found.deleted,
+            words=[HotwordAnswer.of(word) for word in found.words],
+            languages=list(found.languages),
+            agents=list(found.agents),
+        )
+
+
+class SuggestionAnswer(Answer):
+    """A word or phrase that people put where the recogniser wrote something else."""
+
+    text: str
+    count: int = Field(description="Utterances into which people put it.")
+    calls: int = Field(description="Different calls of these.")
+    heard: list[str] = Field(description="What had been written there, the most frequent first.")
+    examples: list[UUID] = Field(description="Ids of some of the utterances.")
+
+    @classmethod
+    def of(cls, found: Suggestion) -> "SuggestionAnswer":
+        return cls(
+            text=found.text,
+            count=found.count,
+            calls=found.calls,
+            heard=list(found.heard),
+            examples=list(found.examples),
+        )
+
+
+class SuggestionQuery(BaseModel):
+    """Which corrections to look at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
+    since: AwareDatetime | None = Field(None, description="Of calls that started at or after this time.")
+    calls: int = Field(3, ge=1, le=1000, description="On how many calls people must have put a word in at least.")
+
+
+@router.get("/hotwords", responses=responses(503))
+def list_hotwords(sources: SourcesOf) -> list[HotwordListAnswer]:
+    """All hotword lists, by name."""
+    return [HotwordListAnswer.of(found) for found in sources.hotwords.lists()]
+
+
+@router.get("/hotwords/suggestions", responses=responses(422, 503))
+def suggest_hotwords(sources: SourcesOf, query: Annotated[SuggestionQuery, Query()]) -> list[SuggestionAnswer]:
+    """Words that people put in again and again where the recogniser wrote something else, and that no list has.
+
+    The newest 5,000 corrected utterances are looked at. Common English words are left out; for other languages there is
+    no such knowledge, so judge them. To take one over, put it on a list. A list of the name "suggestions" is at
+    /hotwords only.
+    """
+    conditions = CorrectionFilter(query.trunk, query.since)
+    corrected = sources.corrections.corrected(conditions, NEWEST_CORRECTIONS)
+    listed = {word.text for found in sources.hotwords.lists() for word in found.words}
+    return [SuggestionAnswer.of(found) for found in suggest(corrected, listed, is_common, query.calls)]
+
+
+@router.get("/hotwords/{name}", responses=responses(404, 422, 503))
+def get_hotwords(sources: SourcesOf, name: ListName) -> HotwordListAnswer:
+    """One list."""
+    found = sources.hotwords.find(name)
+    if found is None:
+        raise _no_list()
+    return HotwordListAnswer.of(found)
+
+
+@router.put("/hotwords/{name}", responses=responses(422, 503))
+def put_hotwords(sources: SourcesOf, name: ListName, wanted: HotwordListChange) -> HotwordListAnswer:
+    """Make the list, or give it other words and other calls to be for. A trunk names the lists of its calls.
+
+    Running calls have it from their next utterances on. Each change is a version.
+    """
+    words = [Hotword(word.text, word.weight) for word in wanted.words]
+    return HotwordListAnswer.of(sources.hotwords.put(name, words, wanted.languages, wanted.agents, wanted.by))
+
+
+@router.delete("/hotwords/{name}", status_code=204, responses=responses(404, 422, 503))
+def delete_hotwords(sources: SourcesOf, name: ListName, by: By = "") -> None:
+    """Remove the list. Its versions stay, as texts of calls name them; one can be restored."""
+    if not sources.hotwords.delete(name, by):
+        raise _no_list()
+
+
+@router.get("/hotwords/{name}/versions", responses=responses(404, 422, 503))
+def list_versions(sources: SourcesOf, name: ListName) -> list[VersionSummaryAnswer]:
+    """The changes of a list, newest first, also of one that was removed."""
+    versions = sources.hotwords.versions(name)
+    if not versions:
+        raise _no_list()
+    return [VersionSummaryAnswer.of(found) for found in versions]
+
+
+@router.get("/hotwords/{name}/versions/{version}", responses=responses(404, 422, 503))
+def get_version(sources: SourcesOf, name: ListName, version: VersionNumber) -> VersionAnswer:
+    """The list as it stood from a change on."""
+    found = next((each for each in sources.hotwords.versions(name) if each.version == version), None)
+    if found is None:
+        raise _no_version()
+    return VersionAnswer.of(found)
+
+
+@router.post("/hotwords/{name}/versions/{version}/restore", responses=responses(404, 422, 503))
+def restore_version(sources: SourcesOf, name: ListName, version: VersionNumber, by: By = "") -> HotwordListAnswer:
+    """Give the list what it had then, as a new version; one that was removed is there again."""
+    found = sources.hotwords.restore(name, version, by)
+    if found is None:
+        raise _no_version()
+    return HotwordListAnswer.of(found)
+
+
+def _no_list() -> HTTPException:
+    return HTTPException(404, "There is no hotword list of this name; /api/v1/hotwords lists them.")
+
+
+def _no_version() -> HTTPException:
+    return HTTPException(404, "The list has no such version; /api/v1/hotwords/NAME/versions lists them.")

@@ -1,0 +1,114 @@
+"""The API's routes for scorecards, and for what they found in calls."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from callscribe.console.calls import Key
+from callscribe.console.measured import ScorecardAnswer, ScoresAnswer
+from callscribe.console.problems import responses
+from callscribe.console.reference import API
+from callscribe.console.sources import SourcesOf
+from callscribe.domain.call import CallState
+from callscribe.text.scorecard import Scorecard
+from storage.records import CallFilter
+
+router = APIRouter(prefix=API, tags=["Scorecards"])
+
+NAME = r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$"
+"""Something that can be seen, and no control characters: Postgres has no place for NUL."""
+CardName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the scorecard.")]
+BY = "Who does it, in words."
+
+
+class ScorecardRequest(Scorecard):
+    """What a scorecard shall be, in place of what it is."""
+
+    by: str = Field(min_length=1, max_length=100, pattern=NAME, description=BY)
+
+    @property
+    def card(self) -> Scorecard:
+        return Scorecard(trunks=self.trunks, languages=self.languages, rules=self.rules)
+
+
+class EvaluationRequest(BaseModel):
+    """Which ended calls shall be evaluated again; every condition that is given must hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime = Field(description="Started at or after this time (ISO 8601 with zone).")
+    until: AwareDatetime | None = Field(None, description="Started before this time (ISO 8601 with zone).")
+    trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
+
+
+class QueuedAnswer(BaseModel):
+    """How many calls will be evaluated again."""
+
+    calls: int
+
+
+@router.get("/scorecards", responses=responses(503))
+def list_scorecards(sources: SourcesOf) -> list[ScorecardAnswer]:
+    """All scorecards in their newest versions, by name."""
+    return [ScorecardAnswer.of(found) for found in sources.scorecards.all()]
+
+
+@router.get("/scorecards/{name}", responses=responses(404, 422, 503))
+def get_scorecard(
+    sources: SourcesOf,
+    name: CardName,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier version.")] = None,
+) -> ScorecardAnswer:
+    """One scorecard."""
+    found = sources.scorecards.find(name, version)
+    if found is None:
+        raise _no_card()
+    return ScorecardAnswer.of(found)
+
+
+@router.put("/scorecards/{name}", responses=responses(422, 503))
+def put_scorecard(sources: SourcesOf, name: CardName, wanted: ScorecardRequest) -> ScorecardAnswer:
+    """Make the scorecard, or a new version of it where it changes. Calls that end from now on are scored by it."""
+    return ScorecardAnswer.of(sources.scorecards.put(name, wanted.card, wanted.by))
+
+
+@router.delete("/scorecards/{name}", status_code=204, responses=responses(404, 422, 503))
+def delete_scorecard(
+    sources: SourcesOf,
+    name: CardName,
+    by: Annotated[str, Query(min_length=1, max_length=100, pattern=NAME, description=BY)],
+) -> None:
+    """Let it score no more calls. Scores that it gave stay, and so do its versions."""
+    if not sources.scorecards.delete(name, by):
+        raise _no_card()
+
+
+@router.post("/evaluations", status_code=202, responses=responses(422, 503))
+def evaluate_calls(sources: SourcesOf, wanted: EvaluationRequest) -> QueuedAnswer:
+    """Measure and score many calls again, by the scorecards as they stand then. New calls need not wait for it."""
+    which = CallFilter(trunk=wanted.trunk, since=wanted.since, until=wanted.until)
+    return QueuedAnswer(calls=sources.scorecards.evaluate_all(which))
+
+
+@router.get("/calls/{key:path}/scores", responses=responses(404, 422, 503))
+def get_scores(sources: SourcesOf, key: Key) -> ScoresAnswer:
+    """What was measured of a call, and what each scorecard found, with evidence."""
+    call_id = sources.reader.call(key).call.id
+    return ScoresAnswer.of(call_id, sources.scorecards.evaluation(call_id))
+
+
+@router.post("/calls/{key:path}/evaluate", status_code=202, responses=responses(404, 409, 422, 503))
+def evaluate_call(sources: SourcesOf, key: Key) -> None:
+    """Measure and score an ended call again, by the scorecards as they stand then."""
+    record = sources.reader.call(key)
+    if record.state is CallState.ACTIVE:
+        raise HTTPException(409, "The call goes on; it is evaluated when it has ended.")
+    if record.text_expired_at is not None:
+        raise HTTPException(409, "What was said on this call was removed when its time was over; its scores stay.")
+    sources.scorecards.evaluate_again(record.call.id)
+
+
+def _no_card() -> HTTPException:
+    return HTTPException(404, "There is no such scorecard; /api/v1/scorecards lists those there are.")

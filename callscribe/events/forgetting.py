@@ -1,0 +1,73 @@
+"""Calls taken out of the event streams: an erased call is not to be read there either."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+import redis
+
+from callscribe.domain.errors import EventsUnavailable
+from callscribe.events.streams import FAILURES, FIELD, FLOOR, call_stream, connect_sync
+
+PAGE = 1_000
+"""Entries of the floor's stream that are read at once, and streams that are removed at once."""
+
+
+class StoredEvents:
+    """What the event store has of calls. All methods raise EventsUnavailable."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def forget(self, calls: Sequence[UUID]) -> int:
+        """Remove the calls' own streams, and their entries in the floor's; how many streams and entries that were.
+
+        They stand in the store's file until `renew_file`.
+        """
+        if not calls:
+            return 0
+        with self._connected() as client:
+            pages = (calls[start : start + PAGE] for start in range(0, len(calls), PAGE))
+            streams = sum(client.delete(*map(call_stream, page)) for page in pages)
+            return streams + _forget_on_floor(client, calls)
+
+    def renew_file(self) -> bool:
+        """Ask a store that writes what it is told to a file to write that anew, without what was removed until now.
+
+        False where it is at it already, perhaps since before something was removed: ask again later. A store that has
+        no such file, or lets nobody ask for it, is done.
+        """
+        with self._connected() as client:
+            try:
+                client.bgrewriteaof()
+            except redis.ResponseError as error:
+                return "in progress" not in str(error)
+        return True
+
+    @contextmanager
+    def _connected(self) -> Iterator[redis.Redis]:
+        client = connect_sync(self._url)
+        try:
+            yield client
+        except FAILURES as error:
+            raise EventsUnavailable from error
+        finally:
+            client.close()
+
+
+def _forget_on_floor(client: redis.Redis, calls: Collection[UUID]) -> int:
+    wanted = {str(call_id) for call_id in calls}
+    removed, start = 0, "-"
+    while page := _page(client, start):
+        theirs = [entry_id for entry_id, event in page if str(json.loads(event).get("call_id")) in wanted]
+        if theirs:
+            removed += client.xdel(FLOOR, *theirs)
+        start = f"({page[-1][0]}"
+    return removed
+
+
+def _page(client: redis.Redis, start: str) -> list[tuple[str, str]]:
+    """Ids and events of the entries from `start` on."""
+    entries = client.xrange(FLOOR, min=start, count=PAGE) or []
+    return [(str(entry_id), str(fields[FIELD])) for entry_id, fields in entries if entry_id and fields]

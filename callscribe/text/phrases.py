@@ -1,0 +1,197 @@
+"""Phrases found in what a recogniser heard: across utterances, with gaps, and however numbers are written. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+from uuid import UUID
+
+from callscribe.domain.measures import speech_of
+from callscribe.domain.scores import Evidence
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.text.scorecard import GAP, WantedPhrase
+from callscribe.text.tokens import Token, tokens
+from callscribe.text.written import written
+
+GAP_WORDS = 8
+"""Words that a gap stands for at most."""
+BREATH_MS = 2000
+"""A phrase goes on in a speaker's next utterance when that begins within this."""
+LETTERS_PER_SLIP = 4
+"""A word must have so many letters for each that may differ."""
+
+
+class Heard(NamedTuple):
+    """A word as it was heard."""
+
+    utterance: Utterance
+    text: str
+    """That it is of."""
+    token: Token
+    start_ms: int
+
+
+_Alike = Callable[[str, str, int], bool]
+"""Whether a wanted word and a heard one are, at a distance; it remembers."""
+Run = tuple[Heard, ...]
+"""Words of one channel without a longer breath between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one channel said, once with numbers as they were spoken, and once in figures."""
+
+    channel: int
+    runs: tuple[Run, ...]
+
+
+def streams(transcript: Transcript, channels: Iterable[int]) -> tuple[Stream, ...]:
+    """The words of each channel's newest texts."""
+    return tuple(Stream(channel, tuple(_runs(transcript, channel))) for channel in channels)
+
+
+def find(phrases: Iterable[WantedPhrase], heard: Iterable[Stream]) -> tuple[Evidence, ...]:
+    """Everywhere that one of the phrases is said, in the order of time."""
+    forms = {form for phrase in phrases for form in _forms(phrase)}
+    alike = cache(_alike)
+    found = [
+        _evidence(run[start:end])
+        for stream in heard
+        for run in stream.runs
+        for places in (_places(run),)
+        for form in forms
+        for start, end in _matches(form, run, places, alike)
+    ]
+    return tuple(sorted(dict.fromkeys(found), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
+
+
+class _Form(NamedTuple):
+    """A phrase as it may have been written: the words before, between and behind its gaps."""
+
+    parts: tuple[tuple[str, ...], ...]
+    distance: int
+
+
+def _forms(phrase: WantedPhrase) -> Iterator[_Form]:
+    """As it stands, and with the numbers in it as figures. Which rules read them does not depend on the call: a phrase
+    is of its scorecard's language, and a language's rules leave other scripts alone."""
+    writers: tuple[Callable[[str], str], ...] = (
+        str,
+        lambda part: written(part, "en"),
+        lambda part: written(part, "zh"),
+    )
+    for write in writers:
+        parts = (tokens(write(part)) for part in phrase.text.split(GAP))
+        yield _Form(tuple(tuple(token.text for token in part) for part in parts), phrase.distance)
+
+
+def _runs(transcript: Transcript, channel: int) -> Iterator[Run]:
+    said = [utterance for utterance in transcript.utterances if utterance.final.channel == channel and utterance.text]
+    breaths: list[list[Utterance]] = [said[:1]] if said else []
+    for before, utterance in pairwise(said):
+        pause = speech_of(transcript, utterance).start - speech_of(transcript, before).end
+        if pause > BREATH_MS:
+            breaths.append([])
+        breaths[-1].append(utterance)
+    for breath in breaths:
+        spoken, figures = (
+            tuple(word for each in breath for word in _heard(transcript, each, view)) for view in (_spoken, _figures)
+        )
+        yield spoken
+        if figures != spoken:
+            yield figures
+
+
+def _spoken(utterance: Utterance) -> str:
+    return utterance.newest.spoken or utterance.text
+
+
+def _figures(utterance: Utterance) -> str:
+    return utterance.text if utterance.newest.spoken else written(utterance.text, utterance.final.language)
+
+
+def _heard(transcript: Transcript, utterance: Utterance, view: Callable[[Utterance], str]) -> Iterator[Heard]:
+    """The words of a text with their starts: those of the words that an engine timed where they are the same, else by
+    their place in the text."""
+    text = view(utterance)
+    timed = [word.start for word in utterance.words for _ in tokens(word.text)]
+    cut, span = tokens(text), speech_of(transcript, utterance)
+    for number, token in enumerate(cut):
+        if len(timed) == len(cut):
+            start_ms = transcript.ms(timed[number])
+        else:
+            start_ms = span.start + span.length * token.start // len(text)
+        yield Heard(utterance, text, token, start_ms)
+
+
+def _places(run: Run) -> Mapping[str, Sequence[int]]:
+    """Where each of its words stands."""
+    places: dict[str, list[int]] = {}
+    for place, heard in enumerate(run):
+        places.setdefault(heard.token.text, []).append(place)
+    return places
+
+
+def _matches(form: _Form, run: Run, places: Mapping[str, Sequence[int]], alike: _Alike) -> Iterator[tuple[int, int]]:
+    """First word and the one behind the last of each place, none of which overlap."""
+    first, behind = form.parts[0][0], 0
+    if _slips(first, form.distance):
+        begun = sorted(place for text, found in places.items() if alike(first, text, form.distance) for place in found)
+    else:
+        begun = [*places.get(first, ())]
+    for at in begun:
+        end = _match(form, form.parts, run, at, alike) if at >= behind else None
+        if end is not None:
+            yield at, end
+            behind = end
+
+
+def _match(form: _Form, parts: Sequence[tuple[str, ...]], run: Run, at: int, alike: _Alike) -> int | None:
+    """The word behind the last when the parts begin at `at`, by the shortest gaps."""
+    end = at + len(parts[0])
+    if end > len(run) or not all(
+        alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
+    ):
+        return None
+    if len(parts) == 1:
+        return end
+    ends = (_match(form, parts[1:], run, end + skipped, alike) for skipped in range(GAP_WORDS + 1))
+    return next((found for found in ends if found is not None), None)
+
+
+def _slips(wanted: str, distance: int) -> int:
+    """Letters in which a word may differ from it."""
+    return min(distance, len(wanted) // LETTERS_PER_SLIP)
+
+
+def _alike(wanted: str, heard: str, distance: int) -> bool:
+    if wanted == heard:
+        return True
+    slips = _slips(wanted, distance)
+    if not slips or abs(len(wanted) - len(heard)) > slips:
+        return False
+    # Each letter that one has and the other has not takes a slip: most words are told apart by that alone.
+    return (
+        len({*wanted} - {*heard}) <= slips and len({*heard} - {*wanted}) <= slips and _differing(wanted, heard) <= slips
+    )
+
+
+def _differing(one: str, other: str) -> int:
+    """Letters to put in, take out or change (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        diagonal, row[0] = row[0], number
+        for place, compared in enumerate(other, start=1):
+            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (letter != compared))
+    return row[-1]
+
+
+def _evidence(words: Run) -> Evidence:
+    """Quoted is what stands from the first word to the last, of each utterance that it is in."""
+    quotes: dict[UUID, tuple[str, int, int]] = {}
+    for word in words:
+        text, start, _ = quotes.get(word.utterance.id, (word.text, word.token.start, 0))
+        quotes[word.utterance.id] = text, start, word.token.end
+    quote = " ".join(text[start:end] for text, start, end in quotes.values())
+    return Evidence(words[0].start_ms, words[0].utterance.id, quote)

@@ -1,0 +1,44 @@
+"""The tables. The rules stand here, and in the migrations that make them."""
+
+from storage.models.audit import AuditRow
+from storage.models.base import Base
+from storage.models.calls import CallRow, ChannelRow, OutsideIdRow, PartyRow, RecordingRow
+from storage.models.corrections import CorrectionRow
+from storage.models.hotwords import HotwordListRow, HotwordListVersionRow, HotwordRow
+from storage.models.jobs import JobRow
+from storage.models.measures import CallMeasuresRow, CallScoreRow, RuleResultRow, ScorecardRow
+from storage.models.retention import ErasedCallRow, HoldRow
+from storage.models.search import SearchQueueRow, SearchTextRow, SearchWordRow
+from storage.models.searches import SavedSearchRow
+from storage.models.speakers import SpeakerTurnRow
+from storage.models.utterances import RevisionRow, UtteranceRow
+from storage.models.webhooks import WebhookDeliveryRow
+
+__all__ = [
+    "AuditRow",
+    "Base",
+    "CallMeasuresRow",
+    "CallRow",
+    "CallScoreRow",
+    "ChannelRow",
+    "CorrectionRow",
+    "ErasedCallRow",
+    "HoldRow",
+    "HotwordListRow",
+    "HotwordListVersionRow",
+    "HotwordRow",
+    "JobRow",
+    "OutsideIdRow",
+    "PartyRow",
+    "RecordingRow",
+    "RevisionRow",
+    "RuleResultRow",
+    "SavedSearchRow",
+    "ScorecardRow",
+    "SearchQueueRow",
+    "SearchTextRow",
+    "SearchWordRow",
+    "SpeakerTurnRow",
+    "UtteranceRow",
+    "WebhookDeliveryRow",
+]

@@ -1,0 +1,113 @@
+"""How a revision becomes a row: a job's, or a person's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from callscribe.domain.errors import StorageError
+from callscribe.domain.transcript import Final, Revision
+from callscribe.text.redaction.masking import RedactionPolicy, masked_where
+from storage.clean import clean, clean_name
+from storage.finals import overwrite_final
+from storage.models import CallRow, CorrectionRow, RevisionRow, UtteranceRow
+from storage.rows import final_of, stored_confidence
+
+
+def write_revisions(session: Session, call_id: UUID, revisions: Sequence[Revision], job_id: UUID | None = None) -> None:
+    """Insert them as the newest texts of their utterances; without `job_id` they are a person's.
+
+    The caller holds the call (storage.finals.hold_call). What a job wrote before it does not write again, nor anything
+    of an utterance whose text is a person's now. Raises StorageError for an utterance that the call has not.
+    """
+    if not revisions:
+        return
+    newest = func.coalesce(func.max(RevisionRow.number), 0)
+    query = select(UtteranceRow.id, newest).outerjoin(UtteranceRow.revisions).where(UtteranceRow.call_id == call_id)
+    numbers = dict(session.execute(query.group_by(UtteranceRow.id)).all())
+    if any(revision.utterance_id not in numbers for revision in revisions):
+        raise StorageError("a revision names an utterance that its call has not")
+    settled = set() if job_id is None else _corrected(session, call_id)
+    values = [
+        _values(revision, numbers[revision.utterance_id] + 1) | {"job_id": job_id}
+        for revision in revisions
+        if revision.utterance_id not in settled
+    ]
+    if values:
+        session.execute(
+            insert(RevisionRow).on_conflict_do_nothing(index_elements=[RevisionRow.utterance_id, RevisionRow.job_id]),
+            values,
+        )
+
+
+def mask_older(session: Session, call: CallRow, revision: Revision, policy: RedactionPolicy) -> bool:
+    """Mask in the older texts of an utterance what is masked in its newest, `revision`; nothing of it is kept.
+
+    The caller holds the call. Whether there was anything to mask.
+    """
+    row = session.scalars(select(UtteranceRow).where(UtteranceRow.id == revision.utterance_id)).one()
+    final, rate = final_of(row), call.sample_rate
+    anew = _masked_like(final, revision, policy, rate)
+    if anew is not None:
+        overwrite_final(session, call.id, anew)
+    older = [
+        (made.number, text)
+        for made in row.revisions
+        if (text := _masked_like(_as_final(final, made), revision, policy, rate)) is not None
+    ]
+    for number, text in older:
+        told = {
+            "text": clean(text.text),
+            "words": text.words,
+            "spoken": clean(text.spoken),
+            "corrections": text.corrections,
+            "redactions": text.redactions,
+        }
+        ours = (RevisionRow.utterance_id == row.id, RevisionRow.number == number)
+        session.execute(update(RevisionRow).where(*ours).values(**told).execution_options(synchronize_session=False))
+    return anew is not None or bool(older)
+
+
+def _as_final(final: Final, made: RevisionRow) -> Final:
+    return replace(
+        final, text=made.text, words=made.words, spoken=made.spoken, corrections=made.corrections,
+        redactions=made.redactions,
+    )  # fmt: skip
+
+
+def _masked_like(text: Final, newest: Revision, policy: RedactionPolicy, rate: int) -> Final | None:
+    """None where all that is masked in the newest is masked in it."""
+    new = [
+        told
+        for told in newest.redactions
+        if not any(own.start <= told.start and told.end <= own.end for own in text.redactions)
+    ]
+    return masked_where(text, new, policy, rate) if new else None
+
+
+def _corrected(session: Session, call_id: UUID) -> set[UUID]:
+    """Utterances whose text is a person's."""
+    query = select(CorrectionRow.utterance_id).join(UtteranceRow, UtteranceRow.id == CorrectionRow.utterance_id)
+    return set(session.scalars(query.where(UtteranceRow.call_id == call_id)))
+
+
+def _values(revision: Revision, number: int) -> dict[str, object]:
+    """Its columns, but whose it is."""
+    return {
+        "utterance_id": revision.utterance_id,
+        "number": number,
+        "text": clean(revision.text),
+        "confidence": stored_confidence(revision.confidence),
+        "engine": clean_name(revision.engine),
+        "reason": clean_name(revision.reason),
+        "words": revision.words,
+        "spoken": clean(revision.spoken),
+        "corrections": revision.corrections,
+        "cost": revision.cost,
+        "redactions": revision.redactions,
+        "hotword_lists": revision.hotword_lists,
+        "by": clean_name(revision.by),
+    }

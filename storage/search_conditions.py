@@ -1,0 +1,154 @@
+"""The conditions of a search as SQL."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy import BindParameter, ColumnElement, Float, and_, cast, exists, literal, or_, select
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session, aliased
+
+from callscribe.domain.language import primary
+from callscribe.domain.search import SearchFilter
+from storage.clean import clean, clean_name
+from storage.lexemes import any_fact, fact
+from storage.models import (
+    CallMeasuresRow,
+    CallRow,
+    ChannelRow,
+    PartyRow,
+    RuleResultRow,
+    SearchTextRow,
+)
+from storage.reader import known_as
+
+FEW_CALLS = 500
+"""Where conditions leave so few calls, a search looks through these."""
+
+Rule = ColumnElement[bool]
+
+_WILD = re.compile(r"[%_\\]")
+"""What LIKE does not take literally."""
+
+
+def holds(query: str) -> Rule:
+    """Whether a search text holds what the tsquery asks for."""
+    return _holds(SearchTextRow, query)
+
+
+def holds_unindexed(query: str) -> Rule:
+    """The same, looked up in each row that other rules leave: no index is asked for it."""
+    return holds(query).is_(True)
+
+
+def best_of_utterance(query: str) -> Rule:
+    """Whether no newer text of the same utterance holds what the tsquery asks for, too."""
+    newer = aliased(SearchTextRow)
+    same = and_(newer.utterance_id == SearchTextRow.utterance_id, newer.number > SearchTextRow.number)
+    return ~exists().where(same, *([_holds(newer, query)] if query else []))
+
+
+def text_rules(conditions: SearchFilter) -> list[Rule]:
+    """What a search text must meet, as far as it or its channel tells."""
+    kinds = {
+        "trunk": map(clean_name, conditions.trunks),
+        "language": map(primary, conditions.languages),
+        "emotion": map(clean, conditions.emotions),
+        "event": map(clean, conditions.audio_events),
+    }
+    known = [any_fact(fact(kind, value) for value in values) for kind, values in kinds.items()]
+    rules = [holds(query) for query in known if query]
+    if conditions.since is not None:
+        rules.append(SearchTextRow.said_at >= conditions.since)
+    if conditions.until is not None:
+        rules.append(SearchTextRow.said_at < conditions.until)
+    return rules + list(_speaker_rules(conditions))
+
+
+def call_rules(conditions: SearchFilter) -> list[Rule]:
+    """What the call of a search text must meet."""
+    return [*_naming_rules(conditions), *_length_rules(conditions), *_measure_rules(conditions)]
+
+
+def few_calls(session: Session, conditions: SearchFilter) -> list[UUID] | None:
+    """The calls that meet `call_rules`; None where these are many, or all."""
+    rules = call_rules(conditions)
+    if not rules:
+        return None
+    if conditions.until is not None:
+        rules.append(CallRow.started_at < conditions.until)
+    if conditions.since is not None:
+        rules.append(or_(CallRow.ended_at.is_(None), CallRow.ended_at >= conditions.since))
+    found = session.scalars(select(CallRow.id).where(*rules).limit(FEW_CALLS + 1)).all()
+    return list(found) if len(found) <= FEW_CALLS else None
+
+
+def of_such_a_call(conditions: SearchFilter) -> list[Rule]:
+    """`call_rules` for a search text, but for the party, which its channel tells.
+
+    A scalar subquery: it is asked for each row, never joined with all calls.
+    """
+    rules = call_rules(replace(conditions, party=""))
+    if not rules:
+        return []
+    met = select(and_(*rules)).where(CallRow.id == SearchTextRow.call_id)
+    return [met.correlate(SearchTextRow).scalar_subquery()]
+
+
+def _holds(row: type[SearchTextRow], query: str) -> Rule:
+    return row.lexemes.op("@@", is_comparison=True)(cast(query, TSQUERY))
+
+
+def _speaker_rules(conditions: SearchFilter) -> Iterator[Rule]:
+    ours = and_(ChannelRow.call_id == SearchTextRow.call_id, ChannelRow.index == SearchTextRow.channel)
+    if conditions.roles:
+        role = select(ChannelRow.role.in_(conditions.roles)).where(ours)
+        yield role.correlate(SearchTextRow).scalar_subquery()
+    if conditions.party:
+        named = select(_named(conditions.party)).join_from(
+            ChannelRow, PartyRow, and_(PartyRow.call_id == ChannelRow.call_id, PartyRow.id == ChannelRow.party_id)
+        )
+        yield named.where(ours).correlate(SearchTextRow).scalar_subquery()
+
+
+def _named(part: str) -> Rule:
+    pattern = "%" + _WILD.sub(r"\\\g<0>", clean(part)) + "%"
+    return or_(PartyRow.address.ilike(pattern), PartyRow.name.ilike(pattern))
+
+
+def _naming_rules(conditions: SearchFilter) -> Iterator[Rule]:
+    if conditions.party:
+        yield CallRow.id.in_(select(PartyRow.call_id).where(_named(conditions.party)))
+    if conditions.outside_id:
+        yield known_as(conditions.outside_id)
+
+
+def _length_rules(conditions: SearchFilter) -> Iterator[Rule]:
+    if conditions.longer_than_s is not None:
+        yield CallRow.samples >= _number(conditions.longer_than_s) * CallRow.sample_rate
+    if conditions.shorter_than_s is not None:
+        yield CallRow.samples < _number(conditions.shorter_than_s) * CallRow.sample_rate
+
+
+def _number(value: float) -> BindParameter[float]:
+    """Not as the column it is compared with, which may be an integer."""
+    return literal(value, Float)
+
+
+def _measure_rules(conditions: SearchFilter) -> Iterator[Rule]:
+    measured = CallMeasuresRow
+    bounds: list[Rule] = []
+    if conditions.silence_over_s is not None:
+        bounds.append(measured.longest_silence_ms >= _number(conditions.silence_over_s * 1000))
+    if conditions.overtalk_over_s is not None:
+        bounds.append(measured.overtalk_ms >= _number(conditions.overtalk_over_s * 1000))
+    if conditions.score_from is not None:
+        bounds.append(measured.score >= _number(conditions.score_from))
+    if conditions.score_below is not None:
+        bounds.append(measured.score < _number(conditions.score_below))
+    if bounds:
+        yield exists().where(measured.call_id == CallRow.id, *bounds)
+    if conditions.rules:
+        failed = and_(RuleResultRow.rule.in_(conditions.rules), ~RuleResultRow.passed)
+        yield exists().where(RuleResultRow.call_id == CallRow.id, failed)

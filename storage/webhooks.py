@@ -1,0 +1,168 @@
+"""What webhooks are told: written with what they are told of, sent by any number of workers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from storage.clean import clean_name
+from storage.cursors import read_number
+from storage.database import Database
+from storage.models import CallRow, JobRow, WebhookDeliveryRow
+from storage.records import DeliveryState, JobState
+
+MAX_ATTEMPTS = 8
+ERROR_LIMIT = 500
+PAGE_LIMIT = 500
+
+NOW = func.now()
+
+HooksOf = Callable[[str], Sequence[str]]
+"""The names of the webhooks that are told of a trunk's calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one webhook is told of one processing of a call. Times are aware UTC."""
+
+    id: int
+    hook: str
+    call_id: UUID
+    processing: int
+    """1 for the first time that nothing of the call was left to do."""
+    state: DeliveryState
+    attempts: int
+    error: str
+    """Why the last attempt failed, one sentence; "" when it did not."""
+    due_at: datetime
+    created_at: datetime
+    finished_at: datetime | None
+    """When it was delivered or given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """Deliveries, newest first, and where to go on; `cursor` None: these were the last."""
+
+    deliveries: tuple[Delivery, ...]
+    cursor: str | None
+
+
+def back_off(attempt: int) -> timedelta:
+    """How long after the failure of attempt 1, 2, … the next is due: 30 s, 2 min, 8 min … at most a day; with all
+    attempts about 35 h."""
+    return timedelta(seconds=min(30.0 * 4.0 ** (attempt - 1), 86_400.0))
+
+
+def write_deliveries(session: Session, call: CallRow, hooks_of: HooksOf) -> None:
+    """Queue a delivery for each of the call's webhooks if nothing of the call is left to do.
+
+    For the transaction that ends a job, with the call's row locked: of jobs that end together, one is the last.
+    """
+    hooks = hooks_of(call.trunk)
+    unfinished = JobRow.state.in_((JobState.QUEUED, JobState.RUNNING))
+    if not hooks or session.scalar(select(exists().where(JobRow.call_id == call.id, unfinished))):
+        return
+    before = select(func.max(WebhookDeliveryRow.processing)).where(WebhookDeliveryRow.call_id == call.id)
+    processing = (session.scalar(before) or 0) + 1
+    session.add_all(WebhookDeliveryRow(hook=hook, call_id=call.id, processing=processing) for hook in hooks)
+
+
+class WebhookStore:
+    """Hands out deliveries and lists them. All methods raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, hook: str, lease_s: float) -> Delivery | None:
+        """The webhook's delivery that is due longest, for `lease_s` seconds; None where none is. Callers at the same
+        time get different ones."""
+        free = or_(WebhookDeliveryRow.lease_until.is_(None), WebhookDeliveryRow.lease_until <= NOW)
+        due = (
+            select(WebhookDeliveryRow)
+            .where(WebhookDeliveryRow.hook == hook, WebhookDeliveryRow.state == DeliveryState.QUEUED)
+            .where(WebhookDeliveryRow.due_at <= NOW, free)
+            .order_by(WebhookDeliveryRow.due_at, WebhookDeliveryRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.transaction() as session:
+            row = session.scalar(due)
+            if row is None:
+                return None
+            row.lease_until = NOW + timedelta(seconds=lease_s)
+            return _delivery_of(row)
+
+    def note_sent(self, delivery_id: int) -> None:
+        """The receiver has it."""
+        with self._database.transaction() as session:
+            if row := _hold_queued(session, delivery_id):
+                row.attempts += 1
+                row.state, row.error = DeliveryState.DONE, ""
+                row.lease_until, row.finished_at = None, NOW
+
+    def note_failed(self, delivery_id: int, sentence: str, *, hopeless: bool = False) -> bool:
+        """Note why an attempt failed. True when there will be another, after `back_off`; False when it was the last,
+        as that of a `hopeless` one is, or the delivery is no longer there."""
+        with self._database.transaction() as session:
+            row = _hold_queued(session, delivery_id)
+            if row is None:
+                return False
+            row.attempts += 1
+            row.error = clean_name(sentence, ERROR_LIMIT)
+            row.lease_until = None
+            if hopeless or row.attempts >= MAX_ATTEMPTS:
+                row.state, row.finished_at = DeliveryState.DEAD, NOW
+                return False
+            row.due_at = NOW + back_off(row.attempts)
+            return True
+
+    def retry(self, delivery_id: int) -> bool:
+        """Queue a dead delivery, with all its attempts; False where there is none."""
+        again = {"state": DeliveryState.QUEUED, "attempts": 0, "due_at": NOW, "finished_at": None}
+        dead = WebhookDeliveryRow.id == delivery_id, WebhookDeliveryRow.state == DeliveryState.DEAD
+        with self._database.transaction() as session:
+            queued = update(WebhookDeliveryRow).where(*dead).values(**again).returning(WebhookDeliveryRow.id)
+            return session.scalar(queued) is not None
+
+    def deliveries(
+        self, state: DeliveryState | None = None, limit: int = 50, cursor: str | None = None
+    ) -> DeliveryPage:
+        """The newest deliveries, at most `limit` (1 to 500), from where `cursor` says.
+
+        Raises ValueError for a limit out of bounds or a cursor that no page gave.
+        """
+        if not 1 <= limit <= PAGE_LIMIT:
+            raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
+        query = select(WebhookDeliveryRow).order_by(WebhookDeliveryRow.id.desc()).limit(limit + 1)
+        if state is not None:
+            query = query.where(WebhookDeliveryRow.state == state)
+        if cursor is not None:
+            query = query.where(WebhookDeliveryRow.id < read_number(cursor))
+        with self._database.transaction() as session:
+            rows = session.scalars(query).all()
+        shown = tuple(map(_delivery_of, rows[:limit]))
+        return DeliveryPage(shown, str(shown[-1].id) if len(rows) > limit else None)
+
+
+def _hold_queued(session: Session, delivery_id: int) -> WebhookDeliveryRow | None:
+    queued = WebhookDeliveryRow.id == delivery_id, WebhookDeliveryRow.state == DeliveryState.QUEUED
+    return session.scalar(select(WebhookDeliveryRow).where(*queued).with_for_update())
+
+
+def _delivery_of(row: WebhookDeliveryRow) -> Delivery:
+    return Delivery(
+        id=row.id,
+        hook=row.hook,
+        call_id=row.call_id,
+        processing=row.processing,
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        error=row.error,
+        due_at=row.due_at,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )

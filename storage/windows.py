@@ -1,0 +1,49 @@
+"""Stretches of days in which a search looks one after the other, the newest first.
+
+A common word is in the first one, so that few rows are read; a rare one is in none, which the index says at once.
+However common a word is, a page costs about as much.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from storage.lexemes import days
+
+GROWTH = 8
+"""Each window is so many times as long as the one before; the first is a day."""
+DAY = timedelta(days=1)
+
+
+def windows(oldest: date, newest: date, tomorrow: date) -> Iterator[tuple[str, ...]]:
+    """Of each window the facts of which an utterance has one if it was said there. Both days are included.
+
+    What a wrong clock dates after `tomorrow` is a window of its own, so that the others begin where calls are.
+    """
+    if newest > tomorrow:
+        yield tuple(cover(max(oldest, tomorrow + DAY), newest))
+        newest = tomorrow
+    size = 1
+    while newest >= oldest:
+        first = max(oldest, newest - (size - 1) * DAY)
+        yield tuple(cover(first, newest))
+        newest = first - DAY
+        size *= GROWTH
+
+
+def cover(first: date, last: date) -> Iterator[str]:
+    """The fewest facts that hold for just these days: whole years, whole months, and days."""
+    while first <= last:
+        day, month, year = days(first)
+        if first.day == first.month == 1 and date(first.year, 12, 31) <= last:
+            yield year
+            first = date(first.year + 1, 1, 1)
+        elif first.day == 1 and _next_month(first) - DAY <= last:
+            yield month
+            first = _next_month(first)
+        else:
+            yield day
+            first += DAY
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + 32 * DAY).replace(day=1)

@@ -1,0 +1,61 @@
+"""Two people on one channel are told apart after the call: whose each word is, in the API, in exports and in events."""
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.acceptance.conftest import SHARED_ADDRESS
+from tests.acceptance.service import Json, RunningService, wait_for
+from tests.acceptance.sipp import Scenario, plain_sdp, start_sipp, write_capture
+from tests.acceptance.speech import RATE, excerpt, mu_law
+from tests.acceptance.transcripts import jobs_done, utterances
+from tests.wer import word_error_rate
+
+pytestmark = pytest.mark.acceptance
+
+TURNS = 4
+"""Agent, customer, agent, customer."""
+
+
+@pytest.fixture(scope="module")
+def shared(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    """A call with both parties' speech on its one channel, when nothing of it is left to do."""
+    folder = Path(tmp_path_factory.mktemp("shared"))
+    speech = np.clip(sum(channel.astype(np.int32) for channel in excerpt(TURNS).channels), -32768, 32767)
+    capture = write_capture(folder / "speech.pcap", mu_law(speech.astype(np.int16)))
+    during = f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
+    during += f'<pause milliseconds="{len(speech) * 1000 // RATE}"/>'
+    caller = start_sipp(Scenario(plain_sdp(), during=during), service.sip_port, folder, options=("-i", SHARED_ADDRESS))
+    assert caller.wait(90) == 0, caller.errors
+    call = service.wait_call(caller.messages.split("Call-ID: ")[1].split()[0])
+    wait_for(lambda: jobs_done(service, call["id"]), "the speakers", seconds=120)
+    return call
+
+
+def test_each_speaker_has_their_own_words_in_order(service: RunningService, shared: Json) -> None:
+    assert (shared["trunk"], [channel["role"] for channel in shared["channels"]]) == ("shared", ["mixed"])
+    turns = [turn for said in utterances(service, shared["id"]) for turn in said["turns"]]
+    assert [speaker for speaker, _ in groupby(turns, lambda turn: turn["speaker"])] == [1, 2, 1, 2]
+    for speaker, text in enumerate(excerpt(TURNS).texts, start=1):
+        heard = " ".join(turn["text"] for turn in turns if turn["speaker"] == speaker)
+        assert word_error_rate([text], [heard]) <= 0.2, f"speaker {speaker}: {heard}"
+
+
+def test_what_was_heard_stands_beside_what_each_said(service: RunningService, shared: Json) -> None:
+    for said in utterances(service, shared["id"]):
+        assert " ".join(turn["text"] for turn in said["turns"]) == said["text"]
+        assert said["final"]["text"]
+        assert [said["turns"][0]["start_ms"], said["turns"][-1]["end_ms"]] == [said["start_ms"], said["end_ms"]]
+
+
+def test_exports_and_events_name_who_speaks(service: RunningService, shared: Json) -> None:
+    path = f"/api/v1/calls/{shared['id']}"
+    lines = service.text(f"{path}/transcript?format=txt").splitlines()
+    assert {line.split("] ")[1].split(":")[0] for line in lines} == {"Speaker 1", "Speaker 2"}
+    assert "<v Speaker 2>" in service.text(f"{path}/transcript?format=vtt")
+    data = [line.removeprefix("data: ") for line in service.text(f"{path}/events").splitlines() if "data: {" in line]
+    told = [event for event in map(json.loads, data) if event["type"] == "utterance.speakers"]
+    assert {turn["speaker"] for event in told for turn in event["turns"]} == {1, 2}

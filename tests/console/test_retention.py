@@ -1,0 +1,121 @@
+"""Holds, erasures and the audit log by the API."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import uuid4
+
+import pytest
+
+from callscribe.events.streams import FLOOR, call_stream, connect_sync
+from tests.console.conftest import Console
+from tests.console.switchboard import FakeCall, Switchboard
+
+pytestmark = pytest.mark.integration
+
+CALLS = "/api/v1/calls"
+WHY = {"by": "Ann Baker", "reason": "case 17"}
+
+
+_days = count(1000)
+
+
+def started(switchboard: Switchboard) -> FakeCall:
+    """A call on a day of its own, so that it records no other's conversation."""
+    return switchboard.start(started_at=datetime.now(UTC) - timedelta(days=next(_days)))
+
+
+def ended(switchboard: Switchboard) -> FakeCall:
+    call = started(switchboard)
+    call.final(0, 2000, "zanzibar")
+    call.end(second_pass=False, recording=call.record(1))
+    return call
+
+
+def test_a_held_call_is_listed_and_not_erased_until_it_is_released(console: Console, switchboard: Switchboard) -> None:
+    call = ended(switchboard)
+    held = console.client.put(f"{CALLS}/{call.id}/hold", json=WHY)
+    assert (held.status_code, held.json()["call_id"], held.json()["by"]) == (200, str(call.id), "Ann Baker")
+    assert console.client.get("/api/v1/holds", params={"limit": 1}).json()["holds"] == [held.json()]
+    assert console.client.get(f"{CALLS}/{call.id}").json()["held"] is True
+    refused = console.client.delete(f"{CALLS}/{call.id}", params=WHY)
+    assert refused.status_code == 409
+    assert "release it" in refused.json()["detail"]
+    assert console.client.delete(f"{CALLS}/{call.id}/hold", params=WHY).status_code == 204
+    again = console.client.delete(f"{CALLS}/{call.id}/hold", params=WHY)
+    assert (again.status_code, "/api/v1/holds" in again.json()["detail"]) == (404, True)
+    assert console.client.delete(f"{CALLS}/{call.id}", params=WHY).json()["calls"] == [str(call.id)]
+
+
+def test_an_erased_call_is_gone_from_api_disk_and_streams(console: Console, switchboard: Switchboard) -> None:
+    call = ended(switchboard)
+    tried = console.client.delete(f"{CALLS}/{call.id}", params={**WHY, "dry_run": True}).json()
+    assert (tried["dry_run"], tried["calls"], tried["utterances"], tried["files"]) == (True, [str(call.id)], 1, 0)
+    done = console.client.delete(f"{CALLS}/{call.id}", params=WHY).json()
+    assert (done["utterances"], done["files"], done["bytes"] > 16_000) == (1, 1, True)
+    assert console.client.get(f"{CALLS}/{call.id}").status_code == 404
+    assert list(console.settings.recordings_folder.rglob(f"{call.id}*")) == []
+    with connect_sync(console.settings.events.url) as store:
+        assert not store.exists(call_stream(call.id))
+        assert str(call.id) not in str(store.xrange(FLOOR))
+    [entry] = console.client.get("/api/v1/audit", params={"subject": str(call.id)}).json()["entries"]
+    assert (entry["by"], entry["action"], entry["detail"]["reason"]) == ("Ann Baker", "call.erased", "case 17")
+
+
+def test_a_call_that_goes_on_is_refused(console: Console, switchboard: Switchboard) -> None:
+    call = started(switchboard)
+    refused = console.client.delete(f"{CALLS}/{call.id}", params=WHY)
+    assert (refused.status_code, "once it has ended" in refused.json()["detail"]) == (409, True)
+    call.end(second_pass=False)
+
+
+def test_a_party_that_nobody_has_erases_nothing(console: Console) -> None:
+    body = {**WHY, "party": f"nobody {uuid4()}", "dry_run": False}
+    answer = console.client.post("/api/v1/erasures", json=body).json()
+    assert (answer["calls"], answer["held"], answer["active"], answer["failed"]) == ([], [], [], [])
+    assert (answer["addresses"], answer["utterances"]) == ([], 0)
+
+
+@pytest.mark.parametrize("asked", [{"party": "x"}, {"dry_run": True}, {"party": "x", "name": "y", "dry_run": True}])
+def test_whom_an_erasure_means_and_whether_it_is_only_tried_must_be_told(
+    console: Console, asked: dict[str, object]
+) -> None:
+    assert console.client.post("/api/v1/erasures", json={**WHY, **asked}).status_code == 422
+
+
+def test_a_party_is_tried_before_it_is_erased(console: Console, switchboard: Switchboard) -> None:
+    call = ended(switchboard)
+    told = console.client.get(f"{CALLS}/{call.id}").json()
+    caller = next(party for party in told["parties"] if party["address"])
+    body = {**WHY, "party": caller["address"], "trunk": told["trunk"], "dry_run": True}
+    tried = console.client.post("/api/v1/erasures", json=body).json()
+    assert str(call.id) in tried["calls"]
+    assert (tried["addresses"], tried["trunks"]) == ([caller["address"]], [told["trunk"]])
+    assert console.client.post("/api/v1/erasures", json={**body, "trunk": "no-such"}).json()["calls"] == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"by": "Ann"}, {"by": " ", "reason": "x"}, {"by": "Ann", "reason": "a\nb"}, {**WHY, "force": "1"}]
+)
+def test_who_asks_and_why_must_be_told(console: Console, asked: dict[str, str]) -> None:
+    nowhere = uuid4()
+    assert console.client.delete(f"{CALLS}/{nowhere}", params=asked).status_code == 422
+    assert console.client.put(f"{CALLS}/{nowhere}/hold", json=asked).status_code == 422
+    assert console.client.post("/api/v1/erasures", json={"party": "x", "dry_run": True, **asked}).status_code == 422
+
+
+def test_what_is_not_there_is_not_found(console: Console) -> None:
+    nowhere = f"{CALLS}/{uuid4()}"
+    assert console.client.put(f"{nowhere}/hold", json=WHY).status_code == 404
+    assert console.client.delete(f"{nowhere}/hold", params=WHY).status_code == 404
+    assert console.client.delete(nowhere, params=WHY).status_code == 404
+
+
+@pytest.mark.parametrize("listed", ["audit", "holds"])
+def test_a_cursor_that_no_page_gave_is_refused(console: Console, listed: str) -> None:
+    answer = console.client.get(f"/api/v1/{listed}", params={"cursor": "x"})
+    assert (answer.status_code, "begin again without one" in answer.json()["detail"]) == (422, True)
+
+
+def test_without_a_database_nothing_is_erased(lonely: Console) -> None:
+    assert lonely.client.delete(f"{CALLS}/{uuid4()}", params=WHY).status_code == 503
+    assert lonely.client.get("/api/v1/audit").status_code == 503

@@ -1,0 +1,43 @@
+"""Deliveries to webhooks by the API."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from storage.jobs import JobStore
+from storage.records import JobIntent, JobKind
+from storage.webhooks import WebhookStore
+from tests.console.conftest import Console
+from tests.console.switchboard import Switchboard
+
+pytestmark = pytest.mark.integration
+
+DELIVERIES = "/api/v1/webhooks/deliveries"
+
+
+def test_what_could_not_be_delivered_is_listed_and_tried_again(console: Console, switchboard: Switchboard) -> None:
+    call = switchboard.start(trunk="hooked", started_at=datetime(2019, 3, 1, tzinfo=UTC))
+    call.end()
+    jobs = JobStore(switchboard.database, lambda trunk: ("crm",) if trunk == "hooked" else ())
+    job = JobIntent.of(call.id, JobKind.SECOND_PASS).id
+    assert jobs.begin(job)
+    assert jobs.complete(job)
+    webhooks = WebhookStore(switchboard.database)
+    delivery = webhooks.claim("crm", 60)
+    assert delivery is not None
+    webhooks.note_failed(delivery.id, "The receiver answered with status 410.", hopeless=True)
+
+    [dead] = console.client.get(DELIVERIES, params={"state": "dead"}).json()["deliveries"]
+    assert (dead["webhook"], dead["call_id"], dead["attempts"]) == ("crm", str(call.id), 1)
+    assert dead["error"] == "The receiver answered with status 410."
+    assert console.client.post(f"{DELIVERIES}/{dead['id']}/retry").status_code == 202
+    assert console.client.get(DELIVERIES, params={"state": "dead"}).json()["deliveries"] == []
+    [queued] = console.client.get(DELIVERIES, params={"state": "queued"}).json()["deliveries"]
+    assert (queued["id"], queued["attempts"]) == (dead["id"], 0)
+    refused = console.client.post(f"{DELIVERIES}/{dead['id']}/retry")
+    assert (refused.status_code, "state=dead" in refused.json()["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize("query", ["cursor=x", "state=lost", "limit=0"])
+def test_a_list_that_cannot_be_is_refused(console: Console, query: str) -> None:
+    assert console.client.get(f"{DELIVERIES}?{query}").status_code == 422
