@@ -1,5 +1,6 @@
 """The ports that the service offers to others: whether they are free, before anything is started."""
 
+import random
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,6 +8,9 @@ from dataclasses import dataclass
 
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import PortUnavailable
+
+_OFFERED = range(31_500, 32_768)
+_told: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,21 @@ def public_ports(settings: Settings) -> Iterator[PublicPort]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that is free now, for TCP and for UDP; none is told twice in a process.
+
+    The kernel gives a port of its ephemeral range to whoever sends without having one (32,768 and up on Linux), so one of
+    those may be gone again before it is listened on. These lie below it.
+    """
+    for port in random.sample(_OFFERED, len(_OFFERED)):
+        if port not in _told and _is_free(port):
+            _told.add(port)
+            return port
+    raise PortUnavailable(f"no port of 127.0.0.1 from {_OFFERED.start} to {_OFFERED.stop - 1} is free")
+
+
+def _is_free(port: int) -> bool:
+    try:
+        PublicPort("", "127.0.0.1", port, (socket.SOCK_STREAM, socket.SOCK_DGRAM)).check()
+    except PortUnavailable:
+        return False
+    return True

@@ -111,12 +111,9 @@ class Service:
             return {}
         cores = os.cpu_count() or 1
         engines = [engine for engine in self._settings.engines for _ in range(recognizer.processes_of(engine, cores))]
-        ports: set[int] = set()
-        while len(ports) < len(engines):
-            # None is bound yet: the same one may be free twice.
-            ports.add(free_port())
         children = {}
-        for number, (engine, port) in enumerate(zip(engines, ports, strict=True), 1):
+        for number, engine in enumerate(engines, 1):
+            port = free_port()
             self._report(f"loading recogniser {number} of {len(engines)}: {engine}")
             environment = environment_of(
                 {"recognizer.host": "127.0.0.1", "recognizer.port": str(port), "recognizer.engine": engine}

@@ -45,6 +45,13 @@ def test_a_busy_port_is_named_with_its_setting(kind: socket.SocketKind) -> None:
     wanted.check()
 
 
+def test_a_free_port_is_told_once_and_is_none_that_the_kernel_gives_away() -> None:
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = [free_port() for _ in range(200)]
+    assert len(set(ports)) == 200
+    assert max(ports) < int(first)
+
+
 def test_hosts_may_be_names_and_addresses_of_either_family() -> None:
     for host in ("localhost", "127.0.0.1", "::1", "::", "0.0.0.0"):
         PublicPort("web.port", host, free_port(), (socket.SOCK_STREAM,)).check()

@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from callscribe.cli.ports import free_port
 from callscribe.domain.errors import LineUnavailable
 from telephony.lines import LinePool, LinePoolSettings, LineStream
 from tests.telephony.phone import Ledger, Media, Phone, loudest
@@ -25,9 +26,9 @@ pytestmark = pytest.mark.integration
 def free_range(count: int) -> int:
     """The even start of a range of UDP ports that were free a moment ago.
 
-    Below are the ranges of the services that the acceptance tests call beside this, above the ports of clients.
+    Below are the ranges of the services that the acceptance tests call beside this, above what `free_port` offers.
     """
-    for start in range(30000 + os.getpid() % 250 * 8, 32768 - count, 2 * count):
+    for start in range(30000 + os.getpid() % 140 * 8, 31_500 - count, 2 * count):
         try:
             for port in range(start, start + count):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -36,13 +37,6 @@ def free_range(count: int) -> int:
             continue
         return start
     raise AssertionError("no free ports")
-
-
-def free_port() -> int:
-    """A UDP port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pool_of(ledger: Ledger, count: int = 1, media_timeout_s: int = 300, sample_rate: int = 8000) -> LinePool:
