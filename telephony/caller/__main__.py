@@ -14,6 +14,7 @@ from typing import NoReturn
 from callscribe.domain.errors import CallRefused, CallscribeError, UnreadableAudio
 from telephony.caller.agent import CallAgent
 from telephony.caller.plan import CallPlan, CallProgress
+from telephony.children import keep_time
 from telephony.pjsip import leave
 
 _PR_SET_PDEATHSIG = 1
@@ -23,6 +24,7 @@ def main() -> NoReturn:
     """Read the plan, place the call, write progress and one line of result or failure."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    keep_time()
     # The terminal's ^C is the parent's business: it closes standard input, and the call ends with BYE.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     agent = CallAgent(CallPlan.from_json(sys.stdin.readline()), _tell_progress)

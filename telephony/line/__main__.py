@@ -7,6 +7,7 @@ import socket
 import sys
 import traceback
 
+from telephony.children import keep_time
 from telephony.line.agent import LineAgent
 from telephony.line.parent import ParentGone, ParentSocket
 from telephony.line.settings import LineSettings
@@ -25,6 +26,7 @@ def main(descriptor: str, settings: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.setswitchinterval(_SWITCH_S)
+    keep_time()
     parent = ParentSocket(socket.socket(fileno=int(descriptor)))
     try:
         LineAgent(LineSettings.from_json(settings), parent).run()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from telephony.children import keep_time
 from tests.keys import EVENT_TYPE, PACKET_SAMPLES, key_payloads
 
 _SPARED = 25
@@ -106,6 +107,7 @@ class RtpSender:
             number.close()
 
     def _send(self, targets: Sequence[int], payloads: Sequence[bytes], schedules: Sequence[Schedule]) -> None:
+        keep_time()
         began, self.began_at = time.monotonic(), time.time()
         silent = [False] * len(payloads)
         unsent = [0] * len(payloads)
