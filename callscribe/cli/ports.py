@@ -63,8 +63,8 @@ def public_ports(settings: Settings) -> Iterator[PublicPort]:
 def free_port() -> int:
     """A port of loopback that is free now, for TCP and for UDP; none is told twice in a process.
 
-    The kernel gives ports of its ephemeral range (32,768 and up on Linux) to whoever sends without having one, so one of
-    those may be gone again before it is listened on. These lie below it.
+    The kernel gives ports of its ephemeral range (32,768 and up on Linux) to whoever sends without having one, so one
+    of those may be gone again before it is listened on. These lie below it.
     """
     for port in random.sample(_OFFERED, len(_OFFERED)):
         if port not in _told and _is_free(port):
