@@ -1,6 +1,6 @@
 """Hotword lists, and how they stood."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -10,7 +10,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
-from callscribe.domain.errors import StorageError
+from callscribe.domain.errors import HotwordListOutdated, TooManyHotwords
 from callscribe.domain.hotword import MAX_HOTWORDS, MAX_WEIGHT, Hotword
 from callscribe.domain.hotword_lists import HotwordList
 from storage.audit import write_audit
@@ -40,12 +40,24 @@ class HotwordListVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class HotwordContent:
     """What a version keeps of a list."""
 
-    words: tuple[Hotword, ...]
-    languages: tuple[str, ...]
-    agents: tuple[str, ...]
+    words: Sequence[Hotword] = ()
+    languages: Sequence[str] = ()
+    agents: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, found: HotwordList) -> "HotwordContent":
+        return cls(found.words, found.languages, found.agents)
+
+    def cleaned(self) -> "HotwordContent":
+        return HotwordContent(_distinct(self.words), _cleaned(self.languages), _cleaned(self.agents))
+
+
+def anything(version: int) -> bool:
+    """Of whatever version a list is, 0 where there is none, it may be changed."""
+    return True
 
 
 class HotwordStore:
@@ -83,19 +95,47 @@ class HotwordStore:
         agents: Sequence[str] = (),
         by: str = "",
     ) -> HotwordList:
+        """As `write`, whatever the list is now."""
+        return self.write(name, HotwordContent(words, languages, agents), by)
+
+    def write(
+        self, name: str, content: HotwordContent, by: str = "", expects: Callable[[int], bool] = anything
+    ) -> HotwordList:
         """Make the list, or give the list of that name other words and other calls to be for, and return it.
 
-        That makes a new version, unless nothing is changed by it. Raises StorageError for an empty name, more than
-        MAX_HOTWORDS words, or a weight that is not above 0.
+        That makes a new version, unless nothing is changed by it. Raises HotwordListOutdated where something would be
+        and `expects` is false of the version that stands, 0 where there is none; TooManyHotwords; StorageError for an
+        empty name or a weight that is not above 0.
         """
-        called, content = _called(name), _Content(_distinct(words), _cleaned(languages), _cleaned(agents))
-        if len(content.words) > MAX_HOTWORDS:
-            raise StorageError(f"a hotword list has at most {MAX_HOTWORDS} words, this one {len(content.words)}")
         with self._database.transaction() as session:
-            return _put(session, called, content, by)
+            return _put(session, _called(name), lambda _: content, by, expects)
 
-    def delete(self, name: str, by: str = "") -> bool:
-        """Remove the list of that name; False when there is none. Its versions stay."""
+    def amend(
+        self,
+        name: str,
+        words: Sequence[Hotword] = (),
+        removed: Collection[str] = (),
+        by: str = "",
+        expects: Callable[[int], bool] = anything,
+    ) -> HotwordList:
+        """Take the texts `removed` off the list, then put `words` on it: two who do so at once both succeed.
+
+        A word that is on it takes the new weight; a list is made where there is none. Raises as `write`.
+        """
+        off = {_text(text) for text in removed}
+
+        def change(was: HotwordContent) -> HotwordContent:
+            kept = [word for word in was.words if word.text not in off]
+            return HotwordContent([*kept, *words], was.languages, was.agents)
+
+        with self._database.transaction() as session:
+            return _put(session, _called(name), change, by, expects)
+
+    def delete(self, name: str, by: str = "", expects: Callable[[int], bool] = anything) -> bool:
+        """Remove the list of that name; False when there is none. Its versions stay.
+
+        Raises HotwordListOutdated where `expects` is false of its version.
+        """
         called = _called(name)
         with self._database.transaction() as session:
             _hold(session, called)
@@ -103,9 +143,10 @@ class HotwordStore:
             if row is None:
                 return False
             was = _list_of(row)
+            if not expects(was.version):
+                raise HotwordListOutdated
             session.execute(delete(HotwordListRow).where(HotwordListRow.id == was.id))
-            content = _Content(was.words, was.languages, was.agents)
-            _write_version(session, called, content, by, deleted=True)
+            _write_version(session, called, HotwordContent.of(was), by, deleted=True)
             return True
 
     def versions(self, name: str) -> tuple[HotwordListVersion, ...]:
@@ -115,15 +156,21 @@ class HotwordStore:
             rows = session.scalars(query.order_by(HotwordListVersionRow.version.desc()))
             return tuple(_version_of(row) for row in rows)
 
-    def restore(self, name: str, version: int, by: str = "") -> HotwordList | None:
-        """Give the list the words and calls of a version, as a new version; None where there is no such version."""
+    def restore(
+        self, name: str, version: int, by: str = "", expects: Callable[[int], bool] = anything
+    ) -> HotwordList | None:
+        """Give the list the words and calls of a version, as a new version; None where there is no such version.
+
+        Raises as `write`.
+        """
         called = _called(name)
         with self._database.transaction() as session:
             row = session.get(HotwordListVersionRow, (called, version))
             if row is None:
                 return None
             found = _version_of(row)
-            return _put(session, called, _Content(found.words, found.languages, found.agents), by)
+            content = HotwordContent(found.words, found.languages, found.agents)
+            return _put(session, called, lambda _: content, by, expects)
 
 
 def _called(name: str) -> str:
@@ -140,11 +187,28 @@ def _find(session: Session, name: str) -> HotwordListRow | None:
     return session.scalar(query.options(selectinload(HotwordListRow.words)))
 
 
-def _put(session: Session, name: str, content: _Content, by: str) -> HotwordList:
+def _put(
+    session: Session,
+    name: str,
+    change: Callable[[HotwordContent], HotwordContent],
+    by: str,
+    expects: Callable[[int], bool],
+) -> HotwordList:
     _hold(session, name)
     row = _find(session, name)
-    if row is not None and (was := _list_of(row)) and _Content(was.words, was.languages, was.agents) == content:
+    was = None if row is None else _list_of(row)
+    before = HotwordContent() if was is None else HotwordContent.of(was)
+    content = change(before).cleaned()
+    if was is not None and before == content:
         return was
+    if not expects(0 if was is None else was.version):
+        raise HotwordListOutdated
+    if len(content.words) > MAX_HOTWORDS:
+        raise TooManyHotwords(f"a hotword list has at most {MAX_HOTWORDS} words, this one {len(content.words)}")
+    return _write_list(session, name, content, by)
+
+
+def _write_list(session: Session, name: str, content: HotwordContent, by: str) -> HotwordList:
     version = _write_version(session, name, content, by)
     whom = {"languages": list(content.languages), "agents": list(content.agents), "version": version}
     upsert = (
@@ -154,13 +218,13 @@ def _put(session: Session, name: str, content: _Content, by: str) -> HotwordList
         .returning(HotwordListRow.id)
     )
     list_id = session.scalars(upsert).one()
-    made = HotwordList(list_id, name, content.words, content.languages, content.agents, version)
+    made = HotwordList(list_id, name, tuple(content.words), tuple(content.languages), tuple(content.agents), version)
     session.execute(delete(HotwordRow).where(HotwordRow.list_id == made.id))
     _write_words(session, made)
     return made
 
 
-def _write_version(session: Session, name: str, content: _Content, by: str, *, deleted: bool = False) -> int:
+def _write_version(session: Session, name: str, content: HotwordContent, by: str, *, deleted: bool = False) -> int:
     """Its number. The audit log names the list, not its words."""
     last = select(func.max(HotwordListVersionRow.version)).where(HotwordListVersionRow.name == name)
     version = (session.scalar(last) or 0) + 1
@@ -183,8 +247,12 @@ def _write_version(session: Session, name: str, content: _Content, by: str, *, d
 
 
 def _distinct(words: Sequence[Hotword]) -> tuple[Hotword, ...]:
-    cleaned = {clean_name(" ".join(word.text.split())): word.weight for word in words}
+    cleaned = {_text(word.text): word.weight for word in words}
     return tuple(Hotword(text, weight) for text, weight in cleaned.items() if text)
+
+
+def _text(word: str) -> str:
+    return clean_name(" ".join(word.split()))
 
 
 def _cleaned(names: Sequence[str]) -> tuple[str, ...]:

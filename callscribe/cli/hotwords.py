@@ -52,21 +52,30 @@ class _Desk:
         return found
 
     def find_or_new(self, name: str) -> Json:
-        """A list that is not there yet has nothing in it."""
+        """A list that is not there yet has nothing in it, and version 0."""
         lists: list[Json] = json.loads(fetch(self.base, API))
-        empty: Json = {"words": [], "languages": [], "agents": []}
+        empty: Json = {"words": [], "languages": [], "agents": [], "version": 0}
         return next((each for each in lists if each["name"] == name.strip()), empty)
 
     def put(self, name: str, known: Json, words: Iterable[Hotword], by: str) -> None:
-        """Give the list these words, for the calls it is `known` to be for."""
-        wanted = {
-            "words": [{"text": word.text, "weight": word.weight} for word in words],
-            "languages": known["languages"],
-            "agents": known["agents"],
-            "by": by or getpass.getuser(),
-        }
-        made: Json = json.loads(send(self.base, "PUT", _path(name), wanted))
+        """Give the list these words, for the calls it is `known` to be for.
+
+        Raises CallscribeError where the list has another version by now than a `known` one.
+        """
+        whom = {key: known[key] for key in ("languages", "agents")}
+        self._send("PUT", name, {"words": _sent(words), **whom, "version": known.get("version")}, by)
+
+    def amend(self, name: str, words: Iterable[Hotword], removed: Sequence[str], by: str) -> None:
+        """Put words on the list and take others off, whatever else happens to it."""
+        self._send("PATCH", name, {"words": _sent(words), "remove": removed}, by)
+
+    def _send(self, method: str, name: str, wanted: Json, by: str) -> None:
+        made: Json = json.loads(send(self.base, method, _path(name), wanted | {"by": by or getpass.getuser()}))
         progress.print(f"{made['name']}: version {made['version']}, {len(made['words'])} words")
+
+
+def _sent(words: Iterable[Hotword]) -> list[Json]:
+    return [{"text": word.text, "weight": word.weight} for word in words]
 
 
 def _path(name: str, rest: str = "") -> str:
@@ -137,20 +146,17 @@ def set_command(
 @app.command("add")
 def add_command(context: typer.Context, name: Name, words: Words, by: By = "") -> None:
     """Put words on a list, which is made where there is none. A word that it has takes the new weight."""
-    desk, given = _desk(context), _given(words)
-    known = desk.find_or_new(name)
-    desk.put(name, known, (_words_of(known) | {word.text: word for word in given}).values(), by)
+    _desk(context).amend(name, _given(words), [], by)
 
 
 @app.command("remove")
 def remove_command(context: typer.Context, name: Name, words: Words, by: By = "") -> None:
     """Take words off a list."""
     desk = _desk(context)
-    known = desk.find(name)
-    left = _words_of(known)
-    if missing := [word for word in words if word not in left]:
+    has = _words_of(desk.find(name))
+    if missing := [word for word in words if word not in has]:
         raise CallscribeError(f"{name} has no {', '.join(missing)}; `callscribe hotwords show` prints its words")
-    desk.put(name, known, (word for word in left.values() if word.text not in words), by)
+    desk.amend(name, [], words, by)
 
 
 @app.command("import")
@@ -171,9 +177,10 @@ def import_command(
     for skipped in found.skipped:
         progress.print(f"line {skipped.line} skipped: {skipped.why}: {skipped.text[:80]}", markup=False)
     desk = _desk(context)
-    known = desk.find_or_new(name)
-    before = {} if replace else _words_of(known)
-    desk.put(name, known, (before | {word.text: word for word in found.words}).values(), by)
+    if replace:
+        desk.put(name, desk.find_or_new(name), found.words, by)
+    else:
+        desk.amend(name, found.words, [], by)
     progress.print(f"{len(found.words)} words imported, {len(found.skipped)} lines skipped")
 
 

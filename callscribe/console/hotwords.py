@@ -1,26 +1,32 @@
 """The API's routes for hotword lists: how they stand, how they stood, and which words people's corrections ask for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from asr.lexicon import is_common
 from callscribe.console.answer import Answer
+from callscribe.console.etag import Precondition, PreconditionOf, tell_version
 from callscribe.console.models import HotwordAnswer, HotwordListAnswer, HotwordListRequest
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.corrected import CorrectionFilter
-from callscribe.domain.hotword import Hotword
+from callscribe.domain.errors import HotwordListOutdated
+from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, Hotword
+from callscribe.domain.hotword_lists import HotwordList
 from callscribe.text.suggestions import Suggestion, suggest
-from storage.hotwords import HotwordListVersion
+from storage.hotwords import HotwordContent, HotwordListVersion
 
 router = APIRouter(prefix=API, tags=["Hotwords"])
 
+CHANGE_PROBLEMS = responses(409, 412, 422, 503)
 NEWEST_CORRECTIONS = 5_000
 """Looked at for suggestions."""
 
@@ -35,10 +41,38 @@ By = Annotated[
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="`version` of the list's history.")]
 
 
+ByField = Annotated[str, Field(max_length=100, pattern=r"^\P{Cc}*$", description="Who asks, for the list's history.")]
+Seen = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=2**31 - 1,
+        description="`version` that the list had when it was read, 0: none, so that nobody else's change is written "
+        "over: 409 where another stands by now. As `If-Match`, which answers 412. null: whatever stands.",
+    ),
+]
+
+
 class HotwordListChange(HotwordListRequest):
     """The words that a list shall have, and who wants it so."""
 
-    by: str = Field("", max_length=100, pattern=r"^\P{Cc}*$", description="Who asks, for the list's history.")
+    by: ByField = ""
+    version: Seen = None
+
+
+class HotwordListAmendment(BaseModel):
+    """Words that come on a list or off it; all others stay."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: list[HotwordAnswer] = Field(
+        [], max_length=MAX_HOTWORDS, description="One that is on it takes the new weight."
+    )
+    remove: list[Annotated[str, Field(max_length=MAX_HOTWORD_CHARACTERS)]] = Field(
+        [], max_length=MAX_HOTWORDS, description="Texts; those that are not on it do no harm."
+    )
+    by: ByField = ""
+    version: Seen = None
 
 
 class VersionSummaryAnswer(Answer):
@@ -138,29 +172,49 @@ def suggest_hotwords(sources: SourcesOf, query: Annotated[SuggestionQuery, Query
 
 
 @router.get("/hotwords/{name}", responses=responses(404, 422, 503))
-def get_hotwords(sources: SourcesOf, name: ListName) -> HotwordListAnswer:
-    """One list."""
+def get_hotwords(sources: SourcesOf, name: ListName, response: Response) -> HotwordListAnswer:
+    """One list. `ETag` is that of its version."""
     found = sources.hotwords.find(name)
     if found is None:
         raise _no_list()
-    return HotwordListAnswer.of(found)
+    return _answer(found, response)
 
 
-@router.put("/hotwords/{name}", responses=responses(422, 503))
-def put_hotwords(sources: SourcesOf, name: ListName, wanted: HotwordListChange) -> HotwordListAnswer:
+@router.put("/hotwords/{name}", responses=CHANGE_PROBLEMS)
+def put_hotwords(
+    sources: SourcesOf, name: ListName, wanted: HotwordListChange, condition: PreconditionOf, response: Response
+) -> HotwordListAnswer:
     """Make the list, or give it other words and other calls to be for. A trunk names the lists of its calls.
 
-    Running calls have it from their next utterances on. Each change is a version.
+    Running calls have it from their next utterances on. Each change is a version. Send the version that you changed, as
+    `version` or with `If-Match`: without either, what somebody else put on meanwhile is lost.
     """
-    words = [Hotword(word.text, word.weight) for word in wanted.words]
-    return HotwordListAnswer.of(sources.hotwords.put(name, words, wanted.languages, wanted.agents, wanted.by))
+    content = HotwordContent(_hotwords(wanted.words), wanted.languages, wanted.agents)
+    with _conditional(condition):
+        expects = condition.and_seen(wanted.version)
+        return _answer(sources.hotwords.write(name, content, wanted.by, expects), response)
 
 
-@router.delete("/hotwords/{name}", status_code=204, responses=responses(404, 422, 503))
-def delete_hotwords(sources: SourcesOf, name: ListName, by: By = "") -> None:
+@router.patch("/hotwords/{name}", responses=CHANGE_PROBLEMS)
+def amend_hotwords(
+    sources: SourcesOf, name: ListName, wanted: HotwordListAmendment, condition: PreconditionOf, response: Response
+) -> HotwordListAnswer:
+    """Put words on the list and take words off it, which leaves what others do at the same time as it is.
+
+    A list is made where there is none.
+    """
+    with _conditional(condition):
+        expects = condition.and_seen(wanted.version)
+        words = _hotwords(wanted.words)
+        return _answer(sources.hotwords.amend(name, words, wanted.remove, wanted.by, expects), response)
+
+
+@router.delete("/hotwords/{name}", status_code=204, responses=responses(404, 412, 422, 503))
+def delete_hotwords(sources: SourcesOf, name: ListName, condition: PreconditionOf, by: By = "") -> None:
     """Remove the list. Its versions stay, as texts of calls name them; one can be restored."""
-    if not sources.hotwords.delete(name, by):
-        raise _no_list()
+    with _conditional(condition):
+        if not sources.hotwords.delete(name, by, condition.allows):
+            raise _no_list()
 
 
 @router.get("/hotwords/{name}/versions", responses=responses(404, 422, 503))
@@ -181,13 +235,41 @@ def get_version(sources: SourcesOf, name: ListName, version: VersionNumber) -> V
     return VersionAnswer.of(found)
 
 
-@router.post("/hotwords/{name}/versions/{version}/restore", responses=responses(404, 422, 503))
-def restore_version(sources: SourcesOf, name: ListName, version: VersionNumber, by: By = "") -> HotwordListAnswer:
+@router.post("/hotwords/{name}/versions/{version}/restore", responses=responses(404, 412, 422, 503))
+def restore_version(
+    sources: SourcesOf,
+    name: ListName,
+    version: VersionNumber,
+    condition: PreconditionOf,
+    response: Response,
+    by: By = "",
+) -> HotwordListAnswer:
     """Give the list what it had then, as a new version; one that was removed is there again."""
-    found = sources.hotwords.restore(name, version, by)
+    with _conditional(condition):
+        found = sources.hotwords.restore(name, version, by, condition.allows)
     if found is None:
         raise _no_version()
+    return _answer(found, response)
+
+
+def _hotwords(words: list[HotwordAnswer]) -> list[Hotword]:
+    return [Hotword(word.text, word.weight) for word in words]
+
+
+def _answer(found: HotwordList, response: Response) -> HotwordListAnswer:
+    tell_version(response, found.version)
     return HotwordListAnswer.of(found)
+
+
+@contextmanager
+def _conditional(condition: Precondition) -> Iterator[None]:
+    """What the header's condition forbids is 412, what only the body's does 409."""
+    try:
+        yield
+    except HotwordListOutdated as error:
+        if condition.given:
+            raise HTTPException(412, str(error)) from error
+        raise
 
 
 def _no_list() -> HTTPException:

@@ -18,10 +18,12 @@ from callscribe.domain.errors import (
     DatabaseOutdated,
     DatabaseUnavailable,
     EventsUnavailable,
+    HotwordListOutdated,
     NodeSilent,
     QueryError,
     RecordingNotFound,
     RevisionOutdated,
+    TooManyHotwords,
     UtteranceNotFound,
 )
 
@@ -35,6 +37,8 @@ STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     RecordingNotFound: HTTPStatus.NOT_FOUND,
     UtteranceNotFound: HTTPStatus.NOT_FOUND,
     RevisionOutdated: HTTPStatus.CONFLICT,
+    HotwordListOutdated: HTTPStatus.CONFLICT,
+    TooManyHotwords: HTTPStatus.UNPROCESSABLE_ENTITY,
     CallActive: HTTPStatus.CONFLICT,
     CallHeld: HTTPStatus.CONFLICT,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -24,7 +24,9 @@ CallscribeError
 │   ├── CallHeld
 │   ├── RecordingNotFound
 │   ├── UtteranceNotFound
-│   └── RevisionOutdated
+│   ├── RevisionOutdated
+│   ├── HotwordListOutdated
+│   └── TooManyHotwords
 ├── EventsUnavailable
 ├── QueryError
 └── NodeSilent
@@ -136,6 +138,14 @@ class UtteranceNotFound(StorageError):
 
 class RevisionOutdated(StorageError):
     """The utterance has a newer text than the one that was corrected; read the transcript again."""
+
+
+class HotwordListOutdated(StorageError):
+    """Somebody changed the list meanwhile; read it again, and send your change to what it is now with that version."""
+
+
+class TooManyHotwords(StorageError):
+    """A hotword list has no place for so many words."""
 
 
 class EventsUnavailable(CallscribeError):

@@ -2,6 +2,7 @@
 is the text everywhere, is training data, and is what word error rates are counted by."""
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -92,3 +93,26 @@ def test_what_a_person_corrects_is_the_text_everywhere_and_counts_as_what_was_sa
     assert service.counter('callscribe_word_error_rate{text="live",trunk="corrected"}') == pytest.approx(
         2 / week["words"]
     )
+
+
+def test_two_who_change_a_list_at_once_lose_no_word(service: RunningService, tmp_path: Path) -> None:
+    def ask(method: str, body: Json, tag: str = "") -> tuple[int, str]:
+        headers = {"content-type": "application/json"} | ({"if-match": tag} if tag else {})
+        address = f"{service.web}/api/v1/hotwords/shared"
+        request = urllib.request.Request(address, json.dumps(body).encode(), headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.headers["etag"]
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)["detail"]
+
+    _, tag = ask("PUT", {"words": [{"text": "Zyntrix"}]})
+    told = callscribe("--config", service.config, "hotwords", "add", "shared", "Qorvexa", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    status, sentence = ask("PUT", {"words": [{"text": "Zyntrix"}, {"text": "Acme"}]}, tag)
+    assert (status, "read it again" in sentence) == (412, True)
+    assert ask("PATCH", {"words": [{"text": "Acme"}]})[0] == 200
+    found = service.get("/api/v1/hotwords/shared")
+    assert [word["text"] for word in found["words"]] == ["Zyntrix", "Qorvexa", "Acme"]
+    assert ask("DELETE", {})[0] == 204

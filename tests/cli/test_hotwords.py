@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
+from callscribe.cli.api import fetch
 from callscribe.cli.main import app
 from callscribe.domain.errors import CallscribeError, SettingsError
 from callscribe.domain.redaction import Redaction
@@ -62,6 +63,27 @@ def test_words_are_set_put_on_and_taken_off_and_each_change_is_in_the_history(ru
     assert "Cay" in run("hotwords", "history", name).stdout
     assert name in run("hotwords", "list").stdout
     assert name in [each["name"] for each in json.loads(run("hotwords", "list", "--json").stdout)]
+
+
+def test_whoever_replaces_a_list_that_another_changed_meanwhile_is_told(
+    run: Run,
+    console: Console,  # noqa: F811
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run("hotwords", "add", name, "Zyntrix")
+
+    def read_then_another_changes(base: str, path: str) -> bytes:
+        found = fetch(base, path)
+        console.client.patch(f"/api/v1/hotwords/{name}", json={"words": [{"text": "Acme"}]})
+        return found
+
+    monkeypatch.setattr("callscribe.cli.hotwords.fetch", read_then_another_changes)
+    with pytest.raises(CallscribeError, match="changed the list meanwhile"):
+        run("hotwords", "import", name, "-", "--replace", standard_input="Only\n")
+    run("hotwords", "remove", name, "Zyntrix")
+    monkeypatch.undo()
+    assert shown(run, name) == ["Acme"]
 
 
 def test_a_removed_list_is_restored_from_its_history(run: Run, name: str) -> None:

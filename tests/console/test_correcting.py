@@ -190,3 +190,40 @@ def test_changes_of_a_list_are_versions_that_can_be_read_and_restored(console: C
     assert console.client.post(f"{path}/versions/9/restore").status_code == 404
     assert console.client.get(f"/api/v1/hotwords/{uuid4()}/versions").status_code == 404
     console.client.delete(path)
+
+
+def test_of_two_who_change_a_list_they_both_read_the_second_is_told(console: Console) -> None:
+    path = f"/api/v1/hotwords/{uuid4()}"
+    client = console.client
+    assert client.put(path, json={"words": [{"text": "one"}], "version": 0}).headers["etag"] == '"1"'
+    assert client.put(path, json={"words": []}, headers={"if-none-match": "*"}).status_code == 412
+    tag = client.get(path).headers["etag"]
+    first = client.put(path, json={"words": [{"text": "one"}, {"text": "two"}]}, headers={"if-match": tag})
+    assert (first.status_code, first.headers["etag"]) == (200, '"2"')
+    wanted = {"words": [{"text": "one"}, {"text": "three"}]}
+    second = client.put(path, json=wanted, headers={"if-match": tag})
+    assert second.status_code == 412
+    assert "read it again" in second.json()["detail"]
+    assert client.put(path, json=wanted | {"version": 1}).status_code == 409
+    assert client.delete(path, headers={"if-match": tag}).status_code == 412
+    assert client.post(f"{path}/versions/1/restore", headers={"if-match": tag}).status_code == 412
+    assert [word["text"] for word in client.get(path).json()["words"]] == ["one", "two"]
+    assert client.put(path, json=wanted, headers={"if-match": '"1", W/"2"'}).json()["version"] == 3
+    assert client.delete(path, headers={"if-match": "*"}).status_code == 204
+    assert client.put(path, json=wanted, headers={"if-match": "*"}).status_code == 412
+
+
+def test_words_are_put_on_a_list_and_taken_off_without_its_others(console: Console) -> None:
+    path = f"/api/v1/hotwords/{uuid4()}"
+    client = console.client
+    client.put(path, json={"words": [{"text": "one"}, {"text": "two"}], "agents": ["10??"]})
+    change = {"words": [{"text": "three"}, {"text": "two", "weight": 2}], "remove": ["one", "never there"], "by": "Ann"}
+    amended = client.patch(path, json=change)
+    assert amended.json()["words"] == [{"text": "two", "weight": 2.0}, {"text": "three", "weight": 1.0}]
+    assert (amended.json()["agents"], amended.headers["etag"]) == (["10??"], '"2"')
+    assert client.patch(path, json={"words": [{"text": "four"}], "version": 1}).status_code == 409
+    assert client.patch(path, json={"remove": ["two"]}, headers={"if-match": '"1"'}).status_code == 412
+    many = [{"text": f"word {number}"} for number in range(999)]
+    refused = client.patch(path, json={"words": many})
+    assert (refused.status_code, "at most 1000" in refused.json()["detail"]) == (422, True)
+    client.delete(path)

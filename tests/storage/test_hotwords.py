@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from callscribe.domain.errors import StorageError
+from callscribe.domain.errors import HotwordListOutdated, StorageError
 from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
 from storage.audit import AuditLog
 from storage.database import Database
-from storage.hotwords import HotwordStore
+from storage.hotwords import HotwordContent, HotwordStore
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +61,39 @@ def test_many_who_put_the_same_list_at_once_all_succeed(hotwords: HotwordStore) 
         made = list(threads.map(lambda number: hotwords.put("sales", [Hotword(f"word {number}")]), range(12)))
     assert len({found.id for found in made}) == 1
     assert hotwords.find("sales") in made
+
+
+def test_a_change_to_a_version_that_stands_no_longer_changes_nothing(hotwords: HotwordStore) -> None:
+    def first(version: int) -> bool:
+        return version == 1
+
+    hotwords.put("sales", [Hotword("one")])
+    assert hotwords.write("sales", HotwordContent([Hotword("two")]), "Ann", first).version == 2
+    with pytest.raises(HotwordListOutdated):
+        hotwords.write("sales", HotwordContent([Hotword("three")]), "Bob", first)
+    with pytest.raises(HotwordListOutdated):
+        hotwords.restore("sales", 1, "Bob", first)
+    with pytest.raises(HotwordListOutdated):
+        hotwords.delete("sales", "Bob", first)
+    with pytest.raises(HotwordListOutdated):
+        hotwords.write("other", HotwordContent([Hotword("three")]), "Bob", first)
+    # Whoever asks again for what stands already is told that it does.
+    assert hotwords.write("sales", HotwordContent([Hotword("two")]), "Ann", first).version == 2
+    assert [found.words for found in hotwords.lists()] == [(Hotword("two"),)]
+
+
+def test_words_that_many_put_on_and_take_off_at_once_are_all_heeded(hotwords: HotwordStore) -> None:
+    hotwords.put("sales", [Hotword(f"old {number}") for number in range(12)], ["en"])
+    with ThreadPoolExecutor(4) as threads:
+        made = threads.map(
+            lambda number: hotwords.amend("sales", [Hotword(f"new {number}")], [f" old  {number} "]), range(12)
+        )
+        assert {found.version for found in made} == set(range(2, 14))
+    found = hotwords.find("sales")
+    assert found is not None
+    assert {word.text for word in found.words} == {f"new {number}" for number in range(12)}
+    assert found.languages == ("en",)
+    assert hotwords.amend("fresh", [Hotword("word")]).version == 1
 
 
 def test_an_empty_name_and_a_bad_weight_are_refused(hotwords: HotwordStore) -> None:
