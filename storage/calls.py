@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -16,9 +16,18 @@ from storage.clean import clean_name
 from storage.conversations import begin_linking, link
 from storage.database import Database
 from storage.finals import is_forgotten, lock_call, write_final
-from storage.models import CallRow, ChannelRow, ErasedCallRow, JobRow, OutsideIdRow, PartyRow, RecordingRow
+from storage.models import (
+    CallRow,
+    ChannelRow,
+    ErasedCallRow,
+    JobRow,
+    LostCallRow,
+    OutsideIdRow,
+    PartyRow,
+    RecordingRow,
+)
 from storage.records import JobIntent, RecordingFile
-from storage.rows import call_of, call_parts, party_id, stored_party
+from storage.rows import call_of, call_parts, party_id, stored_party, write_end_of
 
 
 class CallStore:
@@ -61,8 +70,8 @@ class CallStore:
     ) -> None:
         """End the call, and write its recording and its jobs with it, in one transaction.
 
-        The first end stands; jobs that exist are left as they are. `recording.path` is relative to the recordings
-        folder, else ValueError. Raises CallNotFound.
+        The first end stands, unless it was only made up as the node was lost; jobs that exist are left as they are.
+        `recording.path` is relative to the recordings folder, else ValueError. Raises CallNotFound.
         """
         if recording is not None and recording.path.is_absolute():
             raise ValueError("a recording is stored by its path relative to the recordings folder")
@@ -72,19 +81,22 @@ class CallStore:
                 return
             if row is None:
                 raise CallNotFound
-            if row.state == CallState.ACTIVE:
-                _write_end(row, end)
+            if row.state == CallState.ACTIVE or _was_lost(session, call_id):
+                write_end_of(row, end)
                 _write_media(session, call_id, end.media)
             if recording is not None and row.audio_expired_at is None:
                 _write_recording(session, call_id, recording)
             write_jobs(session, call_id, jobs)
 
     def unfinished(self, node: str) -> tuple[Call, ...]:
-        """The node's calls that have not ended, oldest first: after a crash, those it must end."""
+        """The node's calls that have not ended, or only because it was lost, oldest first: after a crash, those it must
+        end."""
+        lost = select(LostCallRow.call_id).where(LostCallRow.node == node)
+        active = and_(CallRow.state == CallState.ACTIVE, CallRow.node == node)
         with self._database.transaction() as session:
             rows = session.scalars(
                 select(CallRow)
-                .where(CallRow.state == CallState.ACTIVE, CallRow.node == node)
+                .where(or_(active, CallRow.id.in_(lost)), CallRow.text_expired_at.is_(None))
                 .order_by(CallRow.started_at, CallRow.id)
                 .options(*call_parts())
             )
@@ -181,12 +193,10 @@ def _write_outside_ids(session: Session, call: Call) -> None:
         session.execute(plain_insert(OutsideIdRow), values)
 
 
-def _write_end(row: CallRow, end: CallEnd) -> None:
-    row.state = CallState.INTERRUPTED if end.interrupted else CallState.ENDED
-    row.ended_at = end.ended_at
-    row.samples = end.samples
-    row.end_reason = clean_name(end.reason)
-    row.interrupted = end.interrupted
+def _was_lost(session: Session, call_id: UUID) -> bool:
+    """Whether the call has an end only because its node was lost. It is not so any more."""
+    gone = delete(LostCallRow).where(LostCallRow.call_id == call_id).returning(LostCallRow.call_id)
+    return session.scalar(gone) is not None
 
 
 def _write_media(session: Session, call_id: UUID, media: Sequence[ChannelMedia]) -> None:

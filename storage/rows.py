@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from callscribe.domain.call import Call, CallEnd, Channel, ChannelMedia, Dialect, OutsideIds, Party, Role
+from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMedia, Dialect, OutsideIds, Party, Role
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
@@ -83,6 +83,15 @@ def end_of(row: CallRow) -> CallEnd | None:
     heard = (media_of(channel) for channel in row.channels)
     media = tuple(found for found in heard if found)
     return CallEnd(row.ended_at, row.samples, row.end_reason, row.interrupted, media)
+
+
+def write_end_of(row: CallRow, end: CallEnd) -> None:
+    """The inverse of `end_of`, but for the media."""
+    row.state = CallState.INTERRUPTED if end.interrupted else CallState.ENDED
+    row.ended_at = end.ended_at
+    row.samples = end.samples
+    row.end_reason = clean_name(end.reason)
+    row.interrupted = end.interrupted
 
 
 def media_of(row: ChannelRow) -> ChannelMedia | None:

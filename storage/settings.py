@@ -37,6 +37,8 @@ class RetentionSettings:
     """Days that what was said is kept, who spoke, and other systems' ids of the call; 0: for ever."""
     sweep_s: float = 60.0
     """How often a worker looks for what is to be removed."""
+    lost_node_hours: float = 24.0
+    """A call of a node that has not run for so long is ended, so that it can be removed, too; 0: never."""
 
     def __post_init__(self) -> None:
         for name in ("audio_days", "text_days"):
@@ -44,3 +46,5 @@ class RetentionSettings:
                 raise ValueError(f"{name} must be from 0 to {MAX_DAYS:.0f}")
         if not 1 <= self.sweep_s <= 86_400:
             raise ValueError("sweep_s must be from 1 to 86400")
+        if not 0 <= self.lost_node_hours <= MAX_DAYS * 24:
+            raise ValueError(f"lost_node_hours must be from 0 to {MAX_DAYS * 24:.0f}")

@@ -11,9 +11,9 @@ from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.refusal import RefusedRequest
+from callscribe.events.board import NODE_ROLE
 
 router = APIRouter(prefix=API, tags=["Operation"])
-_ROLE = "sip-"
 
 
 class RefusalAnswer(Answer):
@@ -46,9 +46,9 @@ class NodeAnswer(Answer):
 async def list_nodes(sources: SourcesOf) -> list[NodeAnswer]:
     """The nodes that take calls now, by name: their counters, and whom they refused within the last day."""
     boards = await sources.board.read_all()
-    names = sorted(process.removeprefix(_ROLE) for process in boards if process.startswith(_ROLE))
+    names = sorted(process.removeprefix(NODE_ROLE) for process in boards if process.startswith(NODE_ROLE))
     refused = await asyncio.gather(*(sources.refusals.read(name) for name in names))
     return [
-        NodeAnswer(name=name, counters=boards[_ROLE + name], refusals=[RefusalAnswer.of(one) for one in found])
+        NodeAnswer(name=name, counters=boards[NODE_ROLE + name], refusals=[RefusalAnswer.of(one) for one in found])
         for name, found in zip(names, refused, strict=True)
     ]

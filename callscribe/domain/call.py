@@ -158,7 +158,8 @@ class CallEnd:
     samples: int
     """Length of the call in samples: the longest channel's sample count."""
     reason: str
-    """"bye", "rejected", "no-media", "line-lost", "connection-lost", "drained" or "interrupted"."""
+    """"bye", "rejected", "no-media", "line-lost", "connection-lost", "drained", "interrupted" or
+    "node-lost"."""
     interrupted: bool = False
     """True when the call ended because a part of Callscribe failed."""
     media: tuple[ChannelMedia, ...] = ()

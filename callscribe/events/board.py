@@ -25,6 +25,8 @@ LABELS = {
     "webhooks_dead": ("webhook",),
 }
 """What stands behind marks of a value's name instead of an engine, by the name; the last may hold marks itself."""
+NODE_ROLE = "sip-"
+"""Stands before the name of a node that takes calls, as it posts."""
 _NAMES = "callscribe:boards"
 
 
@@ -80,6 +82,21 @@ def post_now(url: str, process: str, values: Mapping[str, float]) -> None:
         with client.pipeline(transaction=True) as pipeline:
             _queue_post(pipeline, process, values)
             pipeline.execute()
+    except FAILURES as error:
+        raise EventsUnavailable from error
+    finally:
+        client.close()
+
+
+def posting_now(url: str) -> frozenset[str]:
+    """The processes that posted lately, from synchronous code. Raises EventsUnavailable."""
+    client = connect_sync(url)
+    try:
+        names = sorted(map(str, client.smembers(_NAMES)))
+        with client.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.exists(_key(name))
+            return frozenset(name for name, posted in zip(names, pipeline.execute(), strict=True) if posted)
     except FAILURES as error:
         raise EventsUnavailable from error
     finally:

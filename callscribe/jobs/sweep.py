@@ -1,4 +1,4 @@
-"""Removes what has been kept long enough, and what still comes of erased calls."""
+"""Removes what has been kept long enough, and what still comes of erased calls; ends what lost nodes left open."""
 
 import threading
 from collections import Counter
@@ -46,11 +46,20 @@ class EventStreams(Protocol):
         """Have the store's file written anew; False: it is being written already, ask again."""
 
 
+class LostCalls(Protocol):
+    """Ends calls of nodes that are gone (callscribe.jobs.node_watch). Raises EventsUnavailable, DatabaseUnavailable."""
+
+    def end_lost(self) -> int: ...
+
+
 class Sweep:
     """Runs in a thread of its own. Any number of sweeps may run over one database: each call is removed once."""
 
-    def __init__(self, calls: ExpiringCalls, erased: ErasedCalls, words: KnownWords, events: EventStreams) -> None:
+    def __init__(
+        self, calls: ExpiringCalls, erased: ErasedCalls, words: KnownWords, events: EventStreams, lost: LostCalls
+    ) -> None:
         self._calls = calls
+        self._lost = lost
         self._erased = erased
         self._words = words
         self._events = events
@@ -65,7 +74,8 @@ class Sweep:
 
     def sweep(self, audio: KeepTimes, text: KeepTimes) -> None:
         """Remove what is due. What fails is tried again by the next sweep; the rest does not wait for it."""
-        parts = (partial(self._sweep_audio, audio), partial(self._sweep_text, text), self._sweep_erased)
+        expired = (partial(self._sweep_audio, audio), partial(self._sweep_text, text))
+        parts = (self._end_lost, *expired, self._sweep_erased)
         for part in parts:
             try:
                 part()
@@ -75,9 +85,13 @@ class Sweep:
 
     def counters(self) -> Mapping[str, int]:
         """Since start: calls whose recordings or texts were removed, files and bytes of these recordings, recordings
-        that could not be removed, and parts of sweeps that failed."""
-        names = ("audio_expired", "audio_files", "audio_bytes", "audio_failures", "text_expired", "failures")
+        that could not be removed, calls that were ended as their node was gone, and parts of sweeps that failed."""
+        audio = ("audio_expired", "audio_files", "audio_bytes", "audio_failures")
+        names = (*audio, "text_expired", "lost_ended", "failures")
         return {f"retention_{name}": self._counts[name] for name in names}
+
+    def _end_lost(self) -> None:
+        self._counts["lost_ended"] += self._lost.end_lost()
 
     def _sweep_erased(self) -> None:
         """Last, so that the store's file is written anew once, whatever was removed from the streams."""

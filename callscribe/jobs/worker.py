@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
@@ -24,17 +25,20 @@ from callscribe.config.keeping import audio_times, text_times
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
-from callscribe.events.board import INTERVAL_S, post_now
+from callscribe.events.board import INTERVAL_S, post_now, posting_now
 from callscribe.events.forgetting import StoredEvents
+from callscribe.events.publisher import publish_now
 from callscribe.jobs.app import TaskQueue, make_app
 from callscribe.jobs.dispatcher import Dispatcher
 from callscribe.jobs.indexer import Indexer
+from callscribe.jobs.node_watch import NodeWatch
 from callscribe.jobs.sweep import Sweep
 from callscribe.jobs.tasks import JobBench
 from callscribe.jobs.webhooks import WebhookSender
 from storage.database import Database
 from storage.erasure import ErasureStore
 from storage.jobs import JobStore
+from storage.lost_nodes import LostNodeStore
 from storage.reader import CallReader
 from storage.retention import RetentionStore
 from storage.scorecards import ScorecardStore
@@ -109,7 +113,14 @@ def run_worker(settings: Settings) -> int:
 def _make_sweep(settings: Settings, database: Database) -> Sweep:
     folder = settings.recordings_folder
     events = StoredEvents(settings.events.url)
-    return Sweep(RetentionStore(database, folder), ErasureStore(database, folder), SearchIndex(database), events)
+    watch = NodeWatch(
+        LostNodeStore(database),
+        partial(posting_now, settings.events.url),
+        partial(publish_now, settings.events.url, stream_length=settings.events.stream_length),
+        timedelta(hours=settings.retention.lost_node_hours),
+    )
+    stores = (RetentionStore(database, folder), ErasureStore(database, folder), SearchIndex(database))
+    return Sweep(*stores, events, watch)
 
 
 def _make_senders(settings: Settings, database: Database) -> tuple[WebhookSender, ...]:

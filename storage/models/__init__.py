@@ -7,7 +7,7 @@ from storage.models.corrections import CorrectionRow
 from storage.models.hotwords import HotwordListRow, HotwordListVersionRow, HotwordRow
 from storage.models.jobs import JobRow
 from storage.models.measures import CallMeasuresRow, CallScoreRow, RuleResultRow, ScorecardRow
-from storage.models.retention import ErasedCallRow, HoldRow
+from storage.models.retention import ErasedCallRow, HoldRow, LostCallRow, LostNodeRow
 from storage.models.search import SearchQueueRow, SearchTextRow, SearchWordRow
 from storage.models.searches import SavedSearchRow
 from storage.models.speakers import SpeakerTurnRow
@@ -28,6 +28,8 @@ __all__ = [
     "HotwordListVersionRow",
     "HotwordRow",
     "JobRow",
+    "LostCallRow",
+    "LostNodeRow",
     "OutsideIdRow",
     "PartyRow",
     "RecordingRow",

@@ -33,3 +33,23 @@ class ErasedCallRow(Base):
     erased_at: Mapped[datetime] = mapped_column(server_default=NOW)
     swept: Mapped[bool] = mapped_column(server_default=text("false"))
     """Its events are gone from the streams, those too that were on their way at the time."""
+
+
+class LostNodeRow(Base):
+    """A node that has calls that go on, and does not run. It is no more here once it runs again."""
+
+    __tablename__ = "lost_nodes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = mapped_column(server_default=NOW)
+    """When it was first found missing."""
+
+
+class LostCallRow(Base):
+    """A call that was ended because its node was lost. What the node tells when it comes back takes its place."""
+
+    __tablename__ = "lost_calls"
+    __table_args__ = (Index(None, "node"),)
+
+    call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
+    node: Mapped[str]

@@ -163,6 +163,10 @@ def webhook(receiver: Receiver) -> str:
     return f'[[webhooks]]\nname = "crm"\nurl = "{receiver.url}"\nsecret = "{SECRET}"\ntrunks = ["hooked"]\n'
 
 
+RETENTION = "sweep_s = 1\nlost_node_hours = 0.005\n"
+"""A node is lost after 18 s, longer than any test keeps one from coming back."""
+
+
 @pytest.fixture(scope="session")
 def service(open_folder: Path, receiver: Receiver, request: pytest.FixtureRequest) -> Iterator[RunningService]:
     folder = open_folder / "service"
@@ -173,7 +177,7 @@ def service(open_folder: Path, receiver: Receiver, request: pytest.FixtureReques
     tls_port, funasr_port = free_port(), free_port()
     sip = f'tls_port = {tls_port}\ntls_certificate = "{certificate}"\ntls_key = "{key}"\nlines = 4\n'
     sip += f'tls_client_ca = "{signer.certificate}"\n'
-    settings = {"sip": sip, "funasr_server": f'port = {funasr_port}\ntrunk = "calls"\n', "retention": "sweep_s = 1\n"}
+    settings = {"sip": sip, "funasr_server": f'port = {funasr_port}\ntrunk = "calls"\n', "retention": RETENTION}
     service = RunningService(folder, settings, tls_port=tls_port, funasr_port=funasr_port, callee_port=free_port())
     service.trunks = TRUNKS + extensions(request) + bridge_settings(service.callee_port, service.sip_port)
     service.trunks += webhook(receiver)

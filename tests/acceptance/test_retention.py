@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -140,6 +141,22 @@ def test_audio_goes_in_time_a_held_call_stays_and_an_erased_one_is_nowhere(
     assert [entry["action"] for entry in told] == ["call.erased", "call.released", "call.held"]
     assert service.get("/api/v1/audit?action=audio.expired&subject=kept-briefly")["entries"][0]["by"] == "callscribe"
     assert PARTY not in json.dumps(service.get("/api/v1/audit?limit=500"))
+
+
+def test_a_call_whose_node_never_comes_back_ends_and_is_erased(service: RunningService) -> None:
+    call_id = uuid4()
+    row = "(id, trunk, dialect, node, started_at, sample_rate) VALUES (%s, 'main', 'plain', 'burnt', now(), 8000)"
+    with psycopg.connect(setting(service, "DATABASE__URL")) as connection:
+        connection.execute(f"INSERT INTO calls {row}".encode(), (call_id,))
+    query = urllib.parse.urlencode(WHY)
+    status, problem = ask(service, "DELETE", f"/calls/{call_id}?{query}")
+    assert (status, "once it has ended" in problem["detail"]) == (409, True)
+    wait_for(lambda: service.get(f"/api/v1/calls/{call_id}")["end_reason"] == "node-lost", "the end of its call", 200)
+    assert ask(service, "DELETE", f"/calls/{call_id}?{query}")[0] == 200
+    told = service.get(f"/api/v1/audit?subject={call_id}")["entries"]
+    assert [(entry["action"], entry["by"]) for entry in told] == [
+        ("call.erased", "Ann Baker"), ("call.ended", "callscribe"),
+    ]  # fmt: skip
 
 
 def assert_spoken_once(service: RunningService, call_id: str) -> None:

@@ -36,3 +36,9 @@ def test_times_out_of_bounds_are_refused(days: float) -> None:
 def test_a_sweep_comes_once_a_day_at_least(seconds: float) -> None:
     with pytest.raises(ValueError, match="sweep_s must be"):
         RetentionSettings(sweep_s=seconds)
+
+
+@pytest.mark.parametrize("hours", [-1, math.nan, 1e6])
+def test_the_patience_with_lost_nodes_has_bounds(hours: float) -> None:
+    with pytest.raises(ValueError, match="lost_node_hours must be"):
+        RetentionSettings(lost_node_hours=hours)

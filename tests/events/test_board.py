@@ -5,7 +5,7 @@ import pytest
 import redis
 
 from callscribe.domain.errors import EventsUnavailable
-from callscribe.events.board import EXPIRY_S, TOTALS_EXPIRY_S, CounterBoard, add_now, post_now
+from callscribe.events.board import EXPIRY_S, TOTALS_EXPIRY_S, CounterBoard, add_now, post_now, posting_now
 from callscribe.events.embedded import EmbeddedValkey
 
 pytestmark = pytest.mark.integration
@@ -58,3 +58,13 @@ async def test_a_store_that_is_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(EventsUnavailable):
         await board.read_all()
     await board.close()
+
+
+def test_who_posted_lately_is_known_from_synchronous_code(valkey: EmbeddedValkey) -> None:
+    post_now(valkey.url, "sip-here", {"calls_active": 1})
+    post_now(valkey.url, "sip-gone", {"calls_active": 1})
+    with redis.Redis.from_url(valkey.url) as client:
+        client.delete("callscribe:board:sip-gone")
+    assert {"sip-here", "sip-gone"} & posting_now(valkey.url) == {"sip-here"}
+    with pytest.raises(EventsUnavailable):
+        posting_now("redis://127.0.0.1:1/0")

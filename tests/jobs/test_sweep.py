@@ -81,8 +81,20 @@ class Events:
         return not self.busy
 
 
+@dataclass(slots=True)
+class Lost:
+    """Two calls of a node that is gone, unless nobody knows which nodes run."""
+
+    away: bool = False
+
+    def end_lost(self) -> int:
+        if self.away:
+            raise EventsUnavailable
+        return 2
+
+
 def test_what_is_removed_is_counted() -> None:
-    sweep = Sweep(Calls(), Erased(), Words(), Events())
+    sweep = Sweep(Calls(), Erased(), Words(), Events(), Lost())
     sweep.sweep(AUDIO, TEXT)
     sweep.sweep(AUDIO, TEXT)
     assert sweep.counters() == {
@@ -91,32 +103,33 @@ def test_what_is_removed_is_counted() -> None:
         "retention_audio_bytes": 1000,
         "retention_audio_failures": 2,
         "retention_text_expired": 2,
+        "retention_lost_ended": 4,
         "retention_failures": 0,
     }
 
 
 def test_one_part_that_fails_stops_no_other() -> None:
-    sweep = Sweep(Calls(away=True), Erased(), Words(), Events())
+    sweep = Sweep(Calls(away=True), Erased(), Words(), Events(), Lost(away=True))
     sweep.sweep(AUDIO, TEXT)
-    assert (sweep.counters()["retention_failures"], sweep.counters()["retention_text_expired"]) == (1, 1)
+    assert (sweep.counters()["retention_failures"], sweep.counters()["retention_text_expired"]) == (2, 1)
 
 
 def test_erased_calls_are_noted_as_swept_once_their_events_are_gone() -> None:
     erased, events = Erased([uuid4()], late=True), Events()
-    Sweep(Calls(), erased, Words(), events).sweep(AUDIO, TEXT)
+    Sweep(Calls(), erased, Words(), events, Lost()).sweep(AUDIO, TEXT)
     assert erased.calls[0] in events.forgotten
     assert erased.swept == erased.calls
 
 
 def test_they_stay_to_be_swept_while_the_event_store_is_away() -> None:
     erased = Erased([uuid4()], late=True)
-    Sweep(Calls(), erased, Words(), Events(away=True)).sweep(AUDIO, TEXT)
+    Sweep(Calls(), erased, Words(), Events(away=True), Lost()).sweep(AUDIO, TEXT)
     assert erased.swept == []
 
 
 def test_they_stay_to_be_swept_until_the_stores_file_is_written_anew_since() -> None:
     erased, events = Erased([uuid4()], late=True), Events(busy=True)
-    sweep = Sweep(Calls(), erased, Words(), events)
+    sweep = Sweep(Calls(), erased, Words(), events, Lost())
     sweep.sweep(AUDIO, TEXT)
     assert (erased.swept, events.asked) == ([], 1)
     events.busy = False
@@ -126,7 +139,7 @@ def test_they_stay_to_be_swept_until_the_stores_file_is_written_anew_since() -> 
 
 def test_words_that_only_erased_calls_had_are_forgotten_once_all_is_swept() -> None:
     words = Words()
-    Sweep(Calls(), Erased([uuid4()]), words, Events()).sweep(AUDIO, TEXT)
+    Sweep(Calls(), Erased([uuid4()]), words, Events(), Lost()).sweep(AUDIO, TEXT)
     assert words.forgotten == 0
-    Sweep(Calls(), Erased([uuid4()], late=True), words, Events()).sweep(AUDIO, TEXT)
+    Sweep(Calls(), Erased([uuid4()], late=True), words, Events(), Lost()).sweep(AUDIO, TEXT)
     assert words.forgotten == 1

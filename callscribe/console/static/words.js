@@ -63,7 +63,7 @@ export function plural(count, one, many = `${one}s`) {
 const END_WORDS = {
   bye: "", rejected: "Refused", "no-media": "No audio came", "line-lost": "A line failed",
   "connection-lost": "Connection lost",
-  drained: "Ended by shutdown", interrupted: "Interrupted",
+  drained: "Ended by shutdown", interrupted: "Interrupted", "node-lost": "Its machine was lost",
 };
 
 /** How a call ended where that was not simply a hang-up. */
