@@ -42,7 +42,9 @@ class Asked:
     config: RecognitionConfig
     audio: bytes = b""
     ended: bool = False
-    """Whether its client said that no more audio follows."""
+    """Whether its client said that no more audio follows. A hang-up may look so, too, for a moment."""
+    answered: bool = False
+    """Whether it was told all that there was to tell."""
     gone: bool = False
     """Whether its client hung up."""
 
@@ -120,7 +122,7 @@ class FakeGoogle:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The first message must hold a configuration only.")
         asked = Asked("StreamingRecognize", first.recognizer, first.streaming_config.config)
         self.asked.append(asked)
-        context.add_callback(lambda: setattr(asked, "gone", not asked.ended))
+        context.add_callback(lambda: setattr(asked, "gone", not asked.answered))
         trouble = self.troubles.pop(0) if self.troubles else None
         self._check(asked, context)
         began, shown, settled = time.monotonic(), 0, 0
@@ -160,6 +162,7 @@ class FakeGoogle:
         last = self._final(rest, settled) if rest else StreamingRecognizeResponse()
         last.metadata = _metadata(asked.audio)
         yield last
+        asked.answered = True
 
     def _final(self, words: list[str], place: int) -> StreamingRecognizeResponse:
         found = [_alternative(words, place)]
