@@ -1,8 +1,6 @@
 """The API's routes for calls: found by filters, by id or by the id that another system has for them."""
 
-from collections.abc import Sequence
 from functools import partial
-from pathlib import Path as FilePath
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,22 +16,19 @@ from callscribe.console.models import CallAnswer, CallPageAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
+from callscribe.console.recorded import audio_of, recording_of
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import CallState
-from callscribe.domain.errors import CallscribeError, RecordingNotFound
+from callscribe.domain.errors import CallscribeError
 from callscribe.text.bundles import document_name
 from callscribe.text.formats import FORMATS
 from storage.reader import PAGE_LIMIT, CallReader
-from storage.records import CallFilter, CallPage, CallSummary, JobKind, JobRecord, JobState
+from storage.records import CallFilter, CallPage, CallSummary
 
 router = APIRouter(prefix=API, tags=["Calls"])
 
 KEY_LIMIT = 512
-NOT_BLEEPED = (
-    "What is masked in the call's text is not covered in its recording yet: ask again once the call is processed, and"
-    " retry its job `bleep`, or the one before it, where that failed."
-)
 
 Key = Annotated[
     str,
@@ -98,11 +93,15 @@ def get_transcript(
         Literal["json", "txt", "srt", "vtt", "csv", "vcon"], Query(alias="format", description="How it is written.")
     ] = "json",
 ) -> Response:
-    """What was said, each utterance in its newest text; `json` and `vcon` also have the first text."""
+    """What was said, each utterance in its newest text; `json` and `vcon` also have the first text.
+
+    A `vcon` has the SHA-512 of the recording where that is given out, and its address where `web.public_url` is https.
+    """
     transcript = sources.reader.transcript(key)
     kind = FORMATS[style]
     disposition = {"content-disposition": f'inline; filename="{document_name(transcript.call, kind.suffix)}"'}
-    return Response(kind.render(transcript), media_type=kind.media_type, headers=disposition)
+    audio = audio_of(sources, transcript) if style == "vcon" else None
+    return Response(kind.render(transcript, audio), media_type=kind.media_type, headers=disposition)
 
 
 @router.get("/calls/{key:path}/audio", response_class=FileResponse, responses=responses(404, 409, 422, 503))
@@ -112,11 +111,7 @@ def get_audio(sources: SourcesOf, key: Key) -> FileResponse:
     That of a trunk with `redaction` is given out once its job `bleep` is done; 409 before.
     """
     record = sources.reader.call(key)
-    if record.recording is None:
-        raise RecordingNotFound
-    if sources.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
-        raise HTTPException(409, NOT_BLEEPED)
-    path = _inside(sources.recordings, sources.recordings / record.recording.path)
+    path = recording_of(sources, record)
     return FileResponse(
         path, media_type="audio/wav", filename=document_name(record.call, ".wav"), content_disposition_type="inline"
     )
@@ -182,24 +177,3 @@ async def _feed(sources: Sources, key: str, mark: str | None) -> CallFeed | None
     feed = CallFeed(sources, await find_call(sources, key), position)
     await feed.prepare()
     return feed
-
-
-def is_bleeped(jobs: Sequence[JobRecord]) -> bool:
-    """Whether nothing is left to bleep.
-
-    A call from before its trunk had redaction has no such job though all its others are done. One that was given up
-    before it made a `bleep` due does when it is retried.
-    """
-    if any(job.kind is JobKind.BLEEP for job in jobs):
-        hearing = (JobKind.RECOVER, JobKind.SECOND_PASS)
-        unheard = any(job.kind in hearing and job.state in (JobState.QUEUED, JobState.RUNNING) for job in jobs)
-        return not unheard and all(job.state is JobState.DONE for job in jobs if job.kind is JobKind.BLEEP)
-    return all(job.state is JobState.DONE for job in jobs if job.kind is not JobKind.EVALUATE)
-
-
-def _inside(folder: FilePath, path: FilePath) -> FilePath:
-    """The path with links resolved. Raises RecordingNotFound unless it is a file in the folder."""
-    found = path.resolve()
-    if not found.is_relative_to(folder.resolve()) or not found.is_file():
-        raise RecordingNotFound
-    return found

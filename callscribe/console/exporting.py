@@ -1,6 +1,7 @@
 """The API's route for the transcripts of many calls at once."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from callscribe.console.problems import responses
+from callscribe.console.recorded import audio_of
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.call import CallState
@@ -49,7 +51,7 @@ def export(sources: SourcesOf, wanted: Annotated[ExportQuery, Query()]) -> Strea
 
     An answer that breaks off is not whole: it lacks the end of its HTTP framing.
     """
-    kind = bundle_format(wanted.style)
+    kind = bundle_format(wanted.style, partial(audio_of, sources))
     found = _transcripts(sources.reader, wanted.conditions)
     # The first is read before the answer begins: what fails until then can still be told by its status.
     first = list(islice(found, 1))

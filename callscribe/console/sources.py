@@ -56,6 +56,8 @@ class Sources:
     """Entries kept in each event stream."""
     trunk_named: Callable[[str], TrunkSettings]
     """A trunk's settings; defaults where it is gone."""
+    public_url: str
+    """The address that people use; "": none is known."""
     recordings: Path
     """Absolute path of the folder in which every recording lies."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,6 +89,7 @@ class Sources:
             events_url=settings.events.url,
             stream_length=settings.events.stream_length,
             trunk_named=settings.trunk_named,
+            public_url=settings.web.public_url,
             recordings=settings.recordings_folder,
         )
 

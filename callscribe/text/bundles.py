@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from callscribe.domain.call import Call
 from callscribe.domain.utterance import Transcript
-from callscribe.text.formats import FORMATS, TranscriptFormat, to_json
+from callscribe.text.formats import FORMATS, RecordedAudio, to_json
 from callscribe.text.tables import csv_header, csv_rows
 
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -29,13 +29,18 @@ def document_name(call: Call, suffix: str) -> str:
     return f"{call.started_at:%Y%m%d-%H%M%S}-{call.id}{suffix}"
 
 
-def bundle_format(style: str) -> BundleFormat:
-    """The format of many calls whose documents are in this one of FORMATS."""
+def no_audio(transcript: Transcript) -> RecordedAudio | None:
+    """Nothing is said of recordings."""
+    return None
+
+
+def bundle_format(style: str, audio_of: Callable[[Transcript], RecordedAudio | None] = no_audio) -> BundleFormat:
+    """The format of many calls whose documents are in this one of FORMATS. A vCon is told of the call's recording."""
     if style == "json":
         return BundleFormat("application/x-ndjson", ".jsonl", _json_lines)
     if style == "csv":
         return BundleFormat("text/csv", ".csv", _csv)
-    return BundleFormat("application/zip", ".zip", lambda transcripts: _zip(transcripts, FORMATS[style]))
+    return BundleFormat("application/zip", ".zip", lambda transcripts: _zip(_documents(transcripts, style, audio_of)))
 
 
 def _json_lines(transcripts: Iterable[Transcript]) -> Iterator[bytes]:
@@ -71,12 +76,21 @@ class _Written:
         return b"".join(parts)
 
 
-def _zip(transcripts: Iterable[Transcript], style: TranscriptFormat) -> Iterator[bytes]:
+def _documents(
+    transcripts: Iterable[Transcript], style: str, audio_of: Callable[[Transcript], RecordedAudio | None]
+) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    kind = FORMATS[style]
+    for transcript in transcripts:
+        name = document_name(transcript.call, kind.suffix)
+        audio = audio_of(transcript) if style == "vcon" else None
+        yield zipfile.ZipInfo(name, _zip_time(transcript.call)), kind.render(transcript, audio)
+
+
+def _zip(documents: Iterable[tuple[zipfile.ZipInfo, str]]) -> Iterator[bytes]:
     written = _Written()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
-        for transcript in transcripts:
-            name = zipfile.ZipInfo(document_name(transcript.call, style.suffix), _zip_time(transcript.call))
-            archive.writestr(name, style.render(transcript), zipfile.ZIP_DEFLATED)
+        for name, document in documents:
+            archive.writestr(name, document, zipfile.ZIP_DEFLATED)
             yield written.take()
     yield written.take()
 

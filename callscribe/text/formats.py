@@ -1,5 +1,6 @@
 """A transcript as a document: JSON, plain text, subtitles, CSV or vCon. Shown is the newest text of each utterance."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +26,29 @@ PAUSED = "(paused)"
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedAudio:
+    """What a document says of the recording that lies elsewhere."""
+
+    sha512: bytes
+    """Of the WAV's bytes."""
+    url: str = ""
+    """Where it can be had, over HTTPS; "": not told."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptFormat:
     """A kind of document."""
 
     media_type: str
     suffix: str
     """Of a file's name, with its dot."""
-    render: Callable[[Transcript], str]
-    """The whole document; it ends with a line break."""
+    write: Callable[[Transcript], str]
+    with_audio: Callable[[Transcript, RecordedAudio | None], str] | None = None
+    """As `write`, in a format that refers to the recording."""
+
+    def render(self, transcript: Transcript, audio: RecordedAudio | None = None) -> str:
+        """The whole document; it ends with a line break."""
+        return self.write(transcript) if self.with_audio is None else self.with_audio(transcript, audio)
 
 
 def render(transcript: Transcript, name: str) -> str:
@@ -110,45 +126,33 @@ def to_vtt(transcript: Transcript) -> str:
     return "\n".join(["WEBVTT\n", *cues])
 
 
-def to_vcon(transcript: Transcript) -> str:
-    """A vCon in its unsigned form (draft-ietf-vcon-vcon-core): the call is its one dialog, the transcript an analysis.
+def to_vcon(transcript: Transcript, audio: RecordedAudio | None = None) -> str:
+    """An unsigned vCon (draft-ietf-vcon-vcon-core-04): the call is its one dialog, the transcript an analysis.
 
-    The audio stays where it is: a vCon may refer to it only by an HTTPS URL and a hash, which a transcript has not.
+    The audio stays where it is; the dialog refers to it by an HTTPS URL and a hash (section 2.4), where they are known.
     """
     call = transcript.call
     parties = _parties(call)
+    heard = [_parties_of(channel, parties, call) for channel in call.channels]
     dialog: dict[str, Json] = {
         "type": "recording",
         "start": _iso(call.started_at),
-        "parties": [_parties_of(channel, parties, call) for channel in call.channels],
+        "parties": heard,
         "mediatype": "audio/x-wav",
         "filename": f"{call.id}.wav",
+        **_external(audio),
     }
     if transcript.ended_at is not None:
         dialog["duration"] = round((transcript.ended_at - call.started_at).total_seconds(), 3)
-    if call.caller in parties:
+    if call.caller in parties and not _begins(heard, parties.index(call.caller)):
         dialog["originator"] = parties.index(call.caller)
-    spoken: dict[str, Json] = {
-        "utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances],
-        "pauses": _pauses_json(transcript),
-    }
     document: dict[str, Json] = {
         "vcon": VCON_SYNTAX,
         "uuid": str(call.id),
         "created_at": _iso(transcript.ended_at or call.started_at),
         "parties": [_vcon_party(party) for party in parties],
         "dialog": [dialog],
-        "analysis": [
-            {
-                "type": "transcript",
-                "dialog": 0,
-                "mediatype": "application/json",
-                "vendor": "Callscribe",
-                "schema": VCON_SCHEMA,
-                "encoding": "json",
-                "body": json.dumps(spoken, ensure_ascii=False),
-            }
-        ],
+        "analysis": [_transcript_analysis(transcript)],
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
@@ -159,7 +163,7 @@ FORMATS: Mapping[str, TranscriptFormat] = {
     "srt": TranscriptFormat("application/x-subrip", ".srt", to_srt),
     "vtt": TranscriptFormat("text/vtt", ".vtt", to_vtt),
     "csv": TranscriptFormat("text/csv", ".csv", to_csv),
-    "vcon": TranscriptFormat("application/vcon", ".vcon.json", to_vcon),
+    "vcon": TranscriptFormat("application/vcon", ".vcon.json", to_vcon, to_vcon),
 }
 
 
@@ -339,6 +343,37 @@ def _parties_of(channel: Channel, parties: list[Party], call: Call) -> Json:
     if channel.party in parties:
         return parties.index(channel.party)
     return [parties.index(side) for side in dict.fromkeys((call.caller, call.callee)) if side in parties]
+
+
+def _transcript_analysis(transcript: Transcript) -> Json:
+    """Section 4.5; with the encoding "json" the body is the value itself (section 2.3.2)."""
+    return {
+        "type": "transcript",
+        "dialog": 0,
+        "mediatype": "application/json",
+        "vendor": "Callscribe",
+        "schema": VCON_SCHEMA,
+        "encoding": "json",
+        "body": {
+            "utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances],
+            "pauses": _pauses_json(transcript),
+        },
+    }
+
+
+def _begins(parties: Sequence[Json], originator: int) -> bool:
+    """Whether the first of a dialog's parties began it, which is then not told (section 4.3.5)."""
+    first = parties[0] if parties else None
+    return first == originator or (isinstance(first, list) and first[:1] == [originator])
+
+
+def _external(audio: RecordedAudio | None) -> dict[str, Json]:
+    """Sections 2.2 (ContentHash) and 2.4: the hash's name, a hyphen, and base64url without padding (RFC 7515)."""
+    if audio is None:
+        return {}
+    token = base64.urlsafe_b64encode(audio.sha512).rstrip(b"=").decode()
+    told: dict[str, Json] = {"url": audio.url} if audio.url else {}
+    return told | {"content_hash": f"sha512-{token}"}
 
 
 def _vcon_party(party: Party) -> Json:

@@ -1,6 +1,7 @@
 """Transcripts of many calls, from the command line."""
 
 import csv
+import hashlib
 import io
 import json
 import urllib.request
@@ -14,6 +15,7 @@ from tests.acceptance.recording import start_session
 from tests.acceptance.service import Json, RunningService
 from tests.acceptance.speech import excerpt
 from tests.acceptance.test_command_line import callscribe
+from tests.vcon import check_vcon, sha512_of
 
 pytestmark = pytest.mark.acceptance
 
@@ -53,6 +55,18 @@ def test_calls_are_streamed_to_standard_output(service: RunningService, call: Js
         archive = io.BytesIO(answer.read())
     with zipfile.ZipFile(archive) as vcons:
         assert any(call["id"] in name for name in vcons.namelist())
+
+
+def test_a_vcon_is_one_by_its_draft_and_tells_the_recordings_hash(
+    service: RunningService, call: Json, tmp_path: Path
+) -> None:
+    told = callscribe("--config", service.config, "export", call["id"], "--format", "vcon", cwd=tmp_path)
+    document = json.loads(told.stdout)
+    check_vcon(document)
+    assert "thank you for calling" in str(document["analysis"][0]["body"]["utterances"]).lower()
+    with urllib.request.urlopen(f"{service.web}/api/v1/calls/{call['id']}/audio", timeout=30) as answer:
+        audio = answer.read()
+    assert sha512_of(document["dialog"][0]["content_hash"]) == hashlib.sha512(audio).digest()
 
 
 @pytest.mark.parametrize(

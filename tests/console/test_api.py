@@ -1,8 +1,10 @@
 """The HTTP API: calls, transcripts, audio, hotwords, jobs, and what bad input and absent stores get."""
 
+import hashlib
 import io
 import json
 import wave
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +13,11 @@ from uuid import uuid4
 
 import pytest
 
+from callscribe.config.settings import Settings
 from storage.records import RecordingFile
-from tests.console.conftest import Console
+from tests.console.conftest import Console, serving
 from tests.console.switchboard import Switchboard
+from tests.vcon import check_vcon, sha512_of
 
 pytestmark = pytest.mark.integration
 
@@ -154,6 +158,30 @@ def test_audio_is_answered_whole_and_by_byte_ranges(console: Console, switchboar
     assert console.client.get(path, headers={"range": "bytes=99999999-"}).status_code == 416
     told = console.client.get(f"{CALLS}/{call.id}").json()["recording"]
     assert told == {"rate_hz": 8000, "channels": 2, "duration_ms": 2000, "bytes": len(whole.content)}
+
+
+def test_a_vcon_refers_to_the_recording_where_that_can_be_had(
+    console: Console, settings: Settings, switchboard: Switchboard
+) -> None:
+    call = switchboard.start(trunk=f"trunk-{uuid4()}")
+    call.final(0, 1000, "hello")
+    paths = f"{CALLS}/{call.id}/transcript?format=vcon", f"/api/v1/export?format=vcon&trunk={call.call.trunk}"
+    (going,) = console.client.get(paths[0]).json()["dialog"]
+    assert not {"url", "content_hash"} & set(going)
+    call.end(recording=call.record(2), second_pass=False)
+    audio = console.client.get(f"{CALLS}/{call.id}/audio").content
+    with serving(replace(settings, web=replace(settings.web, public_url="https://calls.example"))) as public:
+        one = public.client.get(paths[0]).json()
+        with zipfile.ZipFile(io.BytesIO(public.client.get(paths[1]).content)) as archive:
+            (name,) = archive.namelist()
+            assert json.loads(archive.read(name)) == one
+    check_vcon(one)
+    (dialog,) = one["dialog"]
+    assert dialog["url"] == f"https://calls.example{CALLS}/{call.id}/audio"
+    assert sha512_of(dialog["content_hash"]) == hashlib.sha512(audio).digest()
+    # Without HTTPS a vCon may name no address.
+    (nowhere,) = console.client.get(paths[0]).json()["dialog"]
+    assert ("url" in nowhere, nowhere["content_hash"]) == (False, dialog["content_hash"])
 
 
 def test_a_call_that_goes_on_has_no_audio_yet(console: Console, switchboard: Switchboard) -> None:

@@ -1,5 +1,6 @@
 """A transcript as a document: exact texts."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,8 @@ from callscribe.domain.pause import Pause
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Revision, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
-from callscribe.text.formats import FORMATS, render, speaker
+from callscribe.text.formats import FORMATS, RecordedAudio, render, speaker
+from tests.vcon import check_vcon, sha512_of
 
 CALL_ID = UUID("00000000-0000-4000-8000-000000000001")
 STARTED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -182,11 +184,12 @@ def test_pauses_stand_where_they_were_until_their_end_or_the_calls() -> None:
         {"channel": 1, "start_ms": 2000, "end_ms": 3000, "by": "api", "reason": "card payment"},
         {"channel": 0, "start_ms": 3_599_500, "end_ms": None, "by": "sip", "reason": ""},
     ]
-    assert json.loads(json.loads(render(paused, "vcon"))["analysis"][0]["body"])["pauses"] == told
+    assert json.loads(render(paused, "vcon"))["analysis"][0]["body"]["pauses"] == told
 
 
 def test_vcon_is_one_recording_with_a_transcript_as_its_analysis() -> None:
     document = json.loads(render(TRANSCRIPT, "vcon"))
+    check_vcon(document)
     (analysis,) = document.pop("analysis")
     assert document == {
         "vcon": "0.4.0",
@@ -204,7 +207,6 @@ def test_vcon_is_one_recording_with_a_transcript_as_its_analysis() -> None:
                 "mediatype": "audio/x-wav",
                 "filename": f"{CALL_ID}.wav",
                 "duration": 3600.25,
-                "originator": 0,
             }
         ],
     }
@@ -217,18 +219,39 @@ def test_vcon_is_one_recording_with_a_transcript_as_its_analysis() -> None:
         "schema": "callscribe-transcript-1",
         "encoding": "json",
     }
-    assert json.loads(body)["utterances"] == json.loads(render(TRANSCRIPT, "json"))["utterances"]
+    assert body["utterances"] == json.loads(render(TRANSCRIPT, "json"))["utterances"]
 
 
 def test_vcon_of_a_mixed_channel_names_both_sides_and_of_nobody_none() -> None:
     mixed = replace(CALL, channels=(Channel(0, role=Role.MIXED),))
     document = json.loads(render(replace(EMPTY, call=mixed), "vcon"))
+    check_vcon(document)
     assert document["dialog"][0]["parties"] == [[0, 1]]
     assert "duration" not in document["dialog"][0]
     nobody = replace(mixed, caller=Party(""), callee=Party(""))
     document = json.loads(render(replace(EMPTY, call=nobody), "vcon"))
+    check_vcon(document)
     assert (document["parties"], document["dialog"][0]["parties"]) == ([], [[]])
     assert "originator" not in document["dialog"][0]
+
+
+def test_vcon_tells_who_called_where_the_first_channel_is_not_the_callers() -> None:
+    turned = replace(CALL, channels=tuple(replace(each, index=1 - each.index) for each in reversed(CALL.channels)))
+    document = json.loads(render(replace(TRANSCRIPT, call=turned), "vcon"))
+    check_vcon(document)
+    (dialog,) = document["dialog"]
+    assert (dialog["parties"], dialog["originator"]) == ([1, 0], 0)
+
+
+def test_vcon_refers_to_the_recording_by_address_and_hash() -> None:
+    sha512 = hashlib.sha512(b"audio").digest()
+    for url in ("https://calls.example/api/v1/calls/1/audio", ""):
+        document = json.loads(FORMATS["vcon"].render(TRANSCRIPT, RecordedAudio(sha512, url)))
+        check_vcon(document)
+        (dialog,) = document["dialog"]
+        assert dialog.get("url", "") == url
+        assert sha512_of(dialog["content_hash"]) == sha512
+    assert FORMATS["txt"].render(TRANSCRIPT, RecordedAudio(sha512)) == render(TRANSCRIPT, "txt")
 
 
 def test_an_empty_transcript_is_still_a_document() -> None:
