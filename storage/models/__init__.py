@@ -1,5 +1,6 @@
 """The tables. The rules stand here, and in the migrations that make them."""
 
+from storage.models.access import ApiTokenRow, SignInRow, UserRow
 from storage.models.audit import AuditRow
 from storage.models.base import Base
 from storage.models.calls import CallRow, ChannelRow, OutsideIdRow, PartyRow, RecordingRow
@@ -12,9 +13,10 @@ from storage.models.search import SearchQueueRow, SearchTextRow, SearchWordRow
 from storage.models.searches import SavedSearchRow
 from storage.models.speakers import SpeakerTurnRow
 from storage.models.utterances import RevisionRow, UtteranceRow
-from storage.models.webhooks import WebhookDeliveryRow
+from storage.models.webhooks import WebhookDeliveryRow, WebhookHoldRow
 
 __all__ = [
+    "ApiTokenRow",
     "AuditRow",
     "Base",
     "CallMeasuresRow",
@@ -40,7 +42,10 @@ __all__ = [
     "SearchQueueRow",
     "SearchTextRow",
     "SearchWordRow",
+    "SignInRow",
     "SpeakerTurnRow",
+    "UserRow",
     "UtteranceRow",
     "WebhookDeliveryRow",
+    "WebhookHoldRow",
 ]

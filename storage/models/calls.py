@@ -90,6 +90,8 @@ class PartyRow(Base):
         UniqueConstraint("call_id", "id"),
         Index("ix_parties_caller", "call_id", unique=True, postgresql_where=text("is_caller")),
         Index("ix_parties_callee", "call_id", unique=True, postgresql_where=text("is_callee")),
+        Index("ix_parties_address", text("lower(address)")),
+        Index("ix_parties_user", text("lower(substring(address, '^[a-zA-Z]+:([^@;?]*)'))")),
         Index("ix_parties_alike", "address", "name", postgresql_using="gin", postgresql_ops=PARTS),
     )
 

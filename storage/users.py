@@ -1,0 +1,100 @@
+"""Accounts of people and programs."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select, update
+
+from callscribe.domain.access import AccountRole, User
+from callscribe.domain.errors import StorageError
+from storage.audit import write_audit
+from storage.clean import clean_name
+from storage.database import Database
+from storage.models import SignInRow, UserRow
+from storage.passwords import hash_password, is_outdated, matches
+
+
+class UserUnknown(StorageError):
+    """There is no such user."""
+
+
+class UserExists(StorageError):
+    """There is a user of this name already."""
+
+
+class UserStore:
+    """Keeps accounts. Names are compared without regard to case. All methods raise DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> Sequence[User]:
+        """Every account, by name."""
+        with self._database.transaction() as session:
+            return tuple(map(user_of, session.scalars(select(UserRow).order_by(UserRow.name))))
+
+    def add(self, user: User, password: str | None, by: str) -> User:
+        """Make the account; without a password none opens it. Raises UserExists, and ValueError for a bad password."""
+        stored = None if password is None else hash_password(password)
+        row = UserRow(
+            name=name_of(user.name),
+            role=user.role,
+            team=clean_name(user.team),
+            addresses=[clean_name(address) for address in user.addresses],
+            password_hash=stored,
+            disabled=user.disabled,
+        )
+        with self._database.transaction() as session:
+            if session.get(UserRow, row.name) is not None:
+                raise UserExists
+            session.add(row)
+            detail = {"role": str(user.role), "team": row.team}
+            write_audit(session, action="user.added", subject=row.name, by=by, detail=detail)
+        return user_of(row)
+
+    def set_password(self, name: str, password: str, by: str) -> None:
+        """Give the account another password, and sign it out everywhere. Raises UserUnknown and ValueError."""
+        self._change(name, "user.password-set", by, password_hash=hash_password(password))
+
+    def set_disabled(self, name: str, *, disabled: bool, by: str) -> None:
+        """Let nobody in by the account, at once, or let them in again. Raises UserUnknown."""
+        self._change(name, "user.disabled" if disabled else "user.enabled", by, disabled=disabled)
+
+    def check(self, name: str, password: str) -> User | None:
+        """Who signs in so; None where name or password is wrong, or the account is disabled: all take as long."""
+        with self._database.transaction() as session:
+            row = session.get(UserRow, name_of(name))
+        stored = None if row is None else row.password_hash
+        if not matches(stored, password) or row is None or stored is None or row.disabled:
+            return None
+        if is_outdated(stored):
+            with self._database.transaction() as session:
+                session.execute(
+                    update(UserRow)
+                    .where(UserRow.name == row.name, UserRow.password_hash == stored)
+                    .values(password_hash=hash_password(password))
+                )
+        return user_of(row)
+
+    def addresses_of(self, team: str) -> frozenset[str]:
+        """Own addresses of all in a team, those of disabled accounts too: their calls remain the team's."""
+        query = select(func.unnest(UserRow.addresses)).where(UserRow.team == clean_name(team), UserRow.team != "")
+        with self._database.transaction() as session:
+            return frozenset(session.scalars(query))
+
+    def _change(self, name: str, action: str, by: str, **values: str | bool) -> None:
+        known = name_of(name)
+        with self._database.transaction() as session:
+            changed = update(UserRow).where(UserRow.name == known).values(**values).returning(UserRow.name)
+            if session.scalar(changed) is None:
+                raise UserUnknown
+            session.execute(delete(SignInRow).where(SignInRow.user_name == known))
+            write_audit(session, action=action, subject=known, by=by)
+
+
+def name_of(name: str) -> str:
+    """A user's name as it is kept."""
+    return clean_name(name.strip().casefold(), 100)
+
+
+def user_of(row: UserRow) -> User:
+    return User(row.name, AccountRole(row.role), row.team, tuple(row.addresses), row.disabled)
