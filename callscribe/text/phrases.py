@@ -32,10 +32,20 @@ class Heard(NamedTuple):
     start_ms: int
 
 
-_Alike = Callable[[str, str, int], bool]
+Alike = Callable[[str, str, int], bool]
 """Whether a wanted word and a heard one are, at a distance; it remembers."""
 Run = tuple[Heard, ...]
 """Words of one channel without a longer breath between."""
+
+
+class Form(NamedTuple):
+    """A phrase as it may have been written: the words before, between and behind its gaps."""
+
+    parts: tuple[tuple[str, ...], ...]
+    distance: int
+    """Letters in which a word may differ, one for each LETTERS_PER_SLIP that it has at most."""
+    gap: int
+    """Words that a gap stands for at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +63,51 @@ def streams(transcript: Transcript, channels: Iterable[int]) -> tuple[Stream, ..
 
 def find(phrases: Iterable[WantedPhrase], heard: Iterable[Stream]) -> tuple[Evidence, ...]:
     """Everywhere that one of the phrases is said, in the order of time."""
-    forms = {form for phrase in phrases for form in _forms(phrase)}
-    alike = cache(_alike)
-    found = [
-        _evidence(run[start:end])
-        for stream in heard
-        for run in stream.runs
-        for places in (_places(run),)
-        for form in forms
-        for start, end in _matches(form, run, places, alike)
-    ]
-    return tuple(sorted(dict.fromkeys(found), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
+    forms = (forms_of(tuple(phrase.text.split(GAP)), phrase.distance, GAP_WORDS) for phrase in phrases)
+    return find_each([[form for each in forms for form in each]], heard)[0]
 
 
-class _Form(NamedTuple):
-    """A phrase as it may have been written: the words before, between and behind its gaps."""
+def find_each(
+    wanted: Sequence[Iterable[Form]], heard: Iterable[Stream], alike: Alike | None = None
+) -> tuple[tuple[Evidence, ...], ...]:
+    """As `find`, for each of several sets of phrases of which `forms_of` made the forms.
 
-    parts: tuple[tuple[str, ...], ...]
-    distance: int
+    `alike`: one that `likeness` made, which remembers words from one time to the next.
+    """
+    alike = alike or likeness()
+    sets = [tuple(dict.fromkeys(forms)) for forms in wanted]
+    found: list[list[Evidence]] = [[] for _ in sets]
+    for run in (run for stream in heard for run in stream.runs):
+        places = _places(run)
+        for forms, evidence in zip(sets, found, strict=True):
+            evidence += [
+                _evidence(run[start:end]) for form in forms for start, end in _matches(form, run, places, alike)
+            ]
+    return tuple(
+        tuple(sorted(dict.fromkeys(each), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
+        for each in found
+    )
 
 
-def _forms(phrase: WantedPhrase) -> Iterator[_Form]:
-    """As it stands, and with the numbers in it as figures. Which rules read them does not depend on the call: a phrase
-    is of its scorecard's language, and a language's rules leave other scripts alone."""
+def likeness() -> Alike:
+    """What tells whether words are alike, and remembers it."""
+    return cache(_alike)
+
+
+def forms_of(parts: tuple[str, ...], distance: int, gap: int) -> tuple[Form, ...]:
+    """A phrase whose parts may have `gap` words between them: as it stands, and with the numbers in it as figures.
+
+    `distance`: letters in which a word may differ. Which rules read numbers does not depend on the call: a phrase is of
+    its rule's language, and a language's rules leave other scripts alone.
+    """
     writers: tuple[Callable[[str], str], ...] = (
         str,
         lambda part: written(part, "en"),
         lambda part: written(part, "zh"),
     )
-    for write in writers:
-        parts = (tokens(write(part)) for part in phrase.text.split(GAP))
-        yield _Form(tuple(tuple(token.text for token in part) for part in parts), phrase.distance)
+    written_parts = (tuple(tokens(write(part)) for part in parts) for write in writers)
+    forms = (tuple(tuple(token.text for token in part) for part in each) for each in written_parts)
+    return tuple(Form(form, distance, gap) for form in dict.fromkeys(forms))
 
 
 def _runs(transcript: Transcript, channel: int) -> Iterator[Run]:
@@ -133,7 +157,7 @@ def _places(run: Run) -> Mapping[str, Sequence[int]]:
     return places
 
 
-def _matches(form: _Form, run: Run, places: Mapping[str, Sequence[int]], alike: _Alike) -> Iterator[tuple[int, int]]:
+def _matches(form: Form, run: Run, places: Mapping[str, Sequence[int]], alike: Alike) -> Iterator[tuple[int, int]]:
     """First word and the one behind the last of each place, none of which overlap."""
     first, behind = form.parts[0][0], 0
     if _slips(first, form.distance):
@@ -147,7 +171,7 @@ def _matches(form: _Form, run: Run, places: Mapping[str, Sequence[int]], alike: 
             behind = end
 
 
-def _match(form: _Form, parts: Sequence[tuple[str, ...]], run: Run, at: int, alike: _Alike) -> int | None:
+def _match(form: Form, parts: Sequence[tuple[str, ...]], run: Run, at: int, alike: Alike) -> int | None:
     """The word behind the last when the parts begin at `at`, by the shortest gaps."""
     end = at + len(parts[0])
     if end > len(run) or not all(
@@ -156,7 +180,7 @@ def _match(form: _Form, parts: Sequence[tuple[str, ...]], run: Run, at: int, ali
         return None
     if len(parts) == 1:
         return end
-    ends = (_match(form, parts[1:], run, end + skipped, alike) for skipped in range(GAP_WORDS + 1))
+    ends = (_match(form, parts[1:], run, end + skipped, alike) for skipped in range(form.gap + 1))
     return next((found for found in ends if found is not None), None)
 
 

@@ -1,0 +1,276 @@
+"""Assist rules over calls that go on: which cards they give, when, and how often."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from callscribe.domain.assist import AssistCard
+from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
+from callscribe.domain.pause import Pause
+from callscribe.domain.transcript import Final, Partial, utterance_id
+from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.text.assist import CallAssist, replay
+from callscribe.text.assist_rules import AssistRule, NamedRule
+
+RATE = 8000
+AGENT, CUSTOMER = 0, 1
+CALL = Call(
+    id=UUID(int=1),
+    trunk="main",
+    dialect=Dialect.SIPREC,
+    started_at=datetime(2026, 11, 22, 9, tzinfo=UTC),
+    sample_rate=RATE,
+    channels=(Channel(AGENT, role=Role.AGENT), Channel(CUSTOMER, role=Role.CUSTOMER)),
+    caller=Party("sip:bob@example.com"),
+    callee=Party("sip:ann@example.com"),
+)
+
+
+def rule(when: object, name: str = "rule", version: int = 1, **more: object) -> NamedRule:
+    written = {"title": f"{name} {version}", "when": when, "cool_down_s": 0, **more}
+    return NamedRule(name, version, AssistRule.model_validate(written))
+
+
+def phrase(*phrases: object, **more: object) -> NamedRule:
+    return rule({"kind": "phrase", "phrases": phrases}, **more)  # type: ignore[arg-type]
+
+
+def partial(
+    committed: str, tentative: str = "", *, channel: int = CUSTOMER, start: float = 1, end: float = 3
+) -> Partial:
+    return Partial(channel, int(start * RATE), int(end * RATE), committed, tentative, 1)
+
+
+def final(text: str, *, channel: int = CUSTOMER, start: float = 1, end: float = 3, **more: object) -> Final:
+    made = Final(channel, int(start * RATE), int(end * RATE), text, 0.9, "moonshine")
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def seconds(cards: Sequence[AssistCard]) -> list[float]:
+    """When each was given, by what had been heard."""
+    return [card.heard / RATE for card in cards]
+
+
+def test_a_phrase_gives_its_card_when_it_is_committed_and_none_when_it_settles() -> None:
+    rules = [
+        phrase("cancel my contract", text="Offer a discount.", link="https://kb.example.com/7", severity="warning")
+    ]
+    assist = CallAssist(CALL)
+    assert assist.partial(partial("i want", "to cancel my contract"), rules) == ()
+    assert assist.partial(partial("i want to cancel my", "contract"), rules) == ()
+    (card,) = assist.partial(partial("i want to cancel my contract", "please", end=3.5), rules)
+    name = utterance_id(CALL.id, CUSTOMER, RATE)
+    assert (card.title, card.text, card.severity) == ("rule 1", "Offer a discount.", "warning")
+    assert (card.rule, card.version, card.channel, card.utterance_id) == ("rule", 1, CUSTOMER, name)
+    assert (card.heard, card.link) == (int(3.5 * RATE), "https://kb.example.com/7")
+    assert RATE < card.start < 3 * RATE
+    assert assist.partial(partial("i want to cancel my contract please", "", end=4), rules) == ()
+    assert assist.final(final("I want to cancel my contract, please. Cancel my contract!", end=5), rules) == ()
+
+
+def test_what_a_card_tells_holds_nothing_that_was_said() -> None:
+    (card,) = CallAssist(CALL).final(final("I am called Zebedee Quux."), [phrase("zebedee")])
+    assert "zebedee" not in repr(card).lower()
+
+
+def test_a_final_without_partials_gives_the_card_and_the_same_id_when_it_comes_again() -> None:
+    rules = [phrase("cancel")]
+    (card,) = CallAssist(CALL).final(final("Cancel it."), rules)
+    (again,) = CallAssist(CALL).partial(partial("cancel", "it"), rules)
+    assert card.id == again.id
+
+
+def test_a_phrase_goes_on_in_the_next_utterance_within_a_breath() -> None:
+    assist, rules = CallAssist(CALL), [phrase("cancel my contract")]
+    assert assist.final(final("I want to cancel", start=1, end=3), rules) == ()
+    (card,) = assist.partial(partial("my contract", start=4, end=5), rules)
+    assert card.utterance_id == utterance_id(CALL.id, CUSTOMER, RATE)
+    assert assist.final(final("My contract.", start=4, end=5), rules) == ()
+    late = CallAssist(CALL)
+    assert late.final(final("I want to cancel", start=1, end=3), rules) == ()
+    assert late.final(final("my contract", start=8, end=9), rules) == ()
+
+
+def test_words_near_each_other_in_any_order_with_slips_and_in_scripts_without_blanks() -> None:
+    def cards(words: Sequence[str], text: str, **more: object) -> int:
+        near = rule({"kind": "near", "words": words, "apart": 2, **more})
+        return len(CallAssist(CALL).final(final(text), [near]))
+
+    pair = ("cancel", "contract")
+    assert cards(pair, "please cancel my old contract") == 1
+    assert cards(pair, "the contract, cancel it") == 1
+    assert cards(pair, "the contract, cancel it", in_order=True) == 0
+    assert cards(pair, "cancel my very old contract") == 0
+    assert cards(pair, "cancal my contrakt", distance=2) == 1
+    assert cards(pair, "cancal my contrakt") == 0
+    assert cards(("取消", "合同"), "我想取消这个合同") == 1
+    assert cards(("取消", "合同"), "我想取消我们的合同") == 0
+
+
+def test_numbers_match_in_words_and_figures() -> None:
+    rules = [phrase("twenty four hours")]
+    assert CallAssist(CALL).final(final("We open 24 hours a day."), rules)
+    assert CallAssist(CALL).partial(partial("we open twenty four hours"), rules)
+
+
+def test_a_regular_expression_is_held_against_one_utterance() -> None:
+    rules = [rule({"kind": "pattern", "pattern": r"\border (number|no) \d{3}\b"})]
+    assist = CallAssist(CALL)
+    assert assist.partial(partial("My ORDER number", "is"), rules) == ()
+    (card,) = assist.final(final("hm, order number 123", start=2, end=4), rules)
+    assert card.start == 2 * RATE + 2 * RATE * 4 // 20
+    assert len(CallAssist(CALL).final(final(f"{'well ' * 100}order no 123 {'well ' * 100}"), rules)) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+$", "(a|b)*c", ".*.*x", r"(a)\1", "(?i)a", "a*", "(x", "[[]", "(((((((((((a)))))))))))", "a" * 201],
+)
+def test_an_expression_that_could_take_long_is_refused_with_a_sentence(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"when\.pattern"):
+        rule({"kind": "pattern", "pattern": pattern})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "cancel.*contract",
+        r"(no |not ){1,3}refund",
+        "取消.*合同",
+        r"[^\]a-z]+!",
+        "(?<=my )contract(?! law)",
+        r"\{x\}",
+        "a{2,}b?",
+    ],
+)
+def test_usual_expressions_are_taken(pattern: str) -> None:
+    rule({"kind": "pattern", "pattern": pattern})
+
+
+def test_only_the_speaker_the_trunk_and_the_language_of_a_rule_count() -> None:
+    rules = [
+        phrase("cancel", name="agent's", speaker="agent"),
+        phrase("cancel", name="customer's", speaker="customer"),
+        phrase("cancel", name="elsewhere", trunks=["other"]),
+        phrase("cancel", name="german", languages=["de"]),
+        phrase("cancel", name="english", languages=["en"], trunks=["main"]),
+    ]
+    cards = CallAssist(CALL, "en-GB").final(final("Cancel it."), rules)
+    assert [card.rule for card in cards] == ["customer's", "english"]
+
+
+def test_where_no_language_is_set_the_finals_tell_it() -> None:
+    rules, assist = [phrase("cancel", languages=["de"])], CallAssist(CALL)
+    assert assist.partial(partial("cancel", start=1), rules)
+    assert assist.final(final("Hello.", start=5, end=6), rules) == ()
+    assert assist.partial(partial("cancel", start=7, end=8), rules) == ()
+
+
+def test_after_a_card_a_rule_is_quiet_for_its_cool_down_or_for_good() -> None:
+    words = [final("Cancel.", start=at, end=at + 1) for at in (1, 20, 40)]
+    cool, once = phrase("cancel", cool_down_s=30), phrase("cancel", once=True)
+    for chosen, wanted in ((cool, [2.0, 41.0]), (once, [2.0]), (phrase("cancel"), [2.0, 21.0, 41.0])):
+        assist = CallAssist(CALL)
+        assert seconds([card for said in words for card in assist.final(said, [chosen])]) == wanted
+
+
+def test_a_changed_rule_counts_from_the_next_utterance_on() -> None:
+    assist, before, after = CallAssist(CALL), phrase("cancel"), phrase("contract", version=2)
+    assert assist.partial(partial("the contract"), [before]) == ()
+    assert assist.partial(partial("the contract is"), [after]) == ()
+    assert assist.final(final("The contract is bad."), [after]) == ()
+    (card,) = assist.partial(partial("my contract", start=4, end=5), [after])
+    assert (card.version, card.utterance_id) == (2, utterance_id(CALL.id, CUSTOMER, 4 * RATE))
+
+
+def test_a_silence_gives_one_card_when_all_before_it_is_understood() -> None:
+    assist, rules = CallAssist(CALL), [rule({"kind": "silence", "seconds": 5})]
+    assist.final(final("Hello.", start=1, end=3), rules)
+    assert assist.understood(int(7.9 * RATE), rules) == ()
+    (card,) = assist.understood(9 * RATE, rules)
+    assert (card.start / RATE, card.heard / RATE, card.channel, card.utterance_id) == (3, 8, None, None)
+    assert assist.understood(30 * RATE, rules) == ()
+    assist.partial(partial("yes", start=31, end=32), rules)
+    assert seconds(assist.understood(38 * RATE, rules)) == [37.0]
+
+
+def test_what_is_paused_is_no_silence() -> None:
+    assist, rules = CallAssist(CALL), [rule({"kind": "silence", "seconds": 5})]
+    assist.final(final("Hello.", start=1, end=3), rules)
+    assist.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, None, "api", ""),))
+    assert assist.understood(20 * RATE, rules) == ()
+    assist.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, 18 * RATE, "api", ""),))
+    assert assist.understood(20 * RATE, rules) == ()
+    assert seconds(assist.understood(24 * RATE, rules)) == [23.0]
+
+
+def test_a_talk_over_gives_one_card_while_both_still_speak() -> None:
+    assist, rules = CallAssist(CALL), [rule({"kind": "talk-over", "seconds": 2})]
+    assert assist.partial(partial("so", channel=AGENT, start=1, end=5), rules) == ()
+    assert assist.partial(partial("but", channel=CUSTOMER, start=3, end=5), rules) == ()
+    assert assist.partial(partial("so i", channel=AGENT, start=1, end=6), rules) == ()
+    (card,) = assist.partial(partial("but i", channel=CUSTOMER, start=3, end=6), rules)
+    assert (card.start / RATE, card.channel) == (3, None)
+    assert assist.final(final("So I do.", channel=AGENT, start=1, end=8), rules) == ()
+    assert assist.final(final("But I say.", channel=CUSTOMER, start=3, end=9), rules) == ()
+
+
+def test_the_trail_of_a_partial_behind_its_speech_is_no_talk_over() -> None:
+    assist, rules = CallAssist(CALL), [rule({"kind": "talk-over", "seconds": 1})]
+    assist.partial(partial("so", channel=AGENT, start=1, end=5.6), rules)
+    assert assist.partial(partial("yes", channel=CUSTOMER, start=4.2, end=5.7), rules) == ()
+    assert assist.final(final("So.", channel=AGENT, start=1, end=4.9), rules) == ()
+
+
+def test_two_channels_of_one_side_do_not_talk_over_each_other() -> None:
+    both = replace(CALL, channels=(Channel(0, role=Role.AGENT), Channel(1, role=Role.AGENT)))
+    assist, rules = CallAssist(both), [rule({"kind": "talk-over", "seconds": 1})]
+    assist.final(final("So.", channel=0, start=1, end=5), rules)
+    assert assist.final(final("So.", channel=1, start=1, end=5), rules) == ()
+
+
+def test_an_emotion_gives_a_card_where_the_engine_tells_it() -> None:
+    rules = [rule({"kind": "emotion", "emotions": ["angry"]}, speaker="customer")]
+    assist = CallAssist(CALL)
+    assert assist.final(final("No!", channel=AGENT, emotion="angry"), rules) == ()
+    assert assist.final(final("No."), rules) == ()
+    (card,) = assist.final(final("No!", start=4, end=5, emotion="angry"), rules)
+    assert card.utterance_id == utterance_id(CALL.id, CUSTOMER, 4 * RATE)
+
+
+def test_a_silence_has_no_speaker() -> None:
+    with pytest.raises(ValueError, match="leave speaker out"):
+        rule({"kind": "silence", "seconds": 5}, speaker="agent")
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://a b", "ftp://x", "//x"])
+def test_a_link_leads_to_the_web(link: str) -> None:
+    with pytest.raises(ValueError, match="link"):
+        phrase("x", link=link)
+
+
+def test_a_replay_gives_the_cards_of_a_past_call_in_their_order() -> None:
+    finals = [
+        final("Hello, this is Ann.", channel=AGENT, start=0, end=2),
+        final("I want to cancel.", start=12, end=14),
+        final("But why, no, wait", channel=AGENT, start=13, end=17),
+        final("No, listen!", start=15, end=18, emotion="angry"),
+    ]
+    said = tuple(Utterance(utterance_id(CALL.id, each.channel, each.start), each) for each in finals)
+    rules = [
+        rule({"kind": "silence", "seconds": 8}, name="silence"),
+        rule({"kind": "talk-over", "seconds": 2}, name="talk-over"),
+        rule({"kind": "emotion", "emotions": ["angry"]}, name="angry"),
+        phrase("cancel", name="cancel"),
+    ]
+    cards = replay(Transcript(CALL, CallState.ENDED, None, said), 30 * RATE, rules)
+    assert [(card.rule, card.start / RATE) for card in cards if card.rule != "cancel"] == [
+        ("silence", 2),
+        ("talk-over", 15),
+        ("angry", 15),
+        ("silence", 18),
+    ]
+    assert [card.rule for card in cards].index("cancel") == 1
