@@ -165,7 +165,7 @@ class JobStore:
             job.error = ""
             job.lease_until = None
             job.finished_at = NOW
-            write_deliveries(session, call, self._hooks_of)
+            write_deliveries(session, call, self._hooks_of, job.priority)
             return True
 
     def fail(self, job_id: UUID, sentence: str, *, hopeless: bool = False, follow: Sequence[JobIntent] = ()) -> bool:
@@ -184,7 +184,7 @@ class JobStore:
                 job.state = JobState.FAILED
                 job.finished_at = NOW
                 write_jobs(session, job.call_id, follow)
-                write_deliveries(session, call, self._hooks_of)
+                write_deliveries(session, call, self._hooks_of, job.priority)
                 return False
             job.state = JobState.QUEUED
             job.due_at = NOW + back_off(job.attempts)

@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = "not a secret, for it stands here"
+OLD_SECRET = "this stood here before the other one"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers with the statuses it is given, then with 204; status 0: not until the end of the test."""
+    """Answers with the statuses it is given, then with 204; status 0: not until the end of the test. With each
+    goes `retry_after`, where it is set."""
 
     daemon_threads = True
 
     def __init__(self, *statuses: int) -> None:
         super().__init__(("127.0.0.1", 0), Reception)
         self.statuses = list(statuses)
+        self.retry_after = ""
         self.over = threading.Event()
         self.got: list[tuple[str, dict[str, str], bytes]] = []
 
@@ -36,6 +39,8 @@ class Reception(BaseHTTPRequestHandler):
             return
         self.send_response(status)
         self.send_header("location", "/elsewhere")
+        if self.server.retry_after:
+            self.send_header("retry-after", self.server.retry_after)
         self.send_header("content-length", "0")
         self.end_headers()
 

@@ -22,6 +22,8 @@ class WebhookSettings:
     """https:// or http://. It is called as it stands: redirects are not followed."""
     secret: str = field(repr=False)
     """Signs what is sent: at least 24 bytes, as text or, behind "whsec_", in base64."""
+    old_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Sign beside it, until every receiver checks with `secret`; of the same form."""
     trunks: tuple[str, ...] = ()
     """Names of the trunks whose calls it is told of; none: all."""
     timeout_s: float = 10.0
@@ -32,24 +34,33 @@ class WebhookSettings:
             raise ValueError("name must be 1 to 100 letters, digits, dots, dashes and underscores")
         if not _is_address(self.url):
             raise ValueError("url must be an address as https://crm.example.com/calls, without user and password")
-        try:
-            long_enough = len(self.key) >= MIN_SECRET_BYTES
-        except binascii.Error:
-            long_enough = False
-        if not long_enough:
-            raise ValueError(
-                f"secret must have at least {MIN_SECRET_BYTES} bytes, as text or in base64 behind {SECRET_PREFIX}; "
-                "make one with: openssl rand -base64 32"
-            )
+        for name, secrets in (("secret", (self.secret,)), ("old_secrets", self.old_secrets)):
+            if not all(map(_is_long_enough, secrets)):
+                raise ValueError(
+                    f"{name} must have at least {MIN_SECRET_BYTES} bytes, as text or in base64 behind {SECRET_PREFIX}; "
+                    "make one with: openssl rand -base64 32"
+                )
         if not 1 <= self.timeout_s <= 60:
             raise ValueError("timeout_s must be from 1 to 60")
 
     @property
-    def key(self) -> bytes:
-        """What signatures are made with. Raises binascii.Error for what is not base64."""
-        if self.secret.startswith(SECRET_PREFIX):
-            return base64.b64decode(self.secret.removeprefix(SECRET_PREFIX).encode(), validate=True)
-        return self.secret.encode()
+    def keys(self) -> tuple[bytes, ...]:
+        """What signatures are made with, that of `secret` first."""
+        return tuple(map(_key, (self.secret, *self.old_secrets)))
+
+
+def _key(secret: str) -> bytes:
+    """Raises binascii.Error for what is not base64."""
+    if secret.startswith(SECRET_PREFIX):
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX).encode(), validate=True)
+    return secret.encode()
+
+
+def _is_long_enough(secret: str) -> bool:
+    try:
+        return len(_key(secret)) >= MIN_SECRET_BYTES
+    except binascii.Error:
+        return False
 
 
 def _is_address(url: str) -> bool:

@@ -60,6 +60,7 @@ def make_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        webhooks=webhooks.notices,
     )
     app.state.sources = sources
     app.state.metrics = requests

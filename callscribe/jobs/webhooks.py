@@ -9,7 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import IO, Protocol
 from uuid import UUID
@@ -22,7 +24,7 @@ from callscribe.domain.scores import Evaluation
 from callscribe.events.board import ENGINE_MARK
 from callscribe.jobs.processed import notice_json
 from storage.records import CallRecord
-from storage.webhooks import Delivery
+from storage.webhooks import Delivery, Hold
 
 log = structlog.get_logger()
 
@@ -35,9 +37,11 @@ LEASE_S = 300.0
 class Deliveries(Protocol):
     """What is to be sent (storage.webhooks.WebhookStore)."""
 
-    def claim(self, hook: str, lease_s: float) -> Delivery | None: ...
+    def claim(self, hook: str, address: str, lease_s: float) -> Delivery | None: ...
     def note_sent(self, delivery_id: int) -> None: ...
-    def note_failed(self, delivery_id: int, sentence: str, *, hopeless: bool = False) -> bool: ...
+    def note_failed(
+        self, delivery_id: int, sentence: str, *, hopeless: bool = False, hold: Hold | None = None
+    ) -> bool: ...
 
 
 class Calls(Protocol):
@@ -55,9 +59,15 @@ class Evaluations(Protocol):
 class NotDelivered(Exception):
     """The receiver did not take it; the message is a sentence that names nothing but statuses and kinds of errors."""
 
-    def __init__(self, sentence: str, *, hopeless: bool = False) -> None:
+    def __init__(self, sentence: str, *, gone: bool = False, wait_s: float | None = None) -> None:
+        """`gone`: it wants no more; `wait_s`: how long it wants nothing, None where it did not say."""
         super().__init__(sentence)
-        self.hopeless = hopeless
+        self.gone = gone
+        self.wait_s = wait_s
+
+    def hold(self, address: str) -> Hold | None:
+        """What it asked for."""
+        return Hold(address, None if self.gone else self.wait_s) if self.gone or self.wait_s is not None else None
 
 
 class WebhookSender:
@@ -66,6 +76,7 @@ class WebhookSender:
 
     def __init__(self, hook: WebhookSettings, deliveries: Deliveries, calls: Calls, evaluations: Evaluations) -> None:
         self._hook = hook
+        self._address = hashlib.sha256(hook.url.encode()).hexdigest()
         self._deliveries = deliveries
         self._calls = calls
         self._evaluations = evaluations
@@ -82,8 +93,8 @@ class WebhookSender:
             stop.wait(pause_s)
 
     def send_next(self) -> bool:
-        """Attempt the delivery that is due longest; False where none is due. Raises StorageError."""
-        delivery = self._deliveries.claim(self._hook.name, LEASE_S)
+        """Attempt the next delivery; False where none is due. Raises StorageError."""
+        delivery = self._deliveries.claim(self._hook.name, self._address, LEASE_S)
         if delivery is None:
             return False
         try:
@@ -96,13 +107,19 @@ class WebhookSender:
         try:
             post(self._hook, f"{delivery.call_id}-{delivery.id}", body)
         except NotDelivered as error:
-            again = self._deliveries.note_failed(delivery.id, str(error), hopeless=error.hopeless)
-            self._counts["failed" if again else "dead"] += 1
-            log.warning("webhook_failed", webhook=self._hook.name, delivery=delivery.id, again=again, reason=str(error))
+            self._note_failed(delivery, error)
         else:
             self._deliveries.note_sent(delivery.id)
             self._counts["sent"] += 1
         return True
+
+    def _note_failed(self, delivery: Delivery, error: NotDelivered) -> None:
+        hold = error.hold(self._address)
+        again = self._deliveries.note_failed(delivery.id, str(error), hopeless=error.gone, hold=hold)
+        self._counts["failed" if again else "dead"] += 1
+        log.warning("webhook_failed", webhook=self._hook.name, delivery=delivery.id, again=again, reason=str(error))
+        if error.gone:
+            log.error("webhook_stopped", webhook=self._hook.name, cure="POST /api/v1/webhooks/NAME/resume")
 
     def counters(self) -> Mapping[str, int]:
         """Since start: deliveries that were sent, attempts that failed and come again, deliveries given up."""
@@ -110,10 +127,11 @@ class WebhookSender:
         return {f"webhooks_{name}{ENGINE_MARK}{self._hook.name}": self._counts[name] for name in names}
 
 
-def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`. `timestamp`: seconds since 1970."""
+def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature`: one of each key. `timestamp`: seconds since 1970."""
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
+    digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
 def post(hook: WebhookSettings, message_id: str, body: bytes) -> None:
@@ -124,7 +142,7 @@ def post(hook: WebhookSettings, message_id: str, body: bytes) -> None:
         "user-agent": "callscribe",
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(hook.key, message_id, timestamp, body),
+        "webhook-signature": sign(hook.keys, message_id, timestamp, body),
     }
     request = urllib.request.Request(hook.url, body, headers, method="POST")
     try:
@@ -132,12 +150,27 @@ def post(hook: WebhookSettings, message_id: str, body: bytes) -> None:
             pass
     except urllib.error.HTTPError as error:
         error.close()
-        gone = error.code == HTTPStatus.GONE
-        raise NotDelivered(f"The receiver answered with status {error.code}.", hopeless=gone) from error
+        raise NotDelivered(
+            f"The receiver answered with status {error.code}.",
+            gone=error.code == HTTPStatus.GONE,
+            wait_s=retry_after_s(error.headers.get("retry-after", ""), datetime.now(UTC)),
+        ) from error
     except urllib.error.URLError as error:
         raise NotDelivered(f"The receiver could not be reached: {_kind(error.reason)}.") from error
     except (OSError, http.client.HTTPException) as error:
         raise NotDelivered(f"The receiver did not answer: {_kind(error)}.") from error
+
+
+def retry_after_s(told: str, now: datetime) -> float | None:
+    """Seconds from `now` (aware UTC) to what a `Retry-After` tells (RFC 9110 section 10.2.3); None for what is none."""
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        then = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    # A zone of "-0000" is UTC too, and is read as none.
+    return max(0.0, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 def _kind(error: str | BaseException) -> str:

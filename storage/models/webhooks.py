@@ -20,7 +20,7 @@ class WebhookDeliveryRow(Base):
         CheckConstraint("processing >= 1", name="processing"),
         CheckConstraint("(state = 'queued') = (finished_at IS NULL)", name="finished"),
         UniqueConstraint("call_id", "hook", "processing"),
-        Index("ix_webhook_deliveries_due", "hook", "due_at", postgresql_where=text("state = 'queued'")),
+        Index("ix_webhook_deliveries_due", "hook", "priority", "due_at", postgresql_where=text("state = 'queued'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -29,6 +29,8 @@ class WebhookDeliveryRow(Base):
     call_id: Mapped[UUID] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
     processing: Mapped[int]
     """1 for the first time that nothing of the call was left to do."""
+    priority: Mapped[int] = mapped_column(server_default=NOUGHT)
+    """That of the job that was the call's last (storage.records.JobIntent): of due deliveries the lowest go first."""
     state: Mapped[str] = mapped_column(server_default=DeliveryState.QUEUED)
     attempts: Mapped[int] = mapped_column(server_default=NOUGHT)
     error: Mapped[str] = mapped_column(server_default="")
@@ -38,3 +40,19 @@ class WebhookDeliveryRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     finished_at: Mapped[datetime | None]
     """When it was delivered or given up."""
+
+
+class WebhookHoldRow(Base):
+    """A webhook to which nothing is sent for now, as its receiver asked for that."""
+
+    __tablename__ = "webhook_holds"
+
+    hook: Mapped[str] = mapped_column(primary_key=True)
+    """Name of the webhook in the settings."""
+    address: Mapped[str]
+    """SHA-256 of its URL, in hexadecimal digits: another address has not asked."""
+    reason: Mapped[str]
+    """One sentence."""
+    until: Mapped[datetime | None]
+    """None: until somebody has it go on."""
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)

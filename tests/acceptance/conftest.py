@@ -17,7 +17,7 @@ from tests.acceptance.service import RunningService, running
 from tests.acceptance.speech import clicks
 from tests.acceptance.tls import make_certificate, make_pair
 from tests.registrar import EXTENSIONS, Registrar, running_registrar, trunk
-from tests.webhooks import SECRET, Receiver, receiving
+from tests.webhooks import OLD_SECRET, SECRET, Receiver, receiving
 
 FIGURES_ADDRESS = "127.0.0.9"
 """Whoever calls from here has numbers in figures."""
@@ -160,7 +160,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 def webhook(receiver: Receiver) -> str:
-    return f'[[webhooks]]\nname = "crm"\nurl = "{receiver.url}"\nsecret = "{SECRET}"\ntrunks = ["hooked"]\n'
+    secrets = f'secret = "{SECRET}"\nold_secrets = ["{OLD_SECRET}"]\n'
+    return f'[[webhooks]]\nname = "crm"\nurl = "{receiver.url}"\n{secrets}trunks = ["hooked"]\n'
 
 
 RETENTION = "sweep_s = 1\nlost_node_hours = 0.005\n"

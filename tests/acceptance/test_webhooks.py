@@ -11,7 +11,7 @@ from tests.acceptance.conftest import HOOKED_ADDRESS
 from tests.acceptance.recording import start_session
 from tests.acceptance.service import Json, RunningService, wait_for
 from tests.acceptance.speech import excerpt
-from tests.webhooks import SECRET, Receiver
+from tests.webhooks import OLD_SECRET, SECRET, Receiver
 
 pytestmark = pytest.mark.acceptance
 
@@ -33,6 +33,8 @@ def test_a_webhook_is_told_of_a_call_and_of_what_it_refused_once_that_is_tried_a
     dead = wait_for(refused, "the dead delivery", seconds=180)
     assert (dead["webhook"], dead["attempts"]) == ("crm", 1)
     assert "410" in dead["error"]
+    [held] = json.loads(service.text("/api/v1/webhooks/held"))
+    assert (held["webhook"], held["until"]) == ("crm", None)
     again = urllib.request.Request(f"{service.web}{DELIVERIES}/{dead['id']}/retry", method="POST")
     with urllib.request.urlopen(again, timeout=10) as answer:
         assert answer.status == 202
@@ -40,9 +42,12 @@ def test_a_webhook_is_told_of_a_call_and_of_what_it_refused_once_that_is_tried_a
 
     (_, first, _), (path, headers, body) = receiver.got
     assert (path, headers["webhook-id"]) == ("/calls", first["webhook-id"])
-    signature = sign(SECRET.encode(), headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+    keys = (SECRET.encode(), OLD_SECRET.encode())
+    signature = sign(keys, headers["webhook-id"], int(headers["webhook-timestamp"]), body)
     assert headers["webhook-signature"] == signature
     told = json.loads(body)
+    described = service.get("/api/v1/openapi.json")["components"]["schemas"]["ProcessedNotice"]
+    assert set(told) == set(described["properties"]) == set(described["required"])
     assert (told["type"], told["call_id"], told["trunk"], told["processing"]) == (
         "call.processed", call["id"], "hooked", 1,
     )  # fmt: skip

@@ -35,10 +35,20 @@ def test_only_addresses_of_http_are_called(url: str) -> None:
 def test_a_secret_that_anybody_could_guess_is_refused(secret: str) -> None:
     with pytest.raises(ValueError, match="openssl rand -base64 32"):
         WebhookSettings("crm", "https://crm/x", secret)
+    with pytest.raises(ValueError, match="old_secrets must have at least 24 bytes"):
+        WebhookSettings("crm", "https://crm/x", SECRET, (SECRET, secret))
 
 
 def test_a_secret_is_not_shown() -> None:
-    assert "stands here" not in repr(WebhookSettings("crm", "https://crm/x", SECRET))
+    assert "stands here" not in repr(WebhookSettings("crm", "https://crm/x", SECRET, (SECRET,)))
+
+
+def test_a_secret_can_be_changed_while_receivers_check_with_the_old_one(tmp_path: Path) -> None:
+    file = tmp_path / "callscribe.toml"
+    table = f'[[webhooks]]\nname = "crm"\nurl = "https://crm/x"\nsecret = "{SECRET}"\n'
+    file.write_text(table + 'old_secrets = ["whsec_bm90IGEgc2VjcmV0LCBmb3IgaXQgc3RhbmRzIGhlcmU="]\n')
+    (hook,) = load_settings(file, {}).webhooks
+    assert hook.keys == (SECRET.encode(), SECRET.encode())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from storage.jobs import JobStore
 from storage.records import JobIntent, JobKind
-from storage.webhooks import WebhookStore
+from storage.webhooks import Hold, WebhookStore
 from tests.console.conftest import Console
 from tests.console.switchboard import Switchboard
 
@@ -23,10 +23,17 @@ def test_what_could_not_be_delivered_is_listed_and_tried_again(console: Console,
     assert jobs.begin(job)
     assert jobs.complete(job)
     webhooks = WebhookStore(switchboard.database)
-    delivery = webhooks.claim("crm", 60)
+    delivery = webhooks.claim("crm", "of the receiver", 60)
     assert delivery is not None
-    webhooks.note_failed(delivery.id, "The receiver answered with status 410.", hopeless=True)
+    webhooks.note_failed(
+        delivery.id, "The receiver answered with status 410.", hopeless=True, hold=Hold("of the receiver")
+    )
 
+    [held] = console.client.get("/api/v1/webhooks/held").json()
+    assert (held["webhook"], held["until"], held["queued"]) == ("crm", None, 0)
+    assert console.client.post("/api/v1/webhooks/crm/resume").status_code == 202
+    refused = console.client.post("/api/v1/webhooks/crm/resume")
+    assert (refused.status_code, "webhooks/held" in refused.json()["detail"]) == (409, True)
     [dead] = console.client.get(DELIVERIES, params={"state": "dead"}).json()["deliveries"]
     assert (dead["webhook"], dead["call_id"], dead["attempts"]) == ("crm", str(call.id), 1)
     assert dead["error"] == "The receiver answered with status 410."
@@ -41,3 +48,12 @@ def test_what_could_not_be_delivered_is_listed_and_tried_again(console: Console,
 @pytest.mark.parametrize("query", ["cursor=x", "state=lost", "limit=0"])
 def test_a_list_that_cannot_be_is_refused(console: Console, query: str) -> None:
     assert console.client.get(f"{DELIVERIES}?{query}").status_code == 422
+
+
+def test_openapi_tells_what_a_receiver_gets(console: Console) -> None:
+    document = console.client.get("/api/v1/openapi.json").json()
+    told = document["webhooks"]["call.processed"]["post"]
+    assert {each["name"] for each in told["parameters"]} == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert told["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/ProcessedNotice")
+    assert {"410", "2XX"} <= set(told["responses"])
+    assert "call.processed" not in "".join(document["paths"])

@@ -5,14 +5,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from callscribe.config.webhooks import WebhookSettings
-from callscribe.jobs.webhooks import NotDelivered, WebhookSender, post, sign
+from callscribe.jobs.webhooks import NotDelivered, WebhookSender, post, retry_after_s, sign
 from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -66,7 +66,7 @@ def let_time_pass(database: Database) -> None:
 
 def test_the_signature_is_that_of_the_schemes_published_example() -> None:
     hook = WebhookSettings("crm", "https://crm.example.com", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    signature = sign(hook.key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    signature = sign(hook.keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
@@ -115,6 +115,37 @@ def test_a_receiver_that_is_gone_is_left_alone_until_somebody_asks(
     assert sender.send_next() is (state is DeliveryState.DEAD)
 
 
+def test_of_each_secret_there_is_a_signature(receiver: Receiver) -> None:
+    old = "another one, which stood here before"
+    post(WebhookSettings("crm", receiver.url, SECRET, (old,)), "1", b"{}")
+    [(_, headers, _)] = receiver.got
+    at = int(headers["webhook-timestamp"])
+    one, other = (sign([secret.encode()], "1", at, b"{}") for secret in (SECRET, old))
+    assert headers["webhook-signature"] == f"{one} {other}"
+
+
+def test_a_receiver_that_is_busy_is_left_alone_for_as_long_as_it_says(
+    database: Database, receiver: Receiver, call_id: UUID
+) -> None:
+    receiver.statuses, receiver.retry_after = [429], "120"
+    sender = sender_to(hook_of(receiver), database)
+    assert sender.send_next()
+    let_time_pass(database)
+    assert not sender.send_next()
+    assert WebhookStore(database).resume("crm")
+    assert sender.send_next()
+    assert the_delivery(database).state is DeliveryState.DONE
+
+
+def test_when_to_come_again_is_told_in_seconds_or_as_a_time() -> None:
+    now = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    told = {"120": 120, "0": 0, "Sun, 22 Nov 2026 08:01:00 GMT": 60, "Sun, 22 Nov 2026 07:00:00 -0000": 0}
+    assert {text: retry_after_s(text, now) for text in told} == told
+    assert [retry_after_s(text, now) for text in ("", "soon", "-1", "1.5", "²", "Sun, 99 Nov 2026 08:00:00 GMT")] == [
+        None
+    ] * 6
+
+
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     for status in (302, 307):
         receiver.statuses = [status]
@@ -138,8 +169,8 @@ def test_a_call_that_is_erased_while_it_is_sent_is_told_to_nobody(
     database: Database, receiver: Receiver, call_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhooks = WebhookStore(database)
-    claimed = webhooks.claim("crm", 60)
-    monkeypatch.setattr(webhooks, "claim", lambda hook, lease_s: claimed)
+    claimed = webhooks.claim("crm", "of the receiver", 60)
+    monkeypatch.setattr(webhooks, "claim", lambda hook, address, lease_s: claimed)
     with database.transaction() as session:
         session.execute(text("DELETE FROM calls"))
     sender = WebhookSender(hook_of(receiver), webhooks, CallReader(database), ScorecardStore(database))

@@ -1,6 +1,7 @@
 """Deliveries to webhooks: one for each webhook and processing, written with the end of the last job."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,11 +11,12 @@ from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.records import DeliveryState, JobIntent, JobKind
-from storage.webhooks import MAX_ATTEMPTS, WebhookStore, back_off
+from storage.webhooks import MAX_ATTEMPTS, Delivery, Hold, WebhookStore, back_off
 from tests.storage.samples import ENDED, make_call, make_recording
 
 pytestmark = pytest.mark.integration
 
+ADDRESS = "of the receiver"
 HOOKS = {"main": ("crm", "archive"), "other": ()}
 
 
@@ -125,9 +127,9 @@ def test_another_evaluation_is_another_delivery(
 
 def test_a_delivery_is_claimed_by_one_and_sent_once(calls: CallStore, jobs: JobStore, webhooks: WebhookStore) -> None:
     processed(calls, jobs)
-    delivery = webhooks.claim("crm", 60)
+    delivery = webhooks.claim("crm", ADDRESS, 60)
     assert delivery is not None
-    assert webhooks.claim("crm", 60) is None
+    assert webhooks.claim("crm", ADDRESS, 60) is None
     webhooks.note_sent(delivery.id)
     webhooks.note_sent(delivery.id)
     [done] = webhooks.deliveries(DeliveryState.DONE).deliveries
@@ -137,8 +139,8 @@ def test_a_delivery_is_claimed_by_one_and_sent_once(calls: CallStore, jobs: JobS
 
 def test_a_lost_workers_delivery_is_claimed_again(calls: CallStore, jobs: JobStore, webhooks: WebhookStore) -> None:
     processed(calls, jobs)
-    lost = webhooks.claim("crm", 0)
-    again = webhooks.claim("crm", 60)
+    lost = webhooks.claim("crm", ADDRESS, 0)
+    again = webhooks.claim("crm", ADDRESS, 60)
     assert lost is not None
     assert again is not None
     assert again.id == lost.id
@@ -151,18 +153,101 @@ def test_a_delivery_is_given_up_after_its_attempts_and_can_be_tried_again(
     answers = []
     for _ in range(MAX_ATTEMPTS):
         let_time_pass(database)
-        delivery = webhooks.claim("crm", 60)
+        delivery = webhooks.claim("crm", ADDRESS, 60)
         assert delivery is not None
         answers.append(webhooks.note_failed(delivery.id, "The receiver answered with status 500."))
-        assert webhooks.claim("crm", 60) is None
+        assert webhooks.claim("crm", ADDRESS, 60) is None
     assert answers == [True] * (MAX_ATTEMPTS - 1) + [False]
     [dead] = webhooks.deliveries(DeliveryState.DEAD).deliveries
     assert (dead.attempts, dead.error) == (MAX_ATTEMPTS, "The receiver answered with status 500.")
     assert webhooks.retry(dead.id)
-    again = webhooks.claim("crm", 60)
+    again = webhooks.claim("crm", ADDRESS, 60)
     assert again is not None
     assert (again.id, again.attempts) == (dead.id, 0)
     assert not webhooks.note_failed(again.id, "The receiver answered with status 410.", hopeless=True)
+
+
+def due_in_s(database: Database, webhooks: WebhookStore) -> float:
+    """Until the crm's delivery is due."""
+    [queued] = [one for one in webhooks.deliveries(DeliveryState.QUEUED).deliveries if one.hook == "crm"]
+    return (queued.due_at - datetime.now(UTC)).total_seconds()
+
+
+def test_a_receiver_that_asks_for_time_gets_nothing_meanwhile(
+    database: Database, calls: CallStore, jobs: JobStore, webhooks: WebhookStore
+) -> None:
+    processed(calls, jobs)
+    delivery = webhooks.claim("crm", ADDRESS, 60)
+    assert delivery is not None
+    assert webhooks.note_failed(delivery.id, "The receiver answered with status 429.", hold=Hold(ADDRESS, 100.0))
+    assert 95 < due_in_s(database, webhooks) < 101
+    processed(calls, jobs)
+    assert webhooks.claim("crm", ADDRESS, 60) is None
+    [held] = webhooks.held()
+    assert (held.hook, held.reason, held.queued) == ("crm", "The receiver answered with status 429.", 2)
+    assert held.until is not None
+    # Other webhooks, and another address of this one, did not ask for it.
+    assert webhooks.claim("archive", ADDRESS, 60) is not None
+    other = webhooks.claim("crm", "elsewhere", 60)
+    assert other is not None
+    with database.transaction() as session:
+        session.execute(text("UPDATE webhook_holds SET until = now()"))
+    assert webhooks.held() == ()
+
+
+@pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(1.0, 25, 31), (1e12, 86_000, 86_401)])
+def test_no_receiver_is_asked_sooner_than_usual_or_later_than_in_a_day(
+    database: Database,
+    calls: CallStore,
+    jobs: JobStore,
+    webhooks: WebhookStore,
+    asked_s: float,
+    least_s: float,
+    most_s: float,
+) -> None:
+    processed(calls, jobs)
+    delivery = webhooks.claim("crm", ADDRESS, 60)
+    assert delivery is not None
+    assert webhooks.note_failed(delivery.id, "Later.", hold=Hold(ADDRESS, asked_s))
+    assert least_s < due_in_s(database, webhooks) < most_s
+
+
+def test_a_receiver_that_is_gone_gets_nothing_until_somebody_has_it_go_on(
+    calls: CallStore, jobs: JobStore, webhooks: WebhookStore
+) -> None:
+    def refuse() -> Delivery:
+        delivery = webhooks.claim("crm", ADDRESS, 60)
+        assert delivery is not None
+        assert not webhooks.note_failed(delivery.id, "Gone.", hopeless=True, hold=Hold(ADDRESS))
+        assert webhooks.claim("crm", ADDRESS, 60) is None
+        return delivery
+
+    for _ in range(3):
+        processed(calls, jobs)
+    refuse()
+    [held] = webhooks.held()
+    assert (held.until, held.queued) == (None, 2)
+    assert webhooks.resume("crm")
+    assert not webhooks.resume("crm")
+    dead = refuse()
+    assert webhooks.retry(dead.id)
+    assert webhooks.held() == ()
+    assert webhooks.claim("crm", ADDRESS, 60) is not None
+
+
+def test_new_calls_are_told_before_those_that_are_evaluated_again_in_bulk(
+    database: Database, calls: CallStore, jobs: JobStore, webhooks: WebhookStore
+) -> None:
+    old = [processed(calls, jobs) for _ in range(3)]
+    with database.transaction() as session:
+        session.execute(text("UPDATE webhook_deliveries SET state = 'done', finished_at = now()"))
+        session.execute(text("UPDATE jobs SET state = 'queued', priority = 5, finished_at = NULL"))
+    for call_id in old:
+        assert jobs.begin(job(call_id))
+        assert jobs.complete(job(call_id))
+    new = processed(calls, jobs)
+    claimed = [webhooks.claim("crm", ADDRESS, 60) for _ in range(5)]
+    assert [each and each.call_id for each in claimed] == [new, *old, None]
 
 
 def test_attempts_are_spread_over_a_day_and_a_half() -> None:
