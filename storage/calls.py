@@ -9,9 +9,11 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMedia, Party
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import Final
+from storage.assist_cards import write_card
 from storage.clean import clean_name
 from storage.conversations import begin_linking, link
 from storage.database import Database
@@ -64,6 +66,16 @@ class CallStore:
             if row is None:
                 raise CallNotFound
             return write_final(session, call_id, final)
+
+    def save_card(self, call_id: UUID, card: AssistCard) -> None:
+        """Insert the card, unless it was there already, or is not wanted any more. Raises CallNotFound."""
+        with self._database.transaction() as session:
+            row = lock_call(session, call_id)
+            if is_forgotten(session, call_id, row):
+                return
+            if row is None:
+                raise CallNotFound
+            write_card(session, call_id, card)
 
     def end_call(
         self, call_id: UUID, end: CallEnd, recording: RecordingFile | None, jobs: Sequence[JobIntent] = ()

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from callscribe.console.pages import problem_page
 from callscribe.domain.errors import (
     CallActive,
+    AssistRuleOutdated,
     CallHeld,
     CallNotFound,
     CallscribeError,
@@ -41,6 +42,7 @@ STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     TooManyHotwords: HTTPStatus.UNPROCESSABLE_ENTITY,
     CallActive: HTTPStatus.CONFLICT,
     CallHeld: HTTPStatus.CONFLICT,
+    AssistRuleOutdated: HTTPStatus.CONFLICT,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseOutdated: HTTPStatus.SERVICE_UNAVAILABLE,
     EventsUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

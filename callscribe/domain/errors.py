@@ -28,6 +28,7 @@ CallscribeError
 │   ├── HotwordListOutdated
 │   └── TooManyHotwords
 ├── EventsUnavailable
+│   ├── AssistRuleOutdated
 ├── QueryError
 └── NodeSilent
 """
@@ -154,6 +155,10 @@ class EventsUnavailable(CallscribeError):
 
 class NodeSilent(CallscribeError):
     """No node that has the call answers; check that its node runs and reaches events.url, then ask again."""
+class AssistRuleOutdated(StorageError):
+    """Somebody changed the rule meanwhile; read it again, and send your change with the version that it has now."""
+
+
 
 
 class QueryError(CallscribeError):

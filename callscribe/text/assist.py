@@ -240,7 +240,7 @@ class CallAssist:
             text=rule.text,
             link=rule.link,
             severity=rule.severity,
-            start=place.start,
+            start=min(place.start, place.heard),
             heard=place.heard,
             channel=place.channel,
             utterance_id=place.utterance_id,

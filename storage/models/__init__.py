@@ -1,6 +1,7 @@
 """The tables. The rules stand here, and in the migrations that make them."""
 
 from storage.models.access import ApiTokenRow, SignInRow, UserRow
+from storage.models.assist import AssistCardRow, AssistRuleRow
 from storage.models.audit import AuditRow
 from storage.models.base import Base
 from storage.models.calls import CallRow, ChannelRow, OutsideIdRow, PartyRow, RecordingRow
@@ -18,6 +19,8 @@ from storage.models.webhooks import WebhookDeliveryRow, WebhookHoldRow
 __all__ = [
     "ApiTokenRow",
     "AuditRow",
+    "AssistCardRow",
+    "AssistRuleRow",
     "Base",
     "CallMeasuresRow",
     "CallRow",
