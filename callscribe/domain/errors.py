@@ -26,9 +26,9 @@ CallscribeError
 │   ├── UtteranceNotFound
 │   ├── RevisionOutdated
 │   ├── HotwordListOutdated
+│   ├── AssistRuleOutdated
 │   └── TooManyHotwords
 ├── EventsUnavailable
-│   ├── AssistRuleOutdated
 ├── QueryError
 └── NodeSilent
 """
@@ -145,6 +145,10 @@ class HotwordListOutdated(StorageError):
     """Somebody changed the list meanwhile; read it again, and send your change to what it is now with that version."""
 
 
+class AssistRuleOutdated(StorageError):
+    """Somebody changed the rule meanwhile; read it again, and send your change with the version that it has now."""
+
+
 class TooManyHotwords(StorageError):
     """A hotword list has no place for so many words."""
 
@@ -155,10 +159,6 @@ class EventsUnavailable(CallscribeError):
 
 class NodeSilent(CallscribeError):
     """No node that has the call answers; check that its node runs and reaches events.url, then ask again."""
-class AssistRuleOutdated(StorageError):
-    """Somebody changed the rule meanwhile; read it again, and send your change with the version that it has now."""
-
-
 
 
 class QueryError(CallscribeError):

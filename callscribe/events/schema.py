@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit, Role
 from callscribe.domain.pause import Pause
+from callscribe.events.assist import CardGiven
 from callscribe.events.parts import EventChannel, EventParty, EventPause, Stamped, UtcTime, speaker_of
 from callscribe.events.utterances import UtteranceFinal, UtterancePartial, UtteranceRevised, UtteranceSpeakers
 
@@ -26,6 +27,7 @@ __all__ = [
     "CallResumed",
     "CallStarted",
     "CallUpdated",
+    "CardGiven",
     "Described",
     "DtmfPressed",
     "Event",
@@ -190,7 +192,7 @@ class CallProcessed(Stamped):
 
 
 Described = CallStarted | CallUpdated | CallCorrected
-Happened = DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed
+Happened = CardGiven | DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed
 Event = Described | UtterancePartial | UtteranceFinal | UtteranceRevised | UtteranceSpeakers | Happened
 
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

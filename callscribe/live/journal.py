@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter
 
+from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallEnd
 from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
 from callscribe.domain.transcript import Final
@@ -58,6 +59,14 @@ class FinalSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class CardSaved:
+    """An assist rule gave a card."""
+
+    call_id: UUID
+    card: AssistCard
+
+
+@dataclass(frozen=True, slots=True)
 class CallClosed:
     """A call is over, and these jobs are due."""
 
@@ -67,10 +76,10 @@ class CallClosed:
     jobs: tuple[JobIntent, ...]
 
 
-Entry = CallSaved | FinalSaved | CallClosed
+Entry = CallSaved | FinalSaved | CardSaved | CallClosed
 
 _ADAPTERS: dict[str, TypeAdapter[Entry]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (CallSaved, FinalSaved, CallClosed)
+    kind.__name__: TypeAdapter(kind) for kind in (CallSaved, FinalSaved, CardSaved, CallClosed)
 }
 
 _TABLES = """
@@ -98,6 +107,8 @@ def apply_entry(entry: Entry, store: CallStore) -> None:
             store.save_call(call, node)
         case FinalSaved(call_id, final):
             store.save_final(call_id, final)
+        case CardSaved(call_id, card):
+            store.save_card(call_id, card)
         case CallClosed(call_id, end, recording, jobs):
             store.end_call(call_id, end, recording, jobs)
 

@@ -29,6 +29,7 @@ from callscribe.events.schema import (
     UtteranceFinal,
     UtterancePartial,
 )
+from callscribe.live.assisting import Assistant, RuleBook
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from callscribe.live.pauses import PauseBook
 from callscribe.text.redaction.conversation import CallRedactor
@@ -65,6 +66,10 @@ class SessionPorts(EndPorts, Protocol):
 
     pause_limit_s: float
     """After which a pause ends by itself; 0: never."""
+
+    @property
+    def rules(self) -> RuleBook:
+        """The assist rules of all calls."""
 
     def clock(self) -> float:
         """Seconds on a clock that is never set."""
@@ -149,6 +154,7 @@ class CallSession:
         self._figures = texts.figures
         self._redactor = CallRedactor(texts.redaction, call.sample_rate)
         self._awaiting_rest = False
+        self._assistant = Assistant(call, ports)
         self._channels: dict[int, _ChannelProgress] = {}
         self._ending = False
         self._book = PauseBook()
@@ -175,6 +181,7 @@ class CallSession:
 
     def _save(self, call: Call) -> None:
         self.call = replace(call, pauses=self._book.pauses)
+        self._assistant.describe(self.call)
         self._ports.append(CallSaved(self.call, self._ports.node))
 
     def _open_channels(self) -> None:
@@ -261,6 +268,7 @@ class CallSession:
         if progress is None:
             return
         progress.heard = max(progress.heard, chunk.end)
+        self._assistant.audio(chunk.channel, chunk.end)
         # Audio never comes before it was said: what came soonest tells best when the call began.
         self._began = min(self._began, self._ports.clock() - chunk.end / self.call.sample_rate)
         chunk = self._book.muted(chunk, said_from)
@@ -274,8 +282,10 @@ class CallSession:
         self._ports.publish(DtmfPressed.of(self.call, pressed, self._ports.now()))
 
     def partial(self, partial: Partial) -> None:
-        partial = self._redactor.partial(partial, self._ports.clock())
+        began = self._ports.clock()
+        partial = self._redactor.partial(partial, began)
         self._ports.publish(UtterancePartial.of(self.call, partial, self._ports.now()))
+        self._assistant.partial(partial, began)
         if self.follower:
             self.follower.partial(partial)
 
@@ -286,10 +296,12 @@ class CallSession:
 
     def _tell(self, finals: Iterable[Final]) -> None:
         """Publish masked finals; remember the disk writes that the recogniser's acknowledgements have to wait for."""
+        began = self._ports.clock()
         for final in finals:
             told = write(final, final.language) if self._figures else final
             self._ports.publish(UtteranceFinal.of(self.call, told, self._ports.now()))
             self._channels[told.channel].durable = self._ports.append(FinalSaved(self.call.id, told))
+            self._assistant.final(told, began)
             if self.follower:
                 self.follower.final(told)
         for channel, progress in self._channels.items():
@@ -314,6 +326,7 @@ class CallSession:
             progress.owed = offset
         else:
             self._let_go(progress, offset)
+            self._assistant.understood(channel, offset)
         if self.follower:
             self.follower.acknowledged(channel, offset)
 

@@ -21,6 +21,7 @@ from callscribe.events.control import ControlDesk, PauseAnswer, PauseRequest
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.refusals import RefusalBoard
 from callscribe.events.schema import Event
+from callscribe.live.assisting import RuleBook
 from callscribe.live.funasr.server import FunasrServer
 from callscribe.live.hotwords import HotwordBook
 from callscribe.live.ingest.audiosocket import AudiosocketServer
@@ -32,6 +33,7 @@ from callscribe.live.pausing import ParkedPauses, carry_out
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
 from callscribe.live.session import CallFollower, CallSession, TextPolicy
+from storage.assist_rules import AssistRuleStore
 from storage.calls import CallStore
 from storage.database import Database
 from storage.hotwords import HotwordStore
@@ -68,6 +70,7 @@ class Supervisor:
         self._reader = CallReader(self._database)
         self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
         self._hotwords = HotwordBook(HotwordStore(self._database), settings.trunks)
+        self.rules = RuleBook(AssistRuleStore(self._database), settings.trunks)
         self._recorder = Recorder(settings.recordings_folder)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
@@ -100,7 +103,9 @@ class Supervisor:
         self._spawn(self._control.run())
         await self._control.tried(CONTROL_LIMIT_S)
         await self._hotwords.refresh()
+        await self.rules.refresh()
         self._spawn(self._hotwords.keep_fresh(self._spread_hotwords))
+        self._spawn(self.rules.keep_fresh())
         for port in (self._funasr, self._ingest, self._ingest_http, self._audiosocket):
             await port.start()
         await self._sip.start()

@@ -1,14 +1,17 @@
 """Calls, finals and who follows a call, for the tests of the running node."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from asr.wire.client import LostAudio
 from callscribe.domain.call import Call, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.errors import DatabaseUnavailable
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Partial
+from callscribe.text.assist_rules import NamedRule
 
 
 def make_call(channels: int = 2, started_at: datetime | None = None) -> Call:
@@ -29,6 +32,22 @@ def make_call(channels: int = 2, started_at: datetime | None = None) -> Call:
 
 def make_final(start: int, text: str, channel: int = 0) -> Final:
     return Final(channel, start, start + 8000, text, 0.9, "moonshine")
+
+
+@dataclass
+class Rules:
+    """Assist rules by hand; implements RuleStore."""
+
+    rules: tuple[NamedRule, ...] = ()
+    away: bool = False
+
+    def newest(self) -> Mapping[str, int]:
+        if self.away:
+            raise DatabaseUnavailable
+        return {named.name: named.version for named in self.rules}
+
+    def all(self) -> tuple[NamedRule, ...]:
+        return self.rules
 
 
 @dataclass

@@ -23,10 +23,12 @@ from callscribe.events.schema import (
     UtteranceFinal,
     UtterancePartial,
 )
+from callscribe.live.assisting import RuleBook
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
-from tests.live.calls import Follower, make_call, make_final
+from telephony.settings import TrunkSettings
+from tests.live.calls import Follower, Rules, make_call, make_final
 
 RATE = 8000
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
@@ -54,6 +56,7 @@ class Ports:
     """Channels each time the recording was opened or widened."""
     disk_is_full: bool = False
     pause_limit_s: float = 0
+    rules: RuleBook = field(default_factory=lambda: RuleBook(Rules(), (TrunkSettings("default"),)))
     time: float = 0.0
     timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     """Seconds and action."""
