@@ -57,8 +57,11 @@ def mixed() -> Samples:
     return both
 
 
-def test_two_voices_in_turn_are_told_apart_with_their_times(diarizer: Diarizer) -> None:
-    found = diarizer.diarize(mixed(), RATE, SpeakerCount(2))
+@pytest.mark.parametrize(
+    "speakers", [SpeakerCount(2), SpeakerCount(), SpeakerCount(least=2, most=4)], ids=["told", "found out", "bounded"]
+)
+def test_two_voices_in_turn_are_told_apart_with_their_times(diarizer: Diarizer, speakers: SpeakerCount) -> None:
+    found = diarizer.diarize(mixed(), RATE, speakers)
     spoken = conversation("en").turns
     assert [turn.speaker for turn in found] == [turn.line.channel for turn in spoken]
     for turn, said in zip(found, spoken, strict=True):
@@ -71,8 +74,17 @@ def test_it_finds_the_same_twice(diarizer: Diarizer) -> None:
     assert diarizer.diarize(mixed(), RATE, SpeakerCount(2)) == diarizer.diarize(mixed(), RATE, SpeakerCount(2))
 
 
-def test_no_more_speakers_are_found_than_there_may_be(diarizer: Diarizer) -> None:
-    assert {turn.speaker for turn in diarizer.diarize(mixed(), RATE, SpeakerCount(1))} == {0}
+@pytest.mark.parametrize("speakers", [SpeakerCount(1), SpeakerCount(most=1)], ids=["told", "bounded"])
+def test_no_more_speakers_are_found_than_there_may_be(diarizer: Diarizer, speakers: SpeakerCount) -> None:
+    assert {turn.speaker for turn in diarizer.diarize(mixed(), RATE, speakers)} == {0}
+
+
+def test_whether_two_voices_are_one_is_said_by_the_pipelines_own_threshold(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "config.yaml"
+    file.write_text(file.read_text().replace("threshold: 0.05", "threshold: 0.3"))
+    found = load_diarizer(settings(tmp_path)).diarize(mixed(), RATE, SpeakerCount())
+    assert {turn.speaker for turn in found} == {0}
 
 
 @pytest.mark.parametrize("samples", [0, 100, 8000], ids=["nothing", "a moment", "silence"])
