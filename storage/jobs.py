@@ -135,7 +135,7 @@ class JobStore:
 
         False, and nothing is written, when it was done already or its call was erased. Nothing that was said is written
         once retention has removed the call's text. Finals that are there already are left alone but for those of
-        `masked`, and no revision is written of an utterance whose text is a person's. The speakers of `diarized`
+        `masked`, and of an utterance whose text is a person's a revision is kept below that. The speakers of `diarized`
         replace all that the call has. A call that was evaluated is evaluated again after any other job, and one that
         was bleeped is bleeped again where something is masked. Raises StorageError for a revision or speakers of an
         utterance that the call has not.

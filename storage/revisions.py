@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, inspect, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,8 +20,9 @@ from storage.rows import final_of, stored_confidence
 def write_revisions(session: Session, call_id: UUID, revisions: Sequence[Revision], job_id: UUID | None = None) -> None:
     """Insert them as the newest texts of their utterances; without `job_id` they are a person's.
 
-    The caller holds the call (storage.finals.hold_call). What a job wrote before it does not write again, nor anything
-    of an utterance whose text is a person's now. Raises StorageError for an utterance that the call has not.
+    The caller holds the call (storage.finals.hold_call). What a job wrote before it does not write again. Where the
+    text is a person's now, a job's is kept below it, unless something of either is masked. Raises StorageError for an
+    utterance that the call has not.
     """
     if not revisions:
         return
@@ -30,7 +31,7 @@ def write_revisions(session: Session, call_id: UUID, revisions: Sequence[Revisio
     numbers = dict(session.execute(query.group_by(UtteranceRow.id)).all())
     if any(revision.utterance_id not in numbers for revision in revisions):
         raise StorageError("a revision names an utterance that its call has not")
-    settled = set() if job_id is None else _corrected(session, call_id)
+    settled = {} if job_id is None else _corrected(session, call_id)
     values = [
         _values(revision, numbers[revision.utterance_id] + 1) | {"job_id": job_id}
         for revision in revisions
@@ -41,6 +42,31 @@ def write_revisions(session: Session, call_id: UUID, revisions: Sequence[Revisio
             insert(RevisionRow).on_conflict_do_nothing(index_elements=[RevisionRow.utterance_id, RevisionRow.job_id]),
             values,
         )
+    for revision in revisions:
+        if job_id is not None and (correction := settled.get(revision.utterance_id)):
+            _write_below(session, correction, revision, job_id)
+
+
+def _write_below(session: Session, correction: CorrectionRow, revision: Revision, job_id: UUID) -> None:
+    """Keep a job's text as the newest of the machine's, under the person's that stands, which moves up by one."""
+    place = (RevisionRow.utterance_id == revision.utterance_id, RevisionRow.number == correction.number)
+    person = session.scalars(select(RevisionRow).where(*place)).one()
+    theirs = select(RevisionRow.number).where(
+        RevisionRow.utterance_id == revision.utterance_id, RevisionRow.job_id == job_id
+    )
+    if revision.redactions or person.redactions or session.scalar(theirs) is not None:
+        return
+    moved = {column.key: getattr(person, column.key) for column in inspect(RevisionRow).column_attrs}
+    session.execute(insert(RevisionRow).values(**moved | {"number": person.number + 1}))
+    ours = CorrectionRow.utterance_id == revision.utterance_id
+    # Errors are not counted anew: of utterances that the job found nothing better for none would be.
+    session.execute(update(CorrectionRow).where(ours).values(number=person.number + 1))
+    session.execute(
+        update(RevisionRow)
+        .where(*place)
+        .values(**_values(revision, person.number), job_id=job_id, created_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mask_older(session: Session, call: CallRow, revision: Revision, policy: RedactionPolicy) -> bool:
@@ -88,10 +114,10 @@ def _masked_like(text: Final, newest: Revision, policy: RedactionPolicy, rate: i
     return masked_where(text, new, policy, rate) if new else None
 
 
-def _corrected(session: Session, call_id: UUID) -> set[UUID]:
-    """Utterances whose text is a person's."""
-    query = select(CorrectionRow.utterance_id).join(UtteranceRow, UtteranceRow.id == CorrectionRow.utterance_id)
-    return set(session.scalars(query.where(UtteranceRow.call_id == call_id)))
+def _corrected(session: Session, call_id: UUID) -> dict[UUID, CorrectionRow]:
+    """By the utterances whose text is a person's."""
+    query = select(CorrectionRow).join(UtteranceRow, UtteranceRow.id == CorrectionRow.utterance_id)
+    return {row.utterance_id: row for row in session.scalars(query.where(UtteranceRow.call_id == call_id))}
 
 
 def _values(revision: Revision, number: int) -> dict[str, object]:

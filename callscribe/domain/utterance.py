@@ -27,7 +27,7 @@ class Utterance:
 
     @property
     def corrected(self) -> bool:
-        """Whether what stands there now is a person's text. No job writes a newer one beside it."""
+        """Whether what stands there now is a person's text. What a job writes is kept below it."""
         return isinstance(self.newest, Revision) and self.newest.reason == PERSON
 
     @property

@@ -37,22 +37,23 @@ class CallDecoder:
         self._second_pass = second_pass_of(settings.second_pass, settings.recognizer)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
-        """Utterances whose text the second pass makes better, each with its revision; none for those in a
-        language that it does not know, and for those that a person corrected. What was masked in a text is not heard
-        again: another hearing might not be masked. Those that have the rest of a number which a revision completes have
-        one, too, with masks.
+        """Utterances whose text the second pass makes better, each with its revision; none for those in a language that
+        it does not know, and where the trunk has redaction for those that a person corrected: masks go by their text.
+        What was masked in a text is not heard again: another hearing might not be masked. Those that have the rest of a
+        number which a revision completes have one, too, with masks.
 
         Raises RecordingNotFound, StorageError and RecognitionError.
         """
         call = transcript.call
         lists = self._lists_of(call)
         hotwords = self._hotwords(call, lists)
-        told = versions_for(call, self._settings.trunk_named(call.trunk).language, lists)
-        wanted = [said for said in transcript.utterances if not said.corrected and not said.final.redactions]
+        trunk = self._settings.trunk_named(call.trunk)
+        told = versions_for(call, trunk.language, lists)
+        settled = {said.id for said in transcript.utterances if said.corrected and trunk.redaction}
+        wanted = [said for said in transcript.utterances if said.id not in settled and not said.final.redactions]
         known = [said for said in wanted if self._second_pass.knows(said.final.language)]
         if left := len(wanted) - len(known):
             log.warning("second_pass_language_unknown", engine=self._second_pass.engine, utterances=left)
-        trunk = self._settings.trunk_named(call.trunk)
         revised = [
             (utterance, replace(revision, hotword_lists=told))
             for language in sorted({said.final.language for said in known})

@@ -1,8 +1,8 @@
 """A job from its id to its end: begun in the database, decoded, written in one transaction, and announced."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -13,6 +13,7 @@ from structlog.contextvars import bound_contextvars
 from callscribe.config.settings import Settings
 from callscribe.config.stages import next_stage, stages_of
 from callscribe.domain.errors import (
+    CallNotFound,
     CallscribeError,
     DatabaseUnavailable,
     EventsUnavailable,
@@ -193,27 +194,52 @@ class JobBench:
     def _announce(self, work: JobWork, outcome: Outcome) -> None:
         """Publish what was written. Whoever misses it reads the same from the database."""
         now = datetime.now(UTC)
-        events: list[Event] = [UtteranceFinal.of(work.call, final, now) for final in outcome.recovered]
-        events += [UtteranceSpeakers.of(work.call, utterance, now) for utterance in outcome.diarized or ()]
+        finals = [UtteranceFinal.of(work.call, final, now) for final in outcome.recovered]
         try:
             if costs := outcome.costs:
                 add_now(self._settings.events.url, f"jobs-{self._settings.node.name}", costs)
-            events += self._revised(work, outcome, now)
-            events += self._processed(work.call.id, now)
-            if events:
-                publish_now(self._settings.events.url, events, self._settings.events.stream_length)
+            texts = self._texts(work, outcome, now)
+            self._publish([*finals, *texts])
+            # A person's text that came between may have been told before an older one was now.
+            self._publish([*self._overtaken(work, texts), *self._processed(work.call.id, now)])
         except (EventsUnavailable, StorageError) as error:
             log.warning("job_not_announced", reason=str(error))
 
-    def _revised(self, work: JobWork, outcome: Outcome, now: datetime) -> Sequence[UtteranceRevised]:
-        """The revisions but those of utterances that a person corrected meanwhile: they were not written."""
-        if not outcome.revised:
+    def _publish(self, events: Sequence[Event]) -> None:
+        if events:
+            publish_now(self._settings.events.url, events, self._settings.events.stream_length)
+
+    def _stored(self, work: JobWork) -> Mapping[UUID, Utterance]:
+        """Empty where the call was erased meanwhile."""
+        try:
+            return {said.id: said for said in self._reader.transcript(work.call.id).utterances}
+        except CallNotFound:
+            return {}
+
+    def _texts(self, work: JobWork, outcome: Outcome, now: datetime) -> Sequence[UtteranceRevised | UtteranceSpeakers]:
+        """The revisions but those of utterances that a person corrected, and the speakers of texts as they stand."""
+        if not outcome.revised and not outcome.diarized:
             return ()
-        settled = {said.id for said in self._reader.transcript(work.call.id).utterances if said.corrected}
-        return [
+        stored = self._stored(work)
+        revised = [
             UtteranceRevised.of(work.call, before, revision, now)
             for before, revision in outcome.revised
-            if before.id not in settled
+            if before.id in stored and not stored[before.id].corrected
+        ]
+        told = [stored[utterance.id] for utterance in outcome.diarized or () if utterance.id in stored]
+        return [*revised, *(UtteranceSpeakers.of(work.call, utterance, now) for utterance in told)]
+
+    def _overtaken(
+        self, work: JobWork, texts: Sequence[UtteranceRevised | UtteranceSpeakers]
+    ) -> Sequence[UtteranceRevised]:
+        """The newest texts of utterances of which another was told and a person has written meanwhile."""
+        stored = self._stored(work) if texts else {}
+        told = {event.utterance_id: event.text for event in texts}
+        now = datetime.now(UTC)
+        return [
+            UtteranceRevised.of(work.call, replace(said, revisions=said.revisions[:-1]), said.newest, now)
+            for said in (stored[name] for name in told if name in stored)
+            if isinstance(said.newest, Revision) and said.newest.by and said.text != told[said.id]
         ]
 
     def _processed(self, call_id: UUID, now: datetime) -> Sequence[CallProcessed]:

@@ -19,6 +19,7 @@ from callscribe.domain.hotword import Hotword
 from callscribe.domain.transcript import Final, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.decoding import CallDecoder
+from callscribe.text.correcting import corrected
 from storage.recordings import RecordingWriter
 from storage.records import ChannelRange
 from telephony.settings import TrunkSettings
@@ -114,6 +115,18 @@ def test_revisions_are_in_figures_where_the_trunk_wants_them(
     assert (revision.text, revision.spoken) == texts
     assert [word.text for word in revision.words] == ["twenty", "one"]
     assert utterance == said
+
+
+@pytest.mark.parametrize(("redaction", "heard"), [((), 1), (("card",), 0)])
+def test_what_a_person_corrected_is_heard_again_where_no_masks_go_by_it(
+    recording: Path, monkeypatch: pytest.MonkeyPatch, redaction: tuple[str, ...], heard: int
+) -> None:
+    monkeypatch.setattr("callscribe.jobs.decoding.second_pass_of", PoorSecondPass)
+    call, final = make_call(), make_final(800, "you have twenty")
+    said = Utterance(utterance_id(call.id, 0, final.start), final)
+    said = replace(said, revisions=(corrected(said, "You have twenty-two", "Ann"),))
+    decoder = CallDecoder(Settings(trunks=(TrunkSettings(call.trunk, redaction=redaction),)), tuple)
+    assert len(decoder.revise(Transcript(call, CallState.ENDED, datetime.now(UTC), (said,)), recording)) == heard
 
 
 def test_a_call_in_a_language_that_the_second_pass_does_not_know_keeps_its_texts(

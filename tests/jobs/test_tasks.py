@@ -1,6 +1,7 @@
 """Jobs done in this process, with a real database, event store, recording and engines."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,22 @@ from callscribe.config.settings import Settings
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call
 from callscribe.domain.errors import DatabaseOutdated
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Revision, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.events.board import CounterBoard, cost_of
-from callscribe.events.schema import CallProcessed, Event, UtteranceFinal, UtteranceRevised, from_json
+from callscribe.events.publisher import publish_now
+from callscribe.events.schema import (
+    CallProcessed,
+    Event,
+    UtteranceFinal,
+    UtteranceRevised,
+    UtteranceSpeakers,
+    from_json,
+)  # fmt: skip
 from callscribe.events.streams import FIELD, call_stream
 from callscribe.jobs.decoding import CallDecoder
+from callscribe.jobs.diarizing import CallDiarizer
 from callscribe.jobs.tasks import JobBench
 from callscribe.text.correcting import corrected
 from callscribe.text.scorecard import Scorecard
@@ -331,3 +342,56 @@ def test_an_utterance_that_a_person_corrects_while_it_is_decoded_again_keeps_the
     assert texts == ["a person's text", *["a machine's text"] * (len(FINALS) - 1)]
     told = [event.text for event in events_of(settings, call) if isinstance(event, UtteranceRevised)]
     assert told == texts[1:]
+    first = CallReader(database).transcript(call.id).utterances[0]
+    assert [made.text for made in first.revisions] == ["a machine's text", "a person's text"]
+
+
+class TellingDiarizer(CallDiarizer):
+    """Gives every utterance to speaker 1; `meanwhile` a person does something."""
+
+    def __init__(self, settings: Settings, meanwhile: Callable[[Transcript], None]) -> None:
+        super().__init__(settings)
+        self._meanwhile = meanwhile
+
+    def diarize(self, transcript: Transcript, recording: Path) -> tuple[Utterance, ...]:
+        self._meanwhile(transcript)
+        turns = [(SpeakerTurn(1, said.final.start, said.final.end),) for said in transcript.utterances]
+        return tuple(replace(said, turns=turn) for said, turn in zip(transcript.utterances, turns, strict=True))
+
+
+def test_speakers_are_told_of_the_text_that_a_person_wrote_while_they_were_told_apart(
+    settings: Settings, database: Database
+) -> None:
+    call, job_id = ended_call(settings, JobKind.DIARIZE)
+
+    def correct(transcript: Transcript) -> None:
+        CorrectionStore(database).write(call.id, corrected(transcript.utterances[0], "a person's text", "Ann"), 0)
+
+    bench = JobBench(settings, diarizer=TellingDiarizer(settings, correct))
+    bench.run(job_id)
+    bench.close()
+    told = [event for event in events_of(settings, call) if isinstance(event, UtteranceSpeakers)]
+    assert [event.text for event in told] == ["a person's text", *(final.text for final in FINALS[1:])]
+    assert told[0].turns[0].text == "a person's text"
+
+
+def test_a_person_who_writes_between_the_look_and_the_telling_has_the_last_word(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, job_id = ended_call(settings, JobKind.DIARIZE)
+    late = iter([True])
+
+    def correct_first(url: str, events: Sequence[Event], length: int) -> None:
+        if next(late, False):
+            said = CallReader(database).transcript(call.id).utterances[0]
+            CorrectionStore(database).write(call.id, corrected(said, "a person's text", "Ann"), 0)
+        publish_now(url, events, length)
+
+    monkeypatch.setattr("callscribe.jobs.tasks.publish_now", correct_first)
+    bench = JobBench(settings, diarizer=TellingDiarizer(settings, lambda transcript: None))
+    bench.run(job_id)
+    bench.close()
+    first = utterance_id(call.id, FINALS[0].channel, FINALS[0].start)
+    spoken = [event for event in events_of(settings, call) if isinstance(event, UtteranceRevised | UtteranceSpeakers)]
+    texts = [event.text for event in spoken if event.utterance_id == first]
+    assert texts == [FINALS[0].text, "a person's text"]

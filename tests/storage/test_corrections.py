@@ -77,13 +77,39 @@ def test_a_persons_text_stands_whatever_a_job_writes_until_it_is_taken_back(desk
     desk.pass_again(call, "hello word")
     desk.correct(call, "hello world")
     desk.pass_again(call, "hollow world")
-    assert [made.text for made in desk.said(call).revisions] == ["hello word", "hello world"]
+    assert [made.text for made in desk.said(call).revisions] == ["hello word", "hollow world", "hello world"]
     assert (desk.said(call).text, desk.said(call).corrected) == ("hello world", True)
     desk.undo(call)
-    assert (desk.said(call).text, desk.said(call).corrected) == ("hello word", False)
+    assert (desk.said(call).text, desk.said(call).corrected) == ("hollow world", False)
     assert desk.corrections.corrected(ANY, 10) == ()
     desk.pass_again(call, "hello, world")
     assert desk.said(call).text == "hello, world"
+
+
+def test_what_a_job_finds_after_a_person_wrote_is_kept_below(desk: Desk) -> None:
+    call = desk.call("hello wold")
+    desk.correct(call, "hello world")
+    seen = desk.said(call)
+    desk.pass_again(call, "hollow world")
+    found = desk.said(call)
+    assert [(made.text, made.by) for made in found.revisions] == [("hollow world", ""), ("hello world", "Ann")]
+    (pair,) = desk.corrections.corrected(ANY, 10)
+    assert (pair.live, pair.second_pass, pair.text, pair.by) == ("hello wold", "hollow world", "hello world", "Ann")
+    (week,) = desk.corrections.weeks(ANY)
+    assert (week.live_errors, week.second_pass_words) == (1, 0)
+    # Whoever looked before does not know what stands below.
+    with pytest.raises(RevisionOutdated):
+        desk.corrections.write(call, corrected(seen, "hello old", "Bob"), len(seen.revisions))
+    desk.correct(call, "hello, world", "Bob")
+    assert [made.text for made in desk.said(call).revisions] == ["hollow world", "hello world", "hello, world"]
+
+
+def test_of_an_utterance_with_masks_no_jobs_text_is_kept_below_a_persons(desk: Desk) -> None:
+    call = desk.call("my pin is four two")
+    said = replace(corrected(desk.said(call), "my pin is [pin]", "Ann"), redactions=(Redaction("pin", 2000, 8000),))
+    desk.corrections.write(call, said, 0, RedactionPolicy(kinds_of(["all"])))
+    desk.pass_again(call, "my pin is 42")
+    assert [made.text for made in desk.said(call).revisions] == ["my pin is [pin]"]
 
 
 def test_a_number_that_a_person_finds_is_masked_in_older_texts_too_and_bleeped_once(
