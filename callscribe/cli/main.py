@@ -21,6 +21,7 @@ from callscribe.cli import (
     fetching,
     hotwords,
     roles,
+    rules,
     scorecards,
     searching,
     training,
@@ -150,6 +151,7 @@ app.command("hold")(erasing.hold_command)
 app.command("audit")(erasing.audit_command)
 app.add_typer(hotwords.app, name="hotwords")
 app.add_typer(scorecards.app, name="scorecards")
+app.add_typer(rules.app, name="rules")
 
 
 @app.command("doctor")

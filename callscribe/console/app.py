@@ -23,6 +23,7 @@ from callscribe.console import (
     pausing,
     quality,
     retention,
+    rules,
     scoring,
     searching,
     webhooks,
@@ -70,6 +71,7 @@ def make_app(settings: Settings) -> FastAPI:
     for room in (
         live,
         scoring,
+        rules,
         exporting,
         correcting,
         calls,

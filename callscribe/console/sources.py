@@ -13,6 +13,8 @@ from callscribe.config.settings import Settings
 from callscribe.domain.errors import SettingsError
 from callscribe.events.board import CounterBoard
 from callscribe.events.refusals import RefusalBoard
+from storage.assist_cards import AssistCardStore
+from storage.assist_rules import AssistRuleStore
 from storage.audit import AuditLog
 from storage.corrections import CorrectionStore
 from storage.database import Database
@@ -41,6 +43,8 @@ class Sources:
     jobs: JobStore
     hotwords: HotwordStore
     scorecards: ScorecardStore
+    rules: AssistRuleStore
+    cards: AssistCardStore
     holds: HoldStore
     erasures: ErasureStore
     audit: AuditLog
@@ -76,6 +80,8 @@ class Sources:
             jobs=JobStore(database),
             hotwords=HotwordStore(database),
             scorecards=ScorecardStore(database),
+            rules=AssistRuleStore(database),
+            cards=AssistCardStore(database),
             holds=HoldStore(database),
             erasures=ErasureStore(database, settings.recordings_folder),
             audit=AuditLog(database),
