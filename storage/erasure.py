@@ -4,7 +4,7 @@ The tables of a call hang on its row, so that removing it removes them all. What
 of the call but its id, which keeps a journal or a job that comes later from writing the call anew, and an audit entry.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,20 +16,29 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callscribe.domain.call import CallState
-from callscribe.domain.errors import CallActive, CallHeld, CallNotFound, DatabaseUnavailable, StorageError
+from callscribe.domain.errors import (
+    CallActive,
+    CallHeld,
+    CallNotFound,
+    DatabaseUnavailable,
+    StorageError,
+    TooManyAlike,
+)
+from storage.alike import alike_calls
 from storage.audit import write_audit
 from storage.conversations import lock_conversation, repeat_deadlocked
 from storage.database import Database
 from storage.holds import held
 from storage.models import CallRow, ErasedCallRow, UtteranceRow
 from storage.models.audit import Detail
-from storage.party_calls import PartyConversation, PartyFilter, find_party_calls
+from storage.party_calls import PartyConversation, find_conversations
 from storage.removal import NOTHING, RemovedFiles, remove_audio
 
 log = structlog.get_logger()
 
 UNDERWAY = timedelta(minutes=10)
 """Events of a call that were on their way when it was erased have come after so long."""
+ALIKE_LIMIT = 500
 SWEPT_AT_ONCE = 10_000
 """Erased calls that are looked for in the streams at once: Postgres takes 65,535 parameters."""
 
@@ -53,6 +62,8 @@ class Erasure:
     """Of a party: all that were meant."""
     trunks: tuple[str, ...] = ()
     """Of a party: all that it has calls on."""
+    alike: tuple[UUID, ...] = ()
+    """Of one call: others that stay and may record the same conversation (storage.alike), at most ALIKE_LIMIT."""
 
     @classmethod
     def total(cls, parts: Sequence["Erasure"]) -> "Erasure":
@@ -75,6 +86,11 @@ class ErasureOrder:
     reason: str
     dry_run: bool = False
     """Tell what would be erased, and leave it."""
+    alike: bool = False
+    """With one call also those go that may record the same conversation, and what each of them is linked with."""
+
+
+Noting = Callable[[Session, Erasure], None]
 
 
 class ErasureStore:
@@ -90,21 +106,33 @@ class ErasureStore:
 
         The files go first: what is killed halfway is done by asking again. Raises CallNotFound, CallHeld, CallActive,
         and StorageError where a file cannot be removed; then everything is as it was but for the files that are gone.
+        With `order.alike` the call's own conversation goes last, and what is held, goes on or failed of the others is
+        told as of a party; raises TooManyAlike.
         """
+        tried = repeat_deadlocked(lambda: self._erase(call_id, replace(order, dry_run=True)))
+        with self._database.transaction() as session:
+            alike = alike_calls(session, tried.calls, ALIKE_LIMIT + 1)
+        if not order.alike or not alike:
+            done = tried if order.dry_run else self._erase_one(call_id, order)
+            return replace(done, alike=alike[:ALIKE_LIMIT])
+        if len(alike) > ALIKE_LIMIT:
+            raise TooManyAlike
+        with self._database.transaction() as session:
+            others = find_conversations(session, alike)
+        done = self.planned(others) if order.dry_run else Erasure.total(list(self._erased(others, order)))
+        own = tried if order.dry_run else self._erase_one(call_id, order)
+        return Erasure.total([own, done])
+
+    def _erase_one(self, call_id: UUID, order: ErasureOrder) -> Erasure:
         return repeat_deadlocked(lambda: self._erase(call_id, order))
 
-    def erase_party(self, wanted: PartyFilter, order: ErasureOrder) -> Erasure:
-        """Erase every call with this party, each conversation in a transaction of its own.
+    def erase_conversation(self, call_id: UUID, order: ErasureOrder, note: Noting) -> Erasure:
+        """As `erase_call`, without calls that are alike; `note` is told in the transaction what goes."""
+        return repeat_deadlocked(lambda: self._erase(call_id, order, note))
 
-        What is held, goes on, or failed is told, and stays; after the database was away the rest counts as failed.
-        """
-        with self._database.transaction() as session:
-            found = find_party_calls(session, wanted)
-        each = self._planned if order.dry_run else self._erased
-        done = Erasure.total(list(each(found.conversations, order)))
-        if not order.dry_run:
-            self._note_party(order, done)
-        return replace(done, addresses=found.addresses, trunks=found.trunks)
+    def planned(self, conversations: Sequence[PartyConversation]) -> Erasure:
+        """What erasing these would do, as far as they tell."""
+        return Erasure.total([_planned(found) for found in conversations])
 
     def unswept(self) -> tuple[UUID, ...]:
         """Erased calls of which something may still stand in the event streams, or come there; the longest erased, at
@@ -125,7 +153,7 @@ class ErasureStore:
         with self._database.transaction() as session:
             return tuple(session.scalars(query.order_by(ErasedCallRow.erased_at).limit(SWEPT_AT_ONCE)))
 
-    def _erase(self, call_id: UUID, order: ErasureOrder) -> Erasure:
+    def _erase(self, call_id: UUID, order: ErasureOrder, note: Noting | None = None) -> Erasure:
         with self._database.transaction() as session:
             rows = lock_conversation(session, call_id)
             calls = tuple(row.id for row in rows)
@@ -142,13 +170,16 @@ class ErasureStore:
                 _note(session, found, order, removed[found], utterances.get(found, 0))
             session.execute(insert(ErasedCallRow).values([{"call_id": found} for found in calls]))
             session.execute(delete(CallRow).where(CallRow.id.in_(calls)))
-        return Erasure(calls, sum(utterances.values()), sum(removed.values(), NOTHING))
+            done = Erasure(calls, sum(utterances.values()), sum(removed.values(), NOTHING))
+            if note is not None:
+                note(session, done)
+        return done
 
     def _erased(self, conversations: Sequence[PartyConversation], order: ErasureOrder) -> Iterator[Erasure]:
         for number, found in enumerate(conversations):
             theirs = tuple(found.theirs)
             try:
-                yield self.erase_call(theirs[0], order)
+                yield self._erase_one(theirs[0], order)
             except CallNotFound:
                 # Somebody else erased it meanwhile.
                 continue
@@ -164,28 +195,14 @@ class ErasureStore:
                 log.error("call_not_erased", call_id=str(theirs[0]), reason=str(error))
                 yield Erasure(failed=theirs)
 
-    def _planned(self, conversations: Sequence[PartyConversation], order: ErasureOrder) -> Iterator[Erasure]:
-        """The same without erasing."""
-        for found in conversations:
-            theirs = tuple(found.theirs)
-            if found.held:
-                yield Erasure(held=theirs)
-            elif found.active:
-                yield Erasure(active=theirs)
-            else:
-                yield Erasure(theirs + tuple(found.others), found.utterances)
 
-    def _note_party(self, order: ErasureOrder, done: Erasure) -> None:
-        counts = {
-            "calls": len(done.calls),
-            "held": len(done.held),
-            "active": len(done.active),
-            "failed": len(done.failed),
-        }
-        with self._database.transaction() as session:
-            write_audit(
-                session, action="party.erased", subject="", by=order.by, detail={**counts, "reason": order.reason}
-            )
+def _planned(found: PartyConversation) -> Erasure:
+    theirs = tuple(found.theirs)
+    if found.held:
+        return Erasure(held=theirs)
+    if found.active:
+        return Erasure(active=theirs)
+    return Erasure(theirs + tuple(found.others), found.utterances)
 
 
 def _note(session: Session, call_id: UUID, order: ErasureOrder, removed: RemovedFiles, utterances: int) -> None:

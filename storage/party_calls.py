@@ -1,6 +1,6 @@
 """The conversations that somebody took part in."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -53,6 +53,17 @@ def find_party_calls(session: Session, wanted: PartyFilter) -> PartyCalls:
     addresses = select(PartyRow.address).join(CallRow, CallRow.id == PartyRow.call_id).where(*rules).distinct()
     trunks = select(CallRow.trunk).where(CallRow.id.in_(theirs)).distinct()
     own = frozenset(session.scalars(theirs))
+    return PartyCalls(
+        _gathered(session, theirs, own), _sorted(session.scalars(addresses)), _sorted(session.scalars(trunks))
+    )
+
+
+def find_conversations(session: Session, calls: Collection[UUID]) -> tuple[PartyConversation, ...]:
+    """The same of these calls."""
+    return _gathered(session, select(CallRow.id).where(CallRow.id.in_(calls)), frozenset(calls))
+
+
+def _gathered(session: Session, theirs: Select[UUID], own: frozenset[UUID]) -> tuple[PartyConversation, ...]:
     conversations: dict[UUID, PartyConversation] = {}
     for row in session.execute(_together(theirs)):
         found = conversations.setdefault(row.conversation, PartyConversation())
@@ -60,11 +71,7 @@ def find_party_calls(session: Session, wanted: PartyFilter) -> PartyCalls:
         found.utterances += row.utterances
         found.held |= row.held
         found.active |= row.state == CallState.ACTIVE
-    return PartyCalls(
-        tuple(found for found in conversations.values() if found.theirs),
-        _sorted(session.scalars(addresses)),
-        _sorted(session.scalars(trunks)),
-    )
+    return tuple(found for found in conversations.values() if found.theirs)
 
 
 def _together(theirs: Select[UUID]) -> Select[UUID, UUID, str, int, bool]:

@@ -1,11 +1,12 @@
 """The API's routes that keep calls from being removed, and that remove them."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
@@ -19,6 +20,7 @@ from callscribe.events.forgetting import StoredEvents
 from storage.erasure import Erasure, ErasureOrder
 from storage.holds import PAGE_LIMIT, Hold, HoldPage
 from storage.party_calls import PartyFilter
+from storage.party_erasures import ErasureProgress
 
 log = structlog.get_logger()
 router = APIRouter(prefix=API, tags=["Retention"])
@@ -54,10 +56,13 @@ class ErasureAsked(Asking):
     """The same for an erasure."""
 
     dry_run: bool = Field(False, description="Tell what would be erased, and leave it.")
+    alike: bool = Field(
+        False, description="Erase also the calls that are listed under `alike`, and what each of them is linked with."
+    )
 
     @property
     def order(self) -> ErasureOrder:
-        return ErasureOrder(self.by, self.reason, self.dry_run)
+        return ErasureOrder(self.by, self.reason, self.dry_run, self.alike)
 
 
 Told = Annotated[str, Field(max_length=KEY_LIMIT, pattern=VISIBLE)]
@@ -123,6 +128,10 @@ class ErasureAnswer(Answer):
     failed: list[UUID] = Field(
         description="Calls of the party that stay, for something could not be removed: the log tells why; ask again."
     )
+    alike: list[UUID] = Field(
+        description="Of one call: others of the time, at most 500, that stay though they share an id with it. They may"
+        " record the same conversation: an id that more than eight calls have at a time links none."
+    )
     addresses: list[str] = Field(description="Of a party: all addresses that were meant.")
     trunks: list[str] = Field(description="Of a party: the trunks of its calls.")
 
@@ -137,8 +146,49 @@ class ErasureAnswer(Answer):
             held=list(erased.held),
             active=list(erased.active),
             failed=list(erased.failed),
+            alike=list(erased.alike),
             addresses=list(erased.addresses),
             trunks=list(erased.trunks),
+        )
+
+
+class PartyErasureAnswer(Answer):
+    """How far the erasure of a party's calls is. It does not tell whose they were."""
+
+    id: UUID
+    by: str
+    reason: str
+    created_at: datetime = Field(description="UTC.")
+    finished_at: datetime | None = Field(description="UTC; null while it is on its way.")
+    found: int = Field(description="Calls with the party when it began.")
+    waiting: int = Field(description="Of these, those that nothing was done about yet.")
+    erased: int = Field(description="Calls that are gone, with those that recorded the same conversations.")
+    utterances: int
+    files: int = Field(description="Removed from the recordings folder.")
+    bytes: int
+    held: list[UUID] = Field(description="Calls of the party that stay, for they are under legal hold.")
+    active: list[UUID] = Field(description="Calls of the party that stay, for they go on: erase again later.")
+    failed: list[UUID] = Field(
+        description="Calls of the party that stay, for something could not be removed: the log tells why; erase again."
+    )
+
+    @classmethod
+    def of(cls, found: ErasureProgress) -> "PartyErasureAnswer":
+        return cls(
+            id=found.id,
+            by=found.by,
+            reason=found.reason,
+            created_at=found.created_at,
+            finished_at=found.finished_at,
+            found=found.found,
+            waiting=found.waiting,
+            erased=found.erased,
+            utterances=found.utterances,
+            files=found.files.files,
+            bytes=found.files.bytes,
+            held=list(found.held),
+            active=list(found.active),
+            failed=list(found.failed),
         )
 
 
@@ -177,11 +227,31 @@ def erase_call(sources: SourcesOf, key: Key, asked: Annotated[ErasureAsked, Quer
     return _erased(sources, erased, dry_run=asked.dry_run)
 
 
-@router.post("/erasures", responses=responses(422, 503))
-def erase_party(sources: SourcesOf, asked: Annotated[PartyErasure, Body()]) -> ErasureAnswer:
-    """Erase every call with this party. What is under legal hold, goes on, or failed, stays and is listed."""
-    order = ErasureOrder(asked.by, asked.reason, asked.dry_run)
-    return _erased(sources, sources.erasures.erase_party(asked.wanted, order), dry_run=asked.dry_run)
+@router.post("/erasures", responses=responses(422, 503) | {202: {"model": PartyErasureAnswer}})
+def erase_party(
+    sources: SourcesOf, asked: Annotated[PartyErasure, Body()], response: Response
+) -> ErasureAnswer | PartyErasureAnswer:
+    """Erase every call that there is with this party. Workers do it: 202 and how far it is, at `/erasures/{id}` as
+    Location says. With `dry_run` 200 and what would be erased. What is under legal hold, goes on, or failed, stays and
+    is listed."""
+    if asked.dry_run:
+        return ErasureAnswer.of(sources.party_erasures.plan(asked.wanted), dry_run=True)
+    begun = sources.party_erasures.begin(asked.wanted, ErasureOrder(asked.by, asked.reason))
+    response.status_code = HTTPStatus.ACCEPTED
+    response.headers["Location"] = f"{API}/erasures/{begun.id}"
+    return PartyErasureAnswer.of(begun)
+
+
+@router.get("/erasures", responses=responses(422, 503))
+def list_erasures(sources: SourcesOf, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[PartyErasureAnswer]:
+    """Erasures of parties' calls that are on their way, or ended within the last 30 days, newest first."""
+    return [PartyErasureAnswer.of(found) for found in sources.party_erasures.newest(limit)]
+
+
+@router.get("/erasures/{erasure_id}", responses=responses(404, 422, 503))
+def get_erasure(sources: SourcesOf, erasure_id: UUID) -> PartyErasureAnswer:
+    """How far the erasure of a party's calls is."""
+    return PartyErasureAnswer.of(sources.party_erasures.progress(erasure_id))
 
 
 def _erased(sources: Sources, erased: Erasure, *, dry_run: bool) -> ErasureAnswer:

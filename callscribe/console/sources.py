@@ -22,6 +22,7 @@ from storage.erasure import ErasureStore
 from storage.holds import HoldStore
 from storage.hotwords import HotwordStore
 from storage.jobs import JobStore
+from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
 from storage.saved_searches import SavedSearchStore
 from storage.scorecards import ScorecardStore
@@ -47,6 +48,7 @@ class Sources:
     cards: AssistCardStore
     holds: HoldStore
     erasures: ErasureStore
+    party_erasures: PartyErasureStore
     audit: AuditLog
     search: SearchStore
     search_index: SearchIndex
@@ -74,6 +76,7 @@ class Sources:
             if not url:
                 raise SettingsError(f"{name} is empty: set it, or run `callscribe serve`, which runs its own")
         database = Database(settings.database.url, POOL_SIZE)
+        erasures = ErasureStore(database, settings.recordings_folder)
         return cls(
             database=database,
             reader=CallReader(database),
@@ -83,7 +86,8 @@ class Sources:
             rules=AssistRuleStore(database),
             cards=AssistCardStore(database),
             holds=HoldStore(database),
-            erasures=ErasureStore(database, settings.recordings_folder),
+            erasures=erasures,
+            party_erasures=PartyErasureStore(database, erasures),
             audit=AuditLog(database),
             search=SearchStore(database),
             search_index=SearchIndex(database),

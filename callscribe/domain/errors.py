@@ -22,6 +22,8 @@ CallscribeError
 │   ├── CallNotFound
 │   ├── CallActive
 │   ├── CallHeld
+│   ├── TooManyAlike
+│   ├── ErasureNotFound
 │   ├── RecordingNotFound
 │   ├── UtteranceNotFound
 │   ├── RevisionOutdated
@@ -127,6 +129,14 @@ class CallActive(StorageError):
 
 class CallHeld(StorageError):
     """A legal hold is on the call's conversation; release it with DELETE on the call's /hold, then erase the call."""
+
+
+class TooManyAlike(StorageError):
+    """More than 500 calls have an id of this call, so that it names no conversation; erase them by party, or singly."""
+
+
+class ErasureNotFound(StorageError):
+    """There is no such erasure; it is forgotten 30 days after its end."""
 
 
 class RecordingNotFound(StorageError):

@@ -30,6 +30,7 @@ from callscribe.events.forgetting import StoredEvents
 from callscribe.events.publisher import publish_now
 from callscribe.jobs.app import TaskQueue, make_app
 from callscribe.jobs.dispatcher import Dispatcher
+from callscribe.jobs.eraser import Eraser
 from callscribe.jobs.indexer import Indexer
 from callscribe.jobs.node_watch import NodeWatch
 from callscribe.jobs.sweep import Sweep
@@ -39,6 +40,7 @@ from storage.database import Database
 from storage.erasure import ErasureStore
 from storage.jobs import JobStore
 from storage.lost_nodes import LostNodeStore
+from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
 from storage.retention import RetentionStore
 from storage.scorecards import ScorecardStore
@@ -83,11 +85,13 @@ def run_worker(settings: Settings) -> int:
     indexer = Indexer(SearchIndex(database))
     keep = (audio_times(settings), text_times(settings), settings.retention.sweep_s)
     senders = _make_senders(settings, database)
-    counted = (dispatcher, sweep, indexer, *senders)
+    eraser = _make_eraser(settings, database)
+    counted = (dispatcher, sweep, indexer, eraser, *senders)
     stop = threading.Event()
     threads = (
         threading.Thread(target=dispatcher.run, args=(stop,), name="dispatcher", daemon=True),
         threading.Thread(target=sweep.run, args=(*keep, stop), name="sweep", daemon=True),
+        threading.Thread(target=eraser.run, args=(stop,), name="eraser", daemon=True),
         threading.Thread(target=indexer.run, args=(stop,), name="indexer", daemon=True),
         threading.Thread(target=_keep_posting, args=(settings, counted, stop), name="board", daemon=True),
         *(threading.Thread(target=each.run, args=(stop,), name="webhook", daemon=True) for each in senders),
@@ -121,6 +125,11 @@ def _make_sweep(settings: Settings, database: Database) -> Sweep:
     )
     stores = (RetentionStore(database, folder), ErasureStore(database, folder), SearchIndex(database))
     return Sweep(*stores, events, watch)
+
+
+def _make_eraser(settings: Settings, database: Database) -> Eraser:
+    erasures = ErasureStore(database, settings.recordings_folder)
+    return Eraser(PartyErasureStore(database, erasures), StoredEvents(settings.events.url))
 
 
 def _make_senders(settings: Settings, database: Database) -> tuple[WebhookSender, ...]:

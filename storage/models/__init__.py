@@ -6,6 +6,7 @@ from storage.models.audit import AuditRow
 from storage.models.base import Base
 from storage.models.calls import CallRow, ChannelRow, OutsideIdRow, PartyRow, RecordingRow
 from storage.models.corrections import CorrectionRow
+from storage.models.erasures import PartyErasureCallRow, PartyErasureRow
 from storage.models.hotwords import HotwordListRow, HotwordListVersionRow, HotwordRow
 from storage.models.jobs import JobRow
 from storage.models.measures import CallMeasuresRow, CallScoreRow, RuleResultRow, ScorecardRow
@@ -18,9 +19,9 @@ from storage.models.webhooks import WebhookDeliveryRow, WebhookHoldRow
 
 __all__ = [
     "ApiTokenRow",
-    "AuditRow",
     "AssistCardRow",
     "AssistRuleRow",
+    "AuditRow",
     "Base",
     "CallMeasuresRow",
     "CallRow",
@@ -36,6 +37,8 @@ __all__ = [
     "LostCallRow",
     "LostNodeRow",
     "OutsideIdRow",
+    "PartyErasureCallRow",
+    "PartyErasureRow",
     "PartyRow",
     "RecordingRow",
     "RevisionRow",

@@ -132,7 +132,10 @@ def test_audio_goes_in_time_a_held_call_stays_and_an_erased_one_is_nowhere(
 
     tried = command(service, "erase", "--party", PARTY, "--by", "Ann Baker", "--reason", "letter", "--yes", "--json")
     done = json.loads(tried.stdout)
-    assert (tried.returncode, done["held"], done["calls"]) == (1, [held], [aging])
+    assert (tried.returncode, done["held"], done["erased"], done["waiting"]) == (1, [held], 1, 0)
+    assert ask(service, "GET", f"/calls/{aging}")[0] == 404
+    followed = command(service, "erase", "--follow", done["id"], "--json")
+    assert json.loads(followed.stdout) == done == service.get(f"/api/v1/erasures/{done['id']}")
     assert command(service, "hold", held, "--release", "--by", "Ann Baker", "--reason", "closed").returncode == 0
     assert command(service, "erase", held, "--by", "Ann Baker", "--reason", "letter", "--yes").returncode == 0
     wait_for(lambda: not places(service, PARTY), "the end of the last trace", 200)

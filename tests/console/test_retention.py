@@ -1,12 +1,18 @@
 """Holds, erasures and the audit log by the API."""
 
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
 
 import pytest
 
+from callscribe.domain.call import CallEnd, OutsideIds, Party
 from callscribe.events.streams import FLOOR, call_stream, connect_sync
+from storage.database import Database
+from storage.erasure import ErasureStore
+from storage.party_erasures import PartyErasureStore
 from tests.console.conftest import Console
 from tests.console.switchboard import FakeCall, Switchboard
 
@@ -61,6 +67,19 @@ def test_an_erased_call_is_gone_from_api_disk_and_streams(console: Console, swit
     assert (entry["by"], entry["action"], entry["detail"]["reason"]) == ("Ann Baker", "call.erased", "case 17")
 
 
+def test_a_call_that_shares_an_id_with_too_many_is_erased_with_them_where_wanted(
+    console: Console, switchboard: Switchboard
+) -> None:
+    day = datetime.now(UTC) - timedelta(days=next(_days))
+    theirs = [switchboard.start(started_at=day) for _ in range(10)]
+    for call in theirs:
+        call.end(second_pass=False)
+    tried = console.client.delete(f"{CALLS}/{theirs[0].id}", params={**WHY, "dry_run": True}).json()
+    assert (len(tried["calls"]), len(tried["alike"])) == (8, 2)
+    done = console.client.delete(f"{CALLS}/{theirs[0].id}", params={**WHY, "alike": True}).json()
+    assert (set(done["calls"]), done["alike"]) == ({str(call.id) for call in theirs}, [])
+
+
 def test_a_call_that_goes_on_is_refused(console: Console, switchboard: Switchboard) -> None:
     call = started(switchboard)
     refused = console.client.delete(f"{CALLS}/{call.id}", params=WHY)
@@ -71,8 +90,29 @@ def test_a_call_that_goes_on_is_refused(console: Console, switchboard: Switchboa
 def test_a_party_that_nobody_has_erases_nothing(console: Console) -> None:
     body = {**WHY, "party": f"nobody {uuid4()}", "dry_run": False}
     answer = console.client.post("/api/v1/erasures", json=body).json()
-    assert (answer["calls"], answer["held"], answer["active"], answer["failed"]) == ([], [], [], [])
-    assert (answer["addresses"], answer["utterances"]) == ([], 0)
+    assert (answer["found"], answer["erased"], answer["held"], answer["active"]) == (0, 0, [], [])
+
+
+def test_an_erasure_of_a_party_tells_how_far_it_is(console: Console, switchboard: Switchboard) -> None:
+    call, body = ended(switchboard), {**WHY, "party": f"nobody {uuid4()}", "dry_run": False}
+    caller = f"sip:{uuid4()}@pbx.example"
+    theirs = replace(call.call, id=uuid4(), caller=Party(caller), outside_ids=OutsideIds(f"{uuid4()}@sbc"))
+    switchboard.calls.save_call(theirs, "node-1")
+    switchboard.calls.end_call(theirs.id, CallEnd(theirs.started_at, 0, "bye"), None)
+    begun = console.client.post("/api/v1/erasures", json={**body, "party": caller})
+    assert (begun.status_code, begun.json()["found"], begun.json()["waiting"]) == (202, 1, 1)
+    where = begun.headers["Location"]
+    assert where == f"/api/v1/erasures/{begun.json()['id']}"
+    assert console.client.get(where).json() == begun.json()
+    assert caller not in console.client.get("/api/v1/erasures").text
+    with closing(Database(console.settings.database.url)) as database:
+        store = PartyErasureStore(database, ErasureStore(database, console.settings.recordings_folder))
+        while store.work() is not None:
+            pass
+    done = console.client.get(where).json()
+    assert (done["waiting"], done["erased"], done["finished_at"] is not None) == (0, 1, True)
+    assert console.client.get("/api/v1/erasures", params={"limit": 1}).json() == [done]
+    assert console.client.get(f"/api/v1/erasures/{uuid4()}").status_code == 404
 
 
 @pytest.mark.parametrize("asked", [{"party": "x"}, {"dry_run": True}, {"party": "x", "name": "y", "dry_run": True}])

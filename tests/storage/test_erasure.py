@@ -3,28 +3,29 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from callscribe.domain.call import Call, OutsideIds, Party
-from callscribe.domain.errors import CallActive, CallHeld, CallNotFound, StorageError
+from callscribe.domain.call import Call, OutsideIds
+from callscribe.domain.errors import CallActive, CallHeld, CallNotFound, StorageError, TooManyAlike
 from callscribe.domain.transcript import Revision, utterance_id
-from storage.audit import AuditFilter, AuditLog
+from storage.audit import AuditLog
 from storage.calls import CallStore
+from storage.conversations import MAX_CALLS
 from storage.database import Database
 from storage.erasure import Erasure, ErasureOrder, ErasureStore
 from storage.holds import HoldStore
 from storage.jobs import JobStore
 from storage.models import Base
-from storage.party_calls import PartyFilter
 from storage.reader import CallReader
 from storage.records import JobIntent, JobKind
 from storage.removal import FOLDER_MARK, RemovedFiles
 from storage.search_index import SearchIndex
-from tests.storage.samples import ANN, BOB, ENDED, make_call, make_final, make_recording
+from tests.storage.samples import BOB, ENDED, STARTED, make_call, make_final, make_recording
 
 pytestmark = pytest.mark.integration
 
@@ -96,8 +97,9 @@ def test_every_table_with_something_of_a_call_goes_with_it() -> None:
     }:
         theirs |= more
     own = {"audit", "erased_calls", "holds", "hotword_lists", "hotwords", "hotword_list_versions", "scorecards"}
-    own.add("lost_nodes")
+    own |= {"lost_nodes", "party_erasures", "party_erasure_calls"}
     search = {"search_words", "search_queue", "saved_searches"}
+    own |= {"users", "sign_ins", "api_tokens", "assist_rules", "webhook_holds"}
     assert {table.name for table in Base.metadata.sorted_tables} - theirs - own - search == set()
 
 
@@ -110,6 +112,58 @@ def test_calls_that_record_the_same_conversation_go_together(
     assert set(erasures.erase_call(second.id, WHY).calls) == {first.id, second.id}
     assert reader.call(other.id).call == other
     assert len(list(tmp_path.rglob("*.wav"))) == 1
+
+
+def crowd(calls: CallStore, folder: Path, number: int) -> list[Call]:
+    """Calls of one recording session, more than an id links."""
+    fresh = (make_call() for _ in range(number))
+    theirs = [replace(call, outside_ids=OutsideIds(f"{call.id}@pbx", "session-of-all")) for call in fresh]
+    for call in theirs:
+        keep(calls, folder, call)
+    return theirs
+
+
+def test_of_a_conversation_of_any_length_the_calls_that_are_not_linked_are_told_and_erased_where_wanted(
+    calls: CallStore, reader: CallReader, erasures: ErasureStore, tmp_path: Path
+) -> None:
+    theirs = crowd(calls, tmp_path, MAX_CALLS + 5)
+    other = alone(make_call())
+    later = alone(replace(make_call(started=STARTED + timedelta(days=2))))
+    later = replace(later, outside_ids=OutsideIds("later@pbx", "session-of-all"))
+    for call in (other, later):
+        keep(calls, tmp_path, call)
+    everyone = {call.id for call in theirs}
+    tried = erasures.erase_call(theirs[0].id, replace(WHY, dry_run=True))
+    assert len(tried.calls) == MAX_CALLS
+    assert set(tried.alike) == everyone - set(tried.calls)
+    planned = erasures.erase_call(theirs[-1].id, replace(WHY, dry_run=True, alike=True))
+    assert (set(planned.calls), planned.utterances, planned.alike) == (everyone, 2 * len(everyone), ())
+    done = erasures.erase_call(theirs[-1].id, replace(WHY, alike=True))
+    assert (set(done.calls), done.files.files) == (everyone, len(everyone))
+    assert {summary.call.id for summary in reader.list_calls().calls} == {other.id, later.id}
+
+
+def test_of_calls_that_are_alike_those_under_hold_stay_and_are_told(
+    database: Database, calls: CallStore, reader: CallReader, erasures: ErasureStore, tmp_path: Path
+) -> None:
+    theirs = crowd(calls, tmp_path, MAX_CALLS + 2)
+    HoldStore(database).hold(theirs[-1].id, "ann", "case 17")
+    done = erasures.erase_call(theirs[0].id, replace(WHY, alike=True))
+    assert (done.held, len(done.calls)) == ((theirs[-1].id,), MAX_CALLS + 1)
+    # Nothing of the others goes either where the call itself must stay.
+    with pytest.raises(CallHeld):
+        erasures.erase_call(theirs[-1].id, replace(WHY, alike=True))
+
+
+def test_an_id_that_very_many_calls_have_erases_none_of_them(
+    calls: CallStore, erasures: ErasureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.erasure.ALIKE_LIMIT", 3)
+    theirs = crowd(calls, tmp_path, MAX_CALLS + 4)
+    assert len(erasures.erase_call(theirs[0].id, replace(WHY, dry_run=True)).alike) == 3
+    with pytest.raises(TooManyAlike):
+        erasures.erase_call(theirs[0].id, replace(WHY, alike=True))
+    assert len(list(tmp_path.rglob("*.wav"))) == len(theirs)
 
 
 def test_a_dry_run_tells_the_same_and_leaves_everything(
@@ -212,90 +266,6 @@ def test_an_erasure_killed_after_its_files_is_done_by_asking_again(
     keep(calls, tmp_path, call)
     (tmp_path / make_recording(call).path).unlink()
     assert erasures.erase_call(call.id, WHY) == Erasure((call.id,), 2)
-
-
-BY_NUMBER = PartyFilter("+15550100")
-
-
-@pytest.mark.parametrize("wanted", [PartyFilter(BOB.address), BY_NUMBER, PartyFilter(name="Bob the Builder")])
-def test_a_party_is_erased_everywhere_by_address_number_or_name(
-    calls: CallStore, reader: CallReader, erasures: ErasureStore, tmp_path: Path, wanted: PartyFilter
-) -> None:
-    named = replace(BOB, name="Bob the Builder")
-    theirs = [alone(replace(make_call(), caller=named)), alone(replace(make_call(), callee=named, caller=ANN))]
-    other = alone(replace(make_call(), caller=Party("tel:+155501001", "Bob"), channels=()))
-    for call in theirs:
-        keep(calls, tmp_path, call)
-    calls.save_call(other, "node-1")
-    tried, done = erasures.erase_party(wanted, replace(WHY, dry_run=True)), erasures.erase_party(wanted, WHY)
-    assert (set(tried.calls), tried.utterances) == (set(done.calls), done.utterances)
-    assert (done.addresses, done.trunks) == ((BOB.address,), ("main",))
-    assert set(done.calls) == {call.id for call in theirs}
-    assert [summary.call.id for summary in reader.list_calls().calls] == [other.id]
-
-
-def test_of_a_party_what_is_held_or_goes_on_stays_and_is_told(
-    database: Database, calls: CallStore, erasures: ErasureStore, tmp_path: Path
-) -> None:
-    held, active, gone = (alone(make_call()) for _ in range(3))
-    keep(calls, tmp_path, held)
-    keep(calls, tmp_path, gone)
-    calls.save_call(active, "node-1")
-    HoldStore(database).hold(held.id, "ann", "case 17")
-    for order in (replace(WHY, dry_run=True), WHY):
-        done = erasures.erase_party(BY_NUMBER, order)
-        assert (done.calls, done.held, done.active) == ((gone.id,), (held.id,), (active.id,))
-
-
-def test_a_name_is_no_address_and_a_trunk_narrows_a_party(
-    calls: CallStore, erasures: ErasureStore, tmp_path: Path
-) -> None:
-    named = replace(BOB, name="15550100")
-    first = alone(replace(make_call(trunk="first"), caller=named, channels=()))
-    second = alone(replace(make_call(trunk="second"), caller=named, channels=()))
-    for call in (first, second):
-        calls.save_call(call, "node-1")
-        calls.end_call(call.id, ENDED, None)
-    assert erasures.erase_party(PartyFilter("15550100"), WHY).calls == ()
-    assert erasures.erase_party(PartyFilter(name="15550100", trunk="first"), WHY).calls == (first.id,)
-    assert erasures.erase_party(PartyFilter("+15550100", trunk="first"), WHY).calls == ()
-    assert erasures.erase_party(PartyFilter("+15550100", trunk="second"), WHY).calls == (second.id,)
-
-
-def test_a_party_of_linked_calls_is_told_all_of_them_before(
-    calls: CallStore, erasures: ErasureStore, tmp_path: Path
-) -> None:
-    theirs, other = make_call(), replace(make_call(), caller=ANN, callee=ANN, channels=())
-    for call in (theirs, other):
-        keep(calls, tmp_path, call)
-    tried = erasures.erase_party(BY_NUMBER, replace(WHY, dry_run=True))
-    assert (set(tried.calls), tried.utterances) == ({theirs.id, other.id}, 4)
-
-
-def test_a_file_that_cannot_be_removed_stops_no_other_call_of_a_party(
-    database: Database, calls: CallStore, erasures: ErasureStore, tmp_path: Path
-) -> None:
-    stuck, *others = sorted((alone(make_call()) for _ in range(3)), key=lambda call: call.id)
-    for call in (stuck, *others):
-        keep(calls, tmp_path, call)
-    (tmp_path / make_recording(stuck).path).with_suffix(".d").mkdir()
-    done = erasures.erase_party(BY_NUMBER, WHY)
-    assert (done.failed, set(done.calls)) == ((stuck.id,), {call.id for call in others})
-    [entry] = AuditLog(database).entries(AuditFilter(action="party.erased")).entries
-    assert (entry.detail["failed"], entry.detail["calls"]) == (1, 2)
-
-
-def test_the_audit_log_tells_the_erasure_and_names_nobody(
-    database: Database, calls: CallStore, erasures: ErasureStore, tmp_path: Path
-) -> None:
-    call = alone(make_call())
-    keep(calls, tmp_path, call)
-    erasures.erase_party(BY_NUMBER, WHY)
-    [party, one] = AuditLog(database).entries(AuditFilter(by="Carol")).entries
-    assert (one.action, one.subject) == ("call.erased", str(call.id))
-    assert dict(one.detail) == {"utterances": 2, "files": 1, "bytes": 100, "reason": "case 17"}
-    assert (party.action, party.subject) == ("party.erased", "")
-    assert dict(party.detail) == {"calls": 1, "held": 0, "active": 0, "failed": 0, "reason": "case 17"}
 
 
 def test_erased_at_once_by_many_a_call_is_erased_once(
