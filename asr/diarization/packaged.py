@@ -1,13 +1,15 @@
 """Two models of voices that the package moonshine-voice carries inside its library, in onnxruntime's own format.
 
-They are those of pyannote's pipeline "community-1" (CC BY 4.0): its segmentation, and WeSpeaker's ResNet34. Nothing of
-the library is executed: the models' bytes are found in its file by what they are.
+By what stands beside them in the library they are those of pyannote's pipeline "speaker-diarization-community-1": its
+segmentation, and WeSpeaker's ResNet34. Nothing of the library is executed: the models' bytes are found in its file by
+what they are.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 
+from asr.ort_format import as_onnx
 from asr.runtime import Model, package_folder
 from callscribe.domain.errors import EngineUnavailable
 
@@ -32,7 +34,7 @@ EMBEDDING = PackagedModel(6_975_920, "6e4af7d49562e6e7042672e444d6394935cb2c23c3
 
 
 def load_packaged(wanted: PackagedModel) -> Model:
-    """Raises EngineUnavailable where the library or the model in it is missing."""
+    """The model, planned for this processor. Raises EngineUnavailable where the library or the model is missing."""
     library = package_folder("moonshine_voice") / "libmoonshine.so"
     try:
         with library.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
@@ -41,7 +43,7 @@ def load_packaged(wanted: PackagedModel) -> Model:
         raise EngineUnavailable(f"{library} cannot be read; install Callscribe's packages again") from error
     if found is None:
         raise EngineUnavailable(f"{library} does not hold the models of voices; install moonshine-voice==0.1.0")
-    return Model(found)
+    return Model(as_onnx(found))
 
 
 def _find(content: mmap, wanted: PackagedModel) -> bytes | None:

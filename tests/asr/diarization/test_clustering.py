@@ -43,5 +43,14 @@ def test_what_is_heard_for_a_second_only_is_no_voice_of_its_own() -> None:
     assert labels(cuts((30, 1)), SpeakerCount(exact=2)) == [1, 30]
 
 
+def test_voices_that_are_somewhat_alike_are_two_where_either_is_heard_for_long() -> None:
+    random = np.random.default_rng(2)
+    voices = np.eye(64)[0], 0.62 * np.eye(64)[0] + np.sqrt(1 - 0.62**2) * np.eye(64)[1]
+    rows = [voice + random.normal(0.0, 0.05, 64) for voice in voices for _ in range(10)]
+    embeddings = np.array([row / np.linalg.norm(row) for row in rows], np.float32)
+    assert labels(embeddings, SpeakerCount(), seconds=1.0) == [10, 10]
+    assert labels(embeddings, SpeakerCount(), seconds=0.25) == [20]
+
+
 def test_more_cuts_than_are_clustered_are_of_the_same_voices() -> None:
     assert labels(cuts((1_600, 800)), SpeakerCount()) == [800, 1_600]
