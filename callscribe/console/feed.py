@@ -10,9 +10,18 @@ from callscribe.console.backlog import Backlog, Entry
 from callscribe.console.history import closing_events, is_over, opening_event, past_events
 from callscribe.console.position import Position
 from callscribe.console.sources import Sources
+from callscribe.domain.assist import AssistCard
 from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
 from callscribe.domain.utterance import Transcript
-from callscribe.events.schema import CallProcessed, CallStarted, Event, UtteranceFinal, UtterancePartial, to_json
+from callscribe.events.schema import (
+    CallProcessed,
+    CallStarted,
+    CardGiven,
+    Event,
+    UtteranceFinal,
+    UtterancePartial,
+    to_json,
+)
 from callscribe.events.subscriber import BEGINNING, Signal, latest_id, subscribe
 from storage.records import CallRecord
 
@@ -49,6 +58,8 @@ class CallFeed:
         self._from_database = False
         self._processed = False
         self._latest = BEGINNING
+        self._cards: set[UUID] = set()
+        """Ids of those that were delivered."""
 
     async def prepare(self) -> None:
         """Look at the call before anything is promised.
@@ -116,20 +127,25 @@ class CallFeed:
         stored = await self._stored()
         if stored is None:
             return ()
-        record, transcript = stored
+        record, transcript, cards = stored
         opening = () if self._introduced else (opening_event(record),)
-        messages = [self._message(event) for event in (*opening, *past_events(record, transcript, self._position))]
+        messages = [
+            self._message(event) for event in (*opening, *past_events(record, transcript, self._position, cards))
+        ]
         if is_over(record):
             messages += [self._message(event) for event in closing_events(record)]
             self._position = replace(self._position, over=True)
         return messages
 
-    async def _stored(self) -> tuple[CallRecord, Transcript] | None:
+    async def _stored(self) -> tuple[CallRecord, Transcript, Sequence[AssistCard]] | None:
         """The call as the database has it; None while it has not. Waits where the database is away."""
         while True:
             try:
                 record = await asyncio.to_thread(self._sources.reader.call, self._call_id)
-                return record, await asyncio.to_thread(self._sources.reader.transcript, self._call_id)
+                transcript = await asyncio.to_thread(self._sources.reader.transcript, self._call_id)
+                cards = await asyncio.to_thread(self._sources.cards.of_call, self._call_id)
+                # Those that this subscriber has had from the stream are no news.
+                return record, transcript, [card for card in cards if card.id not in self._cards]
             except CallNotFound:
                 return None
             except DatabaseUnavailable:
@@ -147,11 +163,15 @@ class CallFeed:
         """Whether the subscriber has the event, or what came after it."""
         if isinstance(event, UtterancePartial | UtteranceFinal):
             return self._position.has_final(event.channel, event.start_ms)
+        if isinstance(event, CardGiven):
+            return event.card_id in self._cards
         return isinstance(event, CallStarted) and self._introduced
 
     def _message(self, event: Event) -> Message:
         if isinstance(event, UtteranceFinal):
             self._position = self._position.with_final(event.channel, event.start_ms)
+        if isinstance(event, CardGiven):
+            self._cards.add(event.card_id)
         self._introduced = True
         place = str(self._position)
         return Message(event.type, to_json(replace(event, id=place)), place)

@@ -1,15 +1,17 @@
 """The events that a stored call would have sent, for who comes after its stream was trimmed. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from callscribe.console.position import Position
+from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.events.schema import (
     CallEnded,
     CallProcessed,
     CallStarted,
+    CardGiven,
     Event,
     UtteranceFinal,
     UtteranceRevised,
@@ -34,15 +36,19 @@ def opening_event(record: CallRecord) -> Event:
     return CallStarted.of(record.call, record.call.started_at)
 
 
-def past_events(record: CallRecord, transcript: Transcript, position: Position) -> Iterator[Event]:
+def past_events(
+    record: CallRecord, transcript: Transcript, position: Position, cards: Iterable[AssistCard] = ()
+) -> Iterator[Event]:
     """What was said on a stored call and a subscriber at `position` does not know.
 
-    Finals that were delivered are left out; revisions are not counted, so all of them come.
+    Finals that were delivered are left out; revisions and cards are not counted, so all of them come.
     """
     for utterance in transcript.utterances:
         final = utterance.final
         if not position.has_final(final.channel, transcript.ms(final.start)):
             yield UtteranceFinal.of(record.call, final, _said_at(record.call, transcript.ms(final.end)))
+    for card in cards:
+        yield CardGiven.of(record.call, card, _said_at(record.call, transcript.ms(card.heard)))
     for utterance in transcript.utterances:
         yield from _revisions(record, utterance, transcript.ended_at)
         if utterance.turns:

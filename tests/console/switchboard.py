@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from sqlalchemy import text
 
+from callscribe.domain.assist import AssistCard, card_id
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, Channel, Dialect, OutsideIds, Party, Role
 from callscribe.domain.pause import Pause
@@ -22,12 +23,15 @@ from callscribe.events.schema import (
     CallResumed,
     CallStarted,
     CallUpdated,
+    CardGiven,
     Event,
     UtteranceFinal,
     UtterancePartial,
     UtteranceRevised,
     UtteranceSpeakers,
 )
+from callscribe.text.assist_rules import AssistRule
+from storage.assist_rules import AssistRuleStore
 from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import JobStore
@@ -110,6 +114,29 @@ class FakeCall:
             tone = (np.sin(2 * np.pi * pitch * times) * 4000).astype("<i2")
             writer.write(AudioChunk(channel, 0, tone.tobytes()))
         return writer.close().relative_to(self._board.recordings)
+
+    def card(self, at: int, name: UUID | None = None, *, published: bool = True, **words: str) -> AssistCard:
+        """A rule with these `words` (title, text, link, severity) gives a card, on an utterance or on none."""
+        when = {"kind": "phrase", "phrases": ["anything"]}
+        rule = AssistRule.model_validate({"trunks": ["nowhere"], "when": when, **words})
+        kept = AssistRuleStore(self._board.database).put(rule.title, rule)
+        card = AssistCard(
+            id=card_id(self.id, kept.name, name or at),
+            rule=kept.name,
+            version=kept.version,
+            title=rule.title,
+            text=rule.text,
+            link=rule.link,
+            severity=rule.severity,
+            start=samples(at),
+            heard=samples(at + 800),
+            channel=None if name is None else self.said[name].final.channel,
+            utterance_id=name,
+        )
+        self._board.calls.save_card(self.id, card)
+        if published:
+            self._board.publish(CardGiven.of(self.call, card, datetime.now(UTC)))
+        return card
 
     def second_pass(self, texts: Sequence[tuple[UUID, str]]) -> None:
         """Revise, store that it is done, and publish, as the worker does."""

@@ -248,3 +248,25 @@ async def test_a_call_whose_end_was_not_published_ends_by_the_database(
     assert [message.type for message in rest] == ["utterance.final", "call.ended", "call.processed", "end"]
     assert "lost on the way" in rest[0].json
     await sources.close()
+
+
+def test_cards_come_once_to_a_connection_also_those_that_the_stream_has_lost(
+    console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start()
+    said = call.final(1, 1000, "cancel it")
+    lost = call.card(1200, said, title="Offer a discount", severity="warning")
+    trim(console, call, 0)
+    kept = call.card(9000, title="Say something")
+    with following(console, call) as heard:
+        cards = [each.event for each in take_until(heard, "assist.card")]
+        cards += [each.event for each in take_until(heard, "assist.card")]
+        call.final(1, 20_000, "hello")
+        rest = take_until(heard, "utterance.final")
+    told = [card for card in cards if card["type"] == "assist.card"]
+    assert [card["card_id"] for card in told] == [str(lost.id), str(kept.id)]
+    assert [(card["title"], card["role"], card["start_ms"]) for card in told] == [
+        ("Offer a discount", "customer", 1200),
+        ("Say something", "unknown", 9000),
+    ]
+    assert [each.type for each in rest] == ["utterance.final"]

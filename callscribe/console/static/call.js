@@ -1,5 +1,6 @@
 // The page of one call: its transcript as it is spoken or as it was kept, its audio and its facts.
 
+import { showCard, showCards } from "./cards.js";
 import { allowCorrecting } from "./correct.js";
 import { announce, byId, connection, element, notice } from "./dom.js";
 import { ask, follow } from "./feed.js";
@@ -32,6 +33,7 @@ async function start() {
   try {
     await readCall();
     await readTranscript();
+    await readCards();
   } catch (problem) {
     // Also where the call is not found: this page is served only for calls that are known, if not stored yet.
     notice(problem.message);
@@ -69,6 +71,13 @@ async function readTranscript() {
   player?.draw(spans());
 }
 
+async function readCards() {
+  const told = await ask(`${path}/cards`);
+  showCards(told.cards, nameOf);
+}
+
+const nameOf = (channel) => speaker(call, channel);
+
 async function onEvent(event) {
   if (event.type.startsWith("utterance.")) {
     view.take(event);
@@ -76,6 +85,7 @@ async function onEvent(event) {
   }
   if (event.type === "call.updated" || event.type === "call.corrected") readCall().then(() => view.rename()).catch(complain);
   if (event.type === "call.paused" || event.type === "call.resumed") onPauses(event.pauses);
+  if (event.type === "assist.card") showCard(event, nameOf);
   if (event.type === "call.ended" && call.state === "active") onEnded(event);
 }
 
@@ -120,6 +130,7 @@ async function finish() {
   try {
     await readCall();
     await readTranscript();
+    await readCards();
   } catch (problem) {
     complain(problem);
   }
@@ -145,6 +156,7 @@ function drawCall() {
   document.title = `${title} · Callscribe`;
   const facts = [fullMoment(call.started_at), "", `trunk ${call.trunk}`, DIALECT_WORDS[call.dialect] ?? null];
   byId("facts").replaceChildren(...facts.filter((fact) => fact !== null).map((fact) => element("span", { textContent: fact })));
+  byId("cards-panel").dataset.state = call.state;
   drawLength();
   drawBadges();
   drawParties();
