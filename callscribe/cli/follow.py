@@ -16,6 +16,7 @@ from callscribe.domain.errors import CallscribeError
 from callscribe.events.schema import (
     CallCorrected,
     CallEnded,
+    CallErased,
     CallProcessed,
     CallStarted,
     CallUpdated,
@@ -102,6 +103,10 @@ class CallFollower:
             case CallEnded():
                 self._open.clear()
                 self._console.print(Text(f"call ended after {event.duration_ms / 1000:.0f} s ({event.reason})", "dim"))
+            case CallErased():
+                self._open.clear()
+                self._console.print(Text("call erased", "dim"))
+                return True
             case CallProcessed():
                 self.seen.jobs_done, self.seen.jobs_failed = event.done, event.failed
                 return True

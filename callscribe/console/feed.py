@@ -14,6 +14,7 @@ from callscribe.domain.assist import AssistCard
 from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
 from callscribe.domain.utterance import Transcript
 from callscribe.events.schema import (
+    CallErased,
     CallProcessed,
     CallStarted,
     CardGiven,
@@ -57,6 +58,7 @@ class CallFeed:
         self._introduced = position is not None
         self._from_database = False
         self._processed = False
+        self._erased = False
         self._latest = BEGINNING
         self._cards: set[UUID] = set()
         """Ids of those that were delivered."""
@@ -102,6 +104,8 @@ class CallFeed:
                     messages = list(self._deliver(backlog.take(arrival)))
                 for message in messages:
                     yield message
+                if self._erased:
+                    return
                 if self._processed and await self._is_over(unless_known=True):
                     self._position = replace(self._position, over=True)
                 self._processed = False
@@ -158,6 +162,7 @@ class CallFeed:
             if not known:
                 yield self._message(event)
             self._processed = self._processed or isinstance(event, CallProcessed)
+            self._erased = self._erased or isinstance(event, CallErased)
 
     def _knows(self, event: Event) -> bool:
         """Whether the subscriber has the event, or what came after it."""

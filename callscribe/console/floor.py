@@ -17,6 +17,7 @@ from callscribe.domain.transcript import Final
 from callscribe.events.schema import (
     CallCorrected,
     CallEnded,
+    CallErased,
     CallStarted,
     CallUpdated,
     Described,
@@ -57,6 +58,13 @@ class FloorState:
                     del self._partials[event.call_id, event.channel]
             case CallEnded():
                 self._ended.add(event.call_id)
+            case CallErased():
+                self._drop(event.call_id)
+
+    def _drop(self, call_id: UUID) -> None:
+        self._ended.add(call_id)
+        self._finals.pop(call_id, None)
+        self._partials = {key: partial for key, partial in self._partials.items() if key[0] != call_id}
 
     def going_on(self) -> Mapping[UUID, Described]:
         """Calls of which the beginning was seen and no end."""

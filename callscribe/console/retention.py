@@ -1,6 +1,6 @@
 """The API's routes that keep calls from being removed, and that remove them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 from uuid import UUID
@@ -256,9 +256,9 @@ def get_erasure(sources: SourcesOf, erasure_id: UUID) -> PartyErasureAnswer:
 
 def _erased(sources: Sources, erased: Erasure, *, dry_run: bool) -> ErasureAnswer:
     if not dry_run:
-        events = StoredEvents(sources.events_url)
+        events = StoredEvents(sources.events_url, sources.stream_length)
         try:
-            events.forget(erased.calls)
+            events.erase(erased.calls, datetime.now(UTC))
             events.renew_file()
         except EventsUnavailable as error:
             # The workers' sweep does all of it again, until it is done.

@@ -3,13 +3,20 @@
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 import redis
+from redis.typing import EncodableT, FieldT
 
 from callscribe.domain.errors import EventsUnavailable
+from callscribe.events.schema import CallErased, to_json
 from callscribe.events.streams import FAILURES, FIELD, FLOOR, call_stream, connect_sync
 
+ERASED_TTL_S = 60
+"""How long it can be read in an erased call's own stream that it was erased: those who follow it read it at once."""
+TELLING = "call.erased"
+"""Type of the events that stay."""
 PAGE = 1_000
 """Entries of the floor's stream that are read at once, and streams that are removed at once."""
 
@@ -17,11 +24,14 @@ PAGE = 1_000
 class StoredEvents:
     """What the event store has of calls. All methods raise EventsUnavailable."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stream_length: int) -> None:
+        """`stream_length`: entries kept in the floor's stream, approximately."""
         self._url = url
+        self._stream_length = stream_length
 
     def forget(self, calls: Sequence[UUID]) -> int:
-        """Remove the calls' own streams, and their entries in the floor's; how many streams and entries that were.
+        """Remove the calls' own streams, and their entries in the floor's but for what tells that they were erased; how
+        many streams and entries that were.
 
         They stand in the store's file until `renew_file`.
         """
@@ -31,6 +41,20 @@ class StoredEvents:
             pages = (calls[start : start + PAGE] for start in range(0, len(calls), PAGE))
             streams = sum(client.delete(*map(call_stream, page)) for page in pages)
             return streams + _forget_on_floor(client, calls)
+
+    def erase(self, calls: Sequence[UUID], at: datetime) -> int:
+        """As `forget`, for calls that were erased at `at`: who follows them, or the floor, is told. What tells it has
+        nothing of a call but its id; it stays in the floor's stream, and in the call's own for ERASED_TTL_S."""
+        forgotten = self.forget(calls)
+        if calls:
+            with self._connected() as client, client.pipeline(transaction=False) as pipeline:
+                for call_id in calls:
+                    entry: dict[FieldT, EncodableT] = {FIELD: to_json(CallErased(call_id=call_id, at=at))}
+                    pipeline.xadd(call_stream(call_id), entry)
+                    pipeline.expire(call_stream(call_id), ERASED_TTL_S)
+                    pipeline.xadd(FLOOR, entry, maxlen=self._stream_length, approximate=True)
+                pipeline.execute()
+        return forgotten
 
     def renew_file(self) -> bool:
         """Ask a store that writes what it is told to a file to write that anew, without what was removed until now.
@@ -60,7 +84,11 @@ def _forget_on_floor(client: redis.Redis, calls: Collection[UUID]) -> int:
     wanted = {str(call_id) for call_id in calls}
     removed, start = 0, "-"
     while page := _page(client, start):
-        theirs = [entry_id for entry_id, event in page if str(json.loads(event).get("call_id")) in wanted]
+        told = ((entry_id, json.loads(event)) for entry_id, event in page)
+        theirs = [
+            entry_id for entry_id, event in told
+            if str(event.get("call_id")) in wanted and event.get("type") != TELLING
+        ]  # fmt: skip
         if theirs:
             removed += client.xdel(FLOOR, *theirs)
         start = f"({page[-1][0]}"

@@ -22,6 +22,7 @@ from callscribe.events.utterances import UtteranceFinal, UtterancePartial, Utter
 __all__ = [
     "CallCorrected",
     "CallEnded",
+    "CallErased",
     "CallPaused",
     "CallProcessed",
     "CallResumed",
@@ -191,8 +192,15 @@ class CallProcessed(Stamped):
     """Names of the scorecards' rules that the call failed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallErased(Stamped):
+    """The call was erased: whoever has anything of it should drop that. Nothing comes after it."""
+
+    type: Literal["call.erased"] = "call.erased"
+
+
 Described = CallStarted | CallUpdated | CallCorrected
-Happened = CardGiven | DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed
+Happened = CardGiven | DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed | CallErased
 Event = Described | UtterancePartial | UtteranceFinal | UtteranceRevised | UtteranceSpeakers | Happened
 
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -17,7 +18,7 @@ IDLE_S = 1.0
 AWAY_S = 5.0
 """Wait after the database was found away."""
 TOLD_AT_ONCE = 50
-"""Calls that are taken out of the event streams at once: each look goes through all of the floor's."""
+"""Calls that are taken out of the event streams at once, and told: each look goes through all of the floor's."""
 
 
 class ErasureOrders(Protocol):
@@ -29,7 +30,7 @@ class ErasureOrders(Protocol):
 class EventStreams(Protocol):
     """What was told of calls (callscribe.events.forgetting). Raises EventsUnavailable."""
 
-    def forget(self, calls: Sequence[UUID]) -> int: ...
+    def erase(self, calls: Sequence[UUID], at: datetime) -> int: ...
     def renew_file(self) -> bool: ...
 
 
@@ -59,19 +60,19 @@ class Eraser:
                 gone += step
                 self._counts["calls"] += len(step)
                 if len(gone) >= TOLD_AT_ONCE:
-                    self._forget(gone)
+                    self._tell(gone)
                     gone = []
         finally:
             if gone:
-                self._forget(gone)
+                self._tell(gone)
 
     def counters(self) -> Mapping[str, int]:
         """Since start: calls that were erased for parties, and rounds that broke off."""
         return {f"erasure_{name}": self._counts[name] for name in ("calls", "failures")}
 
-    def _forget(self, calls: Sequence[UUID]) -> None:
+    def _tell(self, calls: Sequence[UUID]) -> None:
         try:
-            self._events.forget(calls)
+            self._events.erase(calls, datetime.now(UTC))
             self._events.renew_file()
         except EventsUnavailable as error:
             # The sweep does all of it again, until it is done.

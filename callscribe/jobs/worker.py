@@ -116,7 +116,7 @@ def run_worker(settings: Settings) -> int:
 
 def _make_sweep(settings: Settings, database: Database) -> Sweep:
     folder = settings.recordings_folder
-    events = StoredEvents(settings.events.url)
+    events = StoredEvents(settings.events.url, settings.events.stream_length)
     watch = NodeWatch(
         LostNodeStore(database),
         partial(posting_now, settings.events.url),
@@ -129,7 +129,8 @@ def _make_sweep(settings: Settings, database: Database) -> Sweep:
 
 def _make_eraser(settings: Settings, database: Database) -> Eraser:
     erasures = ErasureStore(database, settings.recordings_folder)
-    return Eraser(PartyErasureStore(database, erasures), StoredEvents(settings.events.url))
+    events = StoredEvents(settings.events.url, settings.events.stream_length)
+    return Eraser(PartyErasureStore(database, erasures), events)
 
 
 def _make_senders(settings: Settings, database: Database) -> tuple[WebhookSender, ...]:

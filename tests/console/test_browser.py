@@ -16,7 +16,7 @@ from callscribe.domain.pause import Pause
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Word
 from callscribe.events.publisher import EventPublisher
-from callscribe.events.schema import Event
+from callscribe.events.schema import CallErased, Event
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.switchboard import FakeCall, Switchboard, samples
@@ -376,6 +376,28 @@ def test_a_call_is_reached_and_played_by_keyboard_alone(
     browser.until(lambda: browser.run(PLACE) > 11, "playing from 0:11")
     browser.press(Keys.END)
     assert browser.focused() == "Play from 0:26"
+
+
+def test_an_erased_call_leaves_the_pages_that_show_it(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call, other = switchboard.start(started_at=datetime.now(UTC) - timedelta(days=99)), switchboard.start()
+    for each in (call, other):
+        held(switchboard, each, upto=2)
+    card = f".card-link[href='/calls/{call.id}']"
+    browser.open(console.url)
+    browser.until(lambda: browser.all(card), "its card")
+    # Nobody erases a call that goes on, but one whose node is lost may be shown still.
+    switchboard.publish(CallErased(call_id=call.call.id, at=datetime.now(UTC)))
+    browser.until(lambda: not browser.all(card), "the end of its card")
+    assert browser.all(f".card-link[href='/calls/{other.id}']")
+    browser.open(f"{console.url}/calls/{call.id}")
+    browser.until_texts(".said", [text for _, _, text in CONVERSATION[:2]])
+    call.end()
+    asked = {"by": "Ann Baker", "reason": "case 17"}
+    assert console.client.delete(f"/api/v1/calls/{call.id}", params=asked).status_code == 200
+    browser.until(lambda: not browser.all(".said"), "the end of its text")
+    browser.complaints()
 
 
 def test_a_failed_job_is_seen_and_tried_again(browser: Browser, console: Console, switchboard: Switchboard) -> None:

@@ -1,5 +1,6 @@
 """Holds, erasures and the audit log by the API."""
 
+import json
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,14 +8,16 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
+from websockets.sync.client import connect
 
 from callscribe.domain.call import CallEnd, OutsideIds, Party
-from callscribe.events.streams import FLOOR, call_stream, connect_sync
+from callscribe.events.streams import FIELD, FLOOR, call_stream, connect_sync
 from storage.database import Database
 from storage.erasure import ErasureStore
 from storage.party_erasures import PartyErasureStore
 from tests.console.conftest import Console
 from tests.console.switchboard import FakeCall, Switchboard
+from tests.console.test_live import received, socket_url
 
 pytestmark = pytest.mark.integration
 
@@ -61,10 +64,35 @@ def test_an_erased_call_is_gone_from_api_disk_and_streams(console: Console, swit
     assert console.client.get(f"{CALLS}/{call.id}").status_code == 404
     assert list(console.settings.recordings_folder.rglob(f"{call.id}*")) == []
     with connect_sync(console.settings.events.url) as store:
-        assert not store.exists(call_stream(call.id))
-        assert str(call.id) not in str(store.xrange(FLOOR))
+        left = [fields[FIELD] for name in (call_stream(call.id), FLOOR) for _, fields in store.xrange(name)]
+    theirs = [json.loads(event) for event in left if str(call.id) in event]
+    assert [(event["type"], set(event)) for event in theirs] == [("call.erased", {"type", "call_id", "at"})] * 2
     [entry] = console.client.get("/api/v1/audit", params={"subject": str(call.id)}).json()["entries"]
     assert (entry["by"], entry["action"], entry["detail"]["reason"]) == ("Ann Baker", "call.erased", "case 17")
+
+
+def test_who_follows_a_call_or_the_floor_when_it_is_erased_is_told_to_drop_it(
+    console: Console, switchboard: Switchboard
+) -> None:
+    call = started(switchboard)
+    call.final(0, 2000, "zanzibar")
+    url = f"{CALLS}/{call.id}/ws"
+    with (
+        connect(socket_url(console, url), proxy=None) as own,
+        connect(socket_url(console, "/api/v1/live/ws"), proxy=None) as floor,
+    ):
+        first = [json.loads(own.recv(timeout=20))["type"] for _ in range(2)]
+        call.end()
+        assert console.client.delete(f"{CALLS}/{call.id}", params=WHY).status_code == 200
+        assert first + [event["type"] for event in received(own)] == [
+            "call.started", "utterance.final", "call.ended", "call.erased",
+        ]  # fmt: skip
+        while (event := json.loads(floor.recv(timeout=20)))["type"] != "call.erased":
+            pass
+        assert event["call_id"] == str(call.id)
+    # Who had lost the connection hears it, too.
+    with connect(socket_url(console, url), proxy=None) as late:
+        assert [event["type"] for event in received(late)] == ["call.erased"]
 
 
 def test_a_call_that_shares_an_id_with_too_many_is_erased_with_them_where_wanted(

@@ -14,6 +14,7 @@ from callscribe.events.parts import EventParty, EventTurn
 from callscribe.events.schema import (
     CallCorrected,
     CallEnded,
+    CallErased,
     CallPaused,
     CallProcessed,
     CallResumed,
@@ -175,6 +176,7 @@ def test_a_channel_the_call_does_not_know_has_no_party_and_an_unknown_role() -> 
         CallResumed.of(CALL, (Pause(0, 8000, 16000, "api"), Pause(1, 8000, 16000, "sip")), "limit", AT),
         CallEnded.of(CALL, CallEnd(AT, 8000, "bye"), AT),
         CallProcessed(call_id=CALL.id, at=AT, done=("recover", "second-pass"), failed=()),
+        CallErased(call_id=CALL.id, at=AT),
         CallProcessed(id="17-3", call_id=CALL.id, at=AT, done=(), failed=("second-pass",)),
     ],
     ids=lambda event: event.type,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -39,9 +40,10 @@ class Events:
     batches: list[int] = field(default_factory=list)
     renewed: int = 0
 
-    def forget(self, calls: Sequence[UUID]) -> int:
+    def erase(self, calls: Sequence[UUID], at: datetime) -> int:
         if self.away:
             raise EventsUnavailable
+        assert at <= datetime.now(UTC)
         self.batches.append(len(calls))
         return len(calls)
 

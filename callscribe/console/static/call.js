@@ -79,6 +79,7 @@ async function readCards() {
 const nameOf = (channel) => speaker(call, channel);
 
 async function onEvent(event) {
+  if (event.type === "call.erased") return onErased();
   if (event.type.startsWith("utterance.")) {
     view.take(event);
     sayIfEmpty();
@@ -87,6 +88,12 @@ async function onEvent(event) {
   if (event.type === "call.paused" || event.type === "call.resumed") onPauses(event.pauses);
   if (event.type === "assist.card") showCard(event, nameOf);
   if (event.type === "call.ended" && call.state === "active") onEnded(event);
+}
+
+/** Nothing of the call may stay on the page: the server says that there is no such call. */
+function onErased() {
+  stopFollowing();
+  location.reload();
 }
 
 /** A pause is known by where it began; its end comes later. */

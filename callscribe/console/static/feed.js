@@ -2,7 +2,7 @@
 
 const EVENT_TYPES = [
   "call.started", "call.updated", "call.corrected", "call.paused", "call.resumed", "utterance.partial", "utterance.final",
-  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "assist.card",
+  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "call.erased", "assist.card",
 ];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;

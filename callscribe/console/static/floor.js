@@ -94,6 +94,7 @@ function count() {
 
 function onEvent(event) {
   const card = cards.get(event.call_id);
+  if (event.type === "call.erased") return onErased(event, card);
   if (["call.started", "call.updated", "call.corrected"].includes(event.type)) return onCall(event, card);
   if (!card) return;
   if (event.type.startsWith("utterance.")) card.take(event);
@@ -105,6 +106,12 @@ function onCall(event, card) {
   if (card) return card.describe(call);
   addCard(call);
   announce(`Call started: ${callTitle(call)}`);
+}
+
+/** Nothing of it may stay on the page. */
+function onErased(event, card) {
+  if (card) dropCard(event.call_id);
+  loadRecent();
 }
 
 function onEnded(event, card) {
