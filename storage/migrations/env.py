@@ -17,8 +17,13 @@ from storage.engine import open_engine, sqlstate
 from storage.models import Base
 
 URL_VARIABLE = "CALLSCRIBE_DATABASE__URL"
-ONE_AT_A_TIME = text("SELECT pg_advisory_lock(4820310577)")
-"""Held until the connection is closed. The number is arbitrary: it names the lock of this project's migrations."""
+ONE_AT_A_TIME = text("SELECT pg_try_advisory_lock(4820310577)")
+"""Held until the connection is closed. The number is arbitrary: it names the lock of this project's migrations.
+
+It is tried again and again: an index that is made CONCURRENTLY waits for every statement of others that has begun, and
+so for one that would wait for the lock.
+"""
+TURN_S = 0.2
 LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -52,13 +57,19 @@ def migrate() -> None:
                 render_item=plain_type,
                 transaction_per_migration=True,
             )
-            connection.execute(ONE_AT_A_TIME)
+            wait_for_turn(connection)
             # Whoever uses a table waits behind a migration that waits for it.
             connection.execute(text(f"SET lock_timeout = {schema.LOCK_TIMEOUT_MS}"))
             connection.commit()
             run_patiently(connection)
     finally:
         engine.dispose()
+
+
+def wait_for_turn(connection: Connection) -> None:
+    while not connection.scalar(ONE_AT_A_TIME):
+        connection.rollback()
+        time.sleep(TURN_S)
 
 
 def run_patiently(connection: Connection) -> None:

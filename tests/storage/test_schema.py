@@ -1,6 +1,7 @@
 """The schema's history: forwards, backwards, and in step with the models."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,29 @@ def test_what_is_stored_already_is_queued_for_search_after_the_locks_are_gone(da
         assert index.waiting() == 1
         schema.upgrade(database_url)
         assert (index.waiting(), index.catch_up(), index.waiting()) == (2, 2, 0)
+
+
+def test_no_migration_holds_up_whoever_writes_while_it_reads_a_table_that_grows(database_url: str) -> None:
+    """Of the tables that are there before: a new one is empty."""
+    written = alembic(database_url, "upgrade", "0011:0023", "--sql")
+    assert written.returncode == 0, written.stderr
+    new = set(re.findall(r"CREATE TABLE (\w+)", written.stdout))
+    held = [table for table in re.findall(r"CREATE (?:UNIQUE )?INDEX \w+ ON (\w+)", written.stdout) if table not in new]
+    checks = re.findall(r"ALTER TABLE (\w+) ADD CONSTRAINT (\w+) CHECK ([^;]*);", written.stdout)
+    assert held == []
+    assert [name for table, name, rule in checks if table not in new and not rule.endswith("NOT VALID")] == []
+    seen = re.findall(r"VALIDATE CONSTRAINT (\w+)", written.stdout)
+    assert {name for _, name, rule in checks if rule.endswith("NOT VALID")} == set(seen)
+    assert len(re.findall("CREATE INDEX CONCURRENTLY", written.stdout)) == 4
+
+
+def test_an_index_that_was_cut_off_is_made_again(database_url: str) -> None:
+    before = rules(database_url)
+    schema.downgrade(database_url, "0022")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE INDEX ix_parties_alike ON parties (address)")
+    schema.upgrade(database_url)
+    assert rules(database_url) == before
 
 
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_url: str, database_url: str) -> None:

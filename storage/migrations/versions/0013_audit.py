@@ -23,6 +23,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()
 
 
 def upgrade() -> None:
+    op.execute("ALTER TABLE jobs VALIDATE CONSTRAINT ck_jobs_kind")
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

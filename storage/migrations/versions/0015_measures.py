@@ -1,4 +1,4 @@
-"""Measures and scores of calls
+"""Measures and scores of calls, and the index of jobs by priority
 
 Revision 0015, after 0014.
 """
@@ -13,7 +13,19 @@ branch_labels = None
 depends_on = None
 
 
+DUE = sa.text("state IN ('queued', 'running')")
+
+
 def upgrade() -> None:
+    # First: what comes before such a block is committed, and would not be done again where the block is tried again.
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_jobs_due", "jobs", if_exists=True, postgresql_concurrently=True)
+        due = ["priority", "due_at"]
+        op.create_index("ix_jobs_due", "jobs", due, postgresql_where=DUE, postgresql_concurrently=True)
+    make_scores()
+
+
+def make_scores() -> None:
     op.create_table(
         "scorecards",
         sa.Column("name", sa.Text(), nullable=False),
@@ -98,3 +110,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("rule_results", "call_scores", "call_measures", "scorecards"):
         op.drop_table(table)
+    op.drop_index("ix_jobs_due", "jobs")
+    op.create_index("ix_jobs_due", "jobs", ["due_at"], postgresql_where=DUE)

@@ -16,6 +16,8 @@ _TABLES = ("utterances", "revisions")
 
 
 def upgrade() -> None:
+    # Before the columns: until here everybody may read and write.
+    op.execute("ALTER TABLE revisions VALIDATE CONSTRAINT ck_revisions_author")
     for table in _TABLES:
         column = sa.Column("redactions", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
         op.add_column(table, column)

@@ -1,6 +1,6 @@
 """Retention, legal holds and erased calls
 
-Revision 0019, after 0018.
+Revision 0019, after 0018. The indexes of what is kept are made by 0020, while nobody waits.
 """
 
 import sqlalchemy as sa
@@ -18,8 +18,6 @@ NOW = sa.text("now()")
 def upgrade() -> None:
     for kind in KINDS:
         op.add_column("calls", sa.Column(f"{kind}_expired_at", sa.DateTime(timezone=True)))
-        kept = sa.text(f"{kind}_expired_at IS NULL")
-        op.create_index(f"ix_calls_{kind}_kept", "calls", ["trunk", "ended_at"], postgresql_where=kept)
     op.create_table(
         "holds",
         sa.Column("call_id", sa.Uuid(), nullable=False),
@@ -46,5 +44,4 @@ def downgrade() -> None:
     op.drop_table("erased_calls")
     op.drop_table("holds")
     for kind in KINDS:
-        op.drop_index(f"ix_calls_{kind}_kept", "calls")
         op.drop_column("calls", f"{kind}_expired_at")

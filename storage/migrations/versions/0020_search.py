@@ -1,4 +1,4 @@
-"""Search: texts, their words, and a queue of what is to be indexed
+"""Indexes of what retention keeps; search: texts, their words, and a queue of what is to be indexed
 
 Revision 0020, after 0019.
 
@@ -32,7 +32,14 @@ WATCHED = (
 )
 
 
+KEPT = ("audio", "text")
+
+
 def upgrade() -> None:
+    # First: what comes before such a block is committed, and would not be done again where the block is tried again.
+    with op.get_context().autocommit_block():
+        for kind in KEPT:
+            index_kept(kind)
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     create_texts()
     op.create_table(
@@ -51,6 +58,13 @@ def upgrade() -> None:
     for table, utterance, events in WATCHED:
         op.execute(QUEUE.format(table=table, utterance=utterance))
         op.execute(WATCH.format(table=table, events=events))
+
+
+def index_kept(kind: str) -> None:
+    name, kept = f"ix_calls_{kind}_kept", sa.text(f"{kind}_expired_at IS NULL")
+    op.drop_index(name, "calls", if_exists=True, postgresql_concurrently=True)
+    columns = ["trunk", "ended_at"]
+    op.create_index(name, "calls", columns, postgresql_where=kept, postgresql_concurrently=True)
 
 
 def create_texts() -> None:
@@ -82,3 +96,5 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION queue_{table}_for_search()")
     for table in ("search_queue", "search_words", "search_texts"):
         op.drop_table(table)
+    for kind in KEPT:
+        op.drop_index(f"ix_calls_{kind}_kept", "calls")

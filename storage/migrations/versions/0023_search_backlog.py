@@ -2,8 +2,8 @@
 
 Revision 0023, after 0022.
 
-The queue is filled without a lock on what calls write, the newest last to be queued and so first to be indexed. The
-index comes after it: while it is made, seconds for a million parties, calls that begin wait in the nodes' journals.
+Both without a lock on what calls write; of the texts the newest are the last to be queued and so the first to be
+indexed.
 """
 
 from alembic import op
@@ -15,9 +15,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("INSERT INTO search_queue (utterance_id) SELECT id FROM utterances ORDER BY created_at")
     operators = {"address": "gin_trgm_ops", "name": "gin_trgm_ops"}
-    op.create_index("ix_parties_alike", "parties", [*operators], postgresql_using="gin", postgresql_ops=operators)
+    # First: what comes before such a block is committed, and would be done twice where the block is tried again.
+    with op.get_context().autocommit_block():
+        op.drop_index("ix_parties_alike", "parties", if_exists=True, postgresql_concurrently=True)
+        op.create_index(
+            "ix_parties_alike",
+            "parties",
+            [*operators],
+            postgresql_using="gin",
+            postgresql_ops=operators,
+            postgresql_concurrently=True,
+        )
+    op.execute("INSERT INTO search_queue (utterance_id) SELECT id FROM utterances ORDER BY created_at")
 
 
 def downgrade() -> None:
