@@ -39,10 +39,14 @@ class MeasuresAnswer(Answer):
 
     agent_speech_ms: int
     customer_speech_ms: int
-    talk_ratio: float | None = Field(description="The agent's share of both, 0 to 1; null where neither speaks.")
+    talk_ratio: float | None = Field(
+        description="The agent's share of both, 0 to 1; null where neither speaks, or one has no channel."
+    )
     longest_silence_ms: int = Field(description="In which no channel speaks; pauses of the recording are left out.")
     longest_silence_start_ms: int
-    overtalk_ms: int = Field(description="For how long more than one side speaks.")
+    overtalk_ms: int = Field(
+        description="For how long more than one side, or more than one speaker of a channel, speaks."
+    )
     interruptions: int = Field(description="One side begins while the other speaks, goes on, and the other stops.")
     channels: list[ChannelMeasuresAnswer]
 

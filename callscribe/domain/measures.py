@@ -64,7 +64,7 @@ class CallMeasures:
     longest_silence: Span
     """In which no channel speaks, from the call's first sample to its last; where recording is paused nobody knows."""
     overtalk_ms: int
-    """For how long more than one side speaks. A role is a side; a channel of neither role is one of its own."""
+    """For how long more than one side speaks, or more than one of the speakers that were told apart on a channel."""
 
     @property
     def agent_speech_ms(self) -> int:
@@ -76,9 +76,15 @@ class CallMeasures:
 
     @property
     def talk_ratio(self) -> float | None:
-        """The agent's share of what agent and customer speak, 0 to 1; None where neither does."""
+        """The agent's share of what both speak, 0 to 1; None where neither does, or one of them has no channel."""
         both = self.agent_speech_ms + self.customer_speech_ms
-        return round(self.agent_speech_ms / both, 4) if both else None
+        heard = self.of(Role.AGENT) and self.of(Role.CUSTOMER)
+        return round(self.agent_speech_ms / both, 4) if both and heard else None
+
+    @property
+    def sides(self) -> int:
+        """Those that channels tell apart: a role is a side, a channel of neither role is one of its own."""
+        return len({_side(channel.channel, channel.role) for channel in self.channels})
 
     @property
     def interruptions(self) -> int:
@@ -125,7 +131,7 @@ def measure(transcript: Transcript, length_ms: int) -> CallMeasures:
     return CallMeasures(
         channels=channels,
         longest_silence=_longest_gap([*every, *_paused(transcript, length_ms)], length_ms),
-        overtalk_ms=_length(_joined(at_once)),
+        overtalk_ms=_length(_joined([*at_once, *_overlapped(transcript)])),
     )
 
 
@@ -151,6 +157,14 @@ def _speech(transcript: Transcript, channel: int) -> tuple[Span, ...]:
     """Of utterances whose text no revision took away."""
     spoken = (said for said in transcript.utterances if said.final.channel == channel and said.text.strip())
     return _joined(speech_of(transcript, said) for said in spoken)
+
+
+def _overlapped(transcript: Transcript) -> Iterator[Span]:
+    """Where more than one of a channel's speakers speak."""
+    for utterance in transcript.utterances:
+        for turn in utterance.turns:
+            if turn.overlapped and utterance.text.strip():
+                yield Span(transcript.ms(turn.start), transcript.ms(turn.end))
 
 
 def _words(utterance: Utterance) -> int:

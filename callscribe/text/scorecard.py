@@ -29,20 +29,24 @@ class Measure(StrEnum):
     CUSTOMER_WORDS_PER_MINUTE = "customer-words-per-minute"
 
     def of(self, measures: CallMeasures) -> float | None:
-        """Its value; None where the call does not tell it."""
+        """Its value; None where the call does not tell it: who interrupts whom, channels must tell apart."""
         match self:
             case Measure.TALK_RATIO:
                 return measures.talk_ratio
             case Measure.LONGEST_SILENCE_S:
                 return measures.longest_silence.length / 1000
             case Measure.OVERTALK_S:
-                return measures.overtalk_ms / 1000
+                return measures.overtalk_ms / 1000 if measures.sides > 1 or measures.overtalk_ms else None
             case Measure.AGENT_WORDS_PER_MINUTE:
                 return measures.words_per_minute(Role.AGENT)
             case Measure.CUSTOMER_WORDS_PER_MINUTE:
                 return measures.words_per_minute(Role.CUSTOMER)
+            case Measure.AGENT_INTERRUPTIONS if not measures.of(Role.AGENT):
+                return None
+            case Measure.CUSTOMER_INTERRUPTIONS if not measures.of(Role.CUSTOMER):
+                return None
             case _:
-                return len(self.interruptions(measures))
+                return len(self.interruptions(measures)) if measures.sides > 1 else None
 
     def interruptions(self, measures: CallMeasures) -> tuple[tuple[int, int], ...]:
         """Those that it counts as channel and place in milliseconds, in their order; empty for another measure."""

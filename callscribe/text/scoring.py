@@ -86,10 +86,13 @@ class _HeardCall:
 
     def _judge_phrase(self, rule: PhraseRule) -> _Verdict:
         heard = self._said_by(rule.speaker)
-        if not heard:
+        shared = () if heard else self._shared()
+        if not heard and not shared:
             return _nobody(rule.speaker)
-        places = find(rule.phrases, heard)
+        places = find(rule.phrases, heard or shared)
         fitting = [place for place in places if self._in_time(rule, place.start_ms)]
+        if fitting and shared:
+            return self._by_whom(rule.speaker, fitting[0])
         if rule.kind == "said" and not fitting:
             late = next(iter(places), None)
             return _Verdict(False, f"It was said at {_seconds(late)}." if late else "It was not said.", late)
@@ -99,11 +102,14 @@ class _HeardCall:
 
     def _judge_order(self, rule: OrderRule) -> _Verdict:
         heard = self._said_by(rule.speaker)
-        if not heard:
+        shared = () if heard else self._shared()
+        if not heard and not shared:
             return _nobody(rule.speaker)
-        then = next(iter(find(rule.then, heard)), None)
+        then = next(iter(find(rule.then, heard or shared)), None)
         if then is None:
             return _Verdict(None, "What it must come before was not said.")
+        if shared:
+            return self._by_whom(rule.speaker, then)
         first = next(iter(find(rule.first, heard)), None)
         if first is None:
             return _Verdict(False, f"What must come first was not said; the other was at {_seconds(then)}.", then)
@@ -113,7 +119,8 @@ class _HeardCall:
     def _judge_measure(self, rule: MeasureRule) -> _Verdict:
         value = rule.measure.of(self._measures)
         if value is None:
-            return _Verdict(None, "The call does not tell this measure.")
+            together = " Agent and customer share a channel." if self._shared() else ""
+            return _Verdict(None, f"The call does not tell this measure.{together}")
         place = self._place(rule.measure)
         if rule.at_least is not None and value < rule.at_least:
             return _Verdict(False, f"{value:g} is below {rule.at_least:g}.", place)
@@ -124,6 +131,23 @@ class _HeardCall:
     def _said_by(self, speaker: Speaker) -> tuple[Stream, ...]:
         roles = SPEAKERS[speaker]
         return tuple(self._streams[each.channel] for each in self._measures.channels if each.role in roles)
+
+    def _shared(self) -> tuple[Stream, ...]:
+        """The channels on which both agent and customer speak: what nobody says there, neither of them says."""
+        return tuple(self._streams[each.channel] for each in self._measures.channels if each.role is Role.MIXED)
+
+    def _by_whom(self, speaker: Speaker, place: Evidence) -> _Verdict:
+        """Something was said on a channel that both share."""
+        number = self._speaker_at(place)
+        who = f" by speaker {number}" if number else ""
+        reason = f"It was said at {_seconds(place)}{who}, where agent and customer share a channel:"
+        return _Verdict(None, f"{reason} whether by the {speaker} is not known.", place)
+
+    def _speaker_at(self, place: Evidence) -> int:
+        """Which of a channel's speakers, 0 where they were not told apart."""
+        said = (each for each in self._transcript.utterances if each.id == place.utterance_id)
+        turns = [(turn, self._transcript.ms(turn.end)) for each in said for turn in each.turns]
+        return next((turn.speaker for turn, end_ms in turns if place.start_ms < end_ms), 0)
 
     def _in_time(self, rule: PhraseRule, start_ms: int) -> bool:
         return (

@@ -1,8 +1,11 @@
 """Two people on one channel are told apart after the call: whose each word is, in the API, in exports and in events."""
 
+import csv
+import io
 import json
 from itertools import groupby
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from tests.acceptance.conftest import SHARED_ADDRESS
 from tests.acceptance.service import Json, RunningService, wait_for
 from tests.acceptance.sipp import Scenario, plain_sdp, start_sipp, write_capture
 from tests.acceptance.speech import RATE, excerpt, mu_law
+from tests.acceptance.test_scorecards import send
 from tests.acceptance.transcripts import jobs_done, utterances
 from tests.wer import word_error_rate
 
@@ -59,3 +63,30 @@ def test_exports_and_events_name_who_speaks(service: RunningService, shared: Jso
     data = [line.removeprefix("data: ") for line in service.text(f"{path}/events").splitlines() if "data: {" in line]
     told = [event for event in map(json.loads, data) if event["type"] == "utterance.speakers"]
     assert {turn["speaker"] for event in told for turn in event["turns"]} == {1, 2}
+
+
+def test_of_a_shared_channel_a_scorecard_tells_which_speaker_it_was_and_not_that_it_was_the_agent(
+    service: RunningService, shared: Json
+) -> None:
+    rules = [
+        {"name": "greeting", "kind": "said", "phrases": ["thank you for calling"]},
+        {"name": "no promises", "kind": "not-said", "phrases": ["guarantee"]},
+        {"name": "talk", "kind": "measure", "measure": "talk-ratio", "at_most": 0.9},
+    ]
+    send(service, "PUT", "/api/v1/scorecards/shared", {"by": "the test", "trunks": ["shared"], "rules": rules})
+    scores = f"/api/v1/calls/{shared['id']}/scores"
+    send(service, "POST", f"/api/v1/calls/{shared['id']}/evaluate")
+    (card,) = wait_for(lambda: send(service, "GET", scores)["scorecards"], "the evaluation", seconds=120)
+    greeting, promises, talk = card["results"]
+    assert (greeting["passed"], promises["passed"], talk["passed"]) == (None, True, None)
+    assert "by speaker 1, where agent and customer share a channel" in greeting["reason"]
+    assert "thank you for calling" in greeting["evidence"]["quote"].lower()
+    assert "share a channel" in talk["reason"]
+
+
+def test_a_search_names_who_of_a_shared_channel_said_the_word(service: RunningService, shared: Json) -> None:
+    [sip_call_id] = [each["value"] for each in shared["outside_ids"] if each["kind"] == "sip-call-id"]
+    asked = urlencode({"q": f"calling id:{sip_call_id}"})
+    found = wait_for(lambda: json.loads(service.text(f"/api/v1/search?{asked}"))["calls"], "what was said")
+    assert [hit["speaker"] for call in found for hit in call["hits"]] == [1]
+    assert [row["speaker"] for row in csv.DictReader(io.StringIO(service.text(f"/api/v1/search.csv?{asked}")))] == ["1"]

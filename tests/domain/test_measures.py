@@ -1,11 +1,13 @@
 """Who spoke when, measured on transcripts whose times are known."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
 from callscribe.domain.measures import CallMeasures, Span, measure
 from callscribe.domain.pause import Pause
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 
@@ -96,3 +98,10 @@ def test_a_short_breath_does_not_end_a_turn() -> None:
     assert goes_on.interruptions == 0
     own_turn = measured(said(CUSTOMER, 1000, 3000), said(AGENT, 500, 2200), said(AGENT, 2600, 5000))
     assert own_turn.channels[AGENT].interruptions == ()
+
+
+def test_overtalk_of_speakers_on_one_channel_counts_where_they_were_told_apart() -> None:
+    mixed = (Channel(0, role=Role.MIXED),)
+    turns = (SpeakerTurn(1, 0, 8000), SpeakerTurn(2, 8000, 12_000, overlapped=True))
+    found = measured(replace(said(0, 0, 1500), turns=turns), channels=mixed)
+    assert (found.overtalk_ms, found.sides, found.talk_ratio) == (500, 1, None)

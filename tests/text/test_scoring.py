@@ -1,5 +1,6 @@
 """Scorecards over exact transcripts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
 from callscribe.domain.scores import Evaluation, RuleResult
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision, Word, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.text.scorecard import Scorecard
@@ -187,6 +189,61 @@ def test_the_score_is_the_weighted_share_of_the_rules_that_apply() -> None:
 def test_rules_on_a_speaker_whom_no_channel_is_do_not_apply() -> None:
     found = evaluated(phrase("thank you"), phrase("thank you", speaker="any"), channels=(Channel(0), Channel(1)))
     assert [result.passed for result in found.scores[0].results] == [None, True]
+
+
+MIXED = (Channel(0, role=Role.MIXED),)
+TURNS = (SpeakerTurn(1, 8000, 24_000), SpeakerTurn(2, 24_000, 40_000, overlapped=True))
+SHARED = replace(said(0, 1, "Thank you for calling. Can you guarantee that", seconds=4), turns=TURNS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "passed", "reason"),
+    [
+        (phrase("goodbye"), False, "It was not said."),
+        (phrase("goodbye", kind="not-said"), True, "It was not said."),
+        (
+            phrase("guarantee"),
+            None,
+            "by speaker 2, where agent and customer share a channel: whether by the agent is not",
+        ),
+        (
+            phrase("thank you", kind="not-said", speaker="customer"),
+            None,
+            "by speaker 1, where agent and customer share",
+        ),
+        (phrase("thank you", after_s=3), False, "It was said at 1.0 s."),
+        (phrase("guarantee", speaker="any"), True, "It was said at"),
+        ({"kind": "order", "first": ["thank you"], "then": ["guarantee"]}, None, "whether by the agent is not known."),
+        ({"kind": "order", "first": ["thank you"], "then": ["goodbye"]}, None, "was not said."),
+        ({"kind": "measure", "measure": "talk-ratio", "at_most": 1}, None, "Agent and customer share a channel."),
+        ({"kind": "measure", "measure": "interruptions", "at_most": 9}, None, "Agent and customer share a channel."),
+        ({"kind": "measure", "measure": "agent-interruptions", "at_most": 9}, None, "share a channel."),
+        ({"kind": "measure", "measure": "overtalk-s", "at_most": 1}, False, "2 is above 1."),
+    ],
+)
+def test_where_both_share_a_channel_only_what_nobody_says_is_judged(
+    rule: dict[str, object], passed: bool | None, reason: str
+) -> None:
+    found = evaluated(rule, said=(SHARED,), channels=MIXED).scores[0].results[0]
+    assert found.passed is passed
+    assert reason in found.reason
+    if "whether by" in found.reason:
+        assert found.evidence is not None
+        assert found.evidence.utterance_id == SHARED.id
+
+
+def test_whoever_was_not_told_apart_has_no_number() -> None:
+    together = replace(SHARED, turns=())
+    found = evaluated(phrase("guarantee"), said=(together,), channels=MIXED).scores[0].results[0]
+    assert found.passed is None
+    assert "speaker" not in found.reason
+
+
+def test_what_one_side_does_not_tell_is_not_measured() -> None:
+    measures = ("talk-ratio", "interruptions", "customer-interruptions", "overtalk-s")
+    rules = [{"kind": "measure", "measure": name, "at_most": 100} for name in measures]
+    alone = evaluated(*rules, said=(GREETING,), channels=CHANNELS[:1])
+    assert [result.passed for result in alone.scores[0].results] == [None] * 4
 
 
 def test_a_call_without_a_word_has_measures_and_no_score() -> None:
