@@ -8,6 +8,7 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
+from callscribe.domain.call import ChannelHold
 from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.domain.pause import Pause
 from callscribe.domain.redaction import Redaction
@@ -128,6 +129,23 @@ class Pauses(TypeDecorator[tuple[Pause, ...]]):
         if value is None:
             return None
         return tuple(Pause(p["channel"], p["start"], p["end"], p["by"], p["reason"]) for p in value)
+
+
+class Holds(TypeDecorator[tuple[ChannelHold, ...]]):
+    """A JSON array of {"channel", "start", "end"}, offsets in samples."""
+
+    impl = JSONB(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[ChannelHold, ...] | None, dialect: Dialect
+    ) -> list[Mapping[str, int]] | None:
+        return None if value is None else [{"channel": h.channel, "start": h.start, "end": h.end} for h in value]
+
+    def process_result_value(
+        self, value: list[Mapping[str, Any]] | None, dialect: Dialect
+    ) -> tuple[ChannelHold, ...] | None:
+        return None if value is None else tuple(ChannelHold(h["channel"], h["start"], h["end"]) for h in value)
 
 
 class Redactions(TypeDecorator[tuple[Redaction, ...]]):

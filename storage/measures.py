@@ -24,6 +24,9 @@ def write_evaluation(session: Session, call_id: UUID, evaluation: Evaluation) ->
             longest_silence_start_ms=measures.longest_silence.start,
             longest_silence_ms=measures.longest_silence.length,
             overtalk_ms=measures.overtalk_ms,
+            hold_ms=measures.hold_ms,
+            longest_hold_start_ms=measures.longest_hold.start if measures.longest_hold else None,
+            longest_hold_ms=measures.longest_hold.length if measures.longest_hold else None,
             agent_speech_ms=measures.agent_speech_ms,
             customer_speech_ms=measures.customer_speech_ms,
             interruptions=measures.interruptions,
@@ -51,7 +54,10 @@ def measures_of(row: CallMeasuresRow) -> CallMeasures:
     """The measures that a row tells."""
     start = row.longest_silence_start_ms
     silence = Span(start, start + row.longest_silence_ms)
-    return CallMeasures(CHANNELS.validate_python(row.channels), silence, row.overtalk_ms)
+    hold = None
+    if row.longest_hold_start_ms is not None and row.longest_hold_ms is not None:
+        hold = Span(row.longest_hold_start_ms, row.longest_hold_start_ms + row.longest_hold_ms)
+    return CallMeasures(CHANNELS.validate_python(row.channels), silence, row.overtalk_ms, row.hold_ms, hold)
 
 
 def _result_values(result: RuleResult) -> dict[str, object]:

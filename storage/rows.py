@@ -82,7 +82,7 @@ def end_of(row: CallRow) -> CallEnd | None:
         return None
     heard = (media_of(channel) for channel in row.channels)
     media = tuple(found for found in heard if found)
-    return CallEnd(row.ended_at, row.samples, row.end_reason, row.interrupted, media)
+    return CallEnd(row.ended_at, row.samples, row.end_reason, row.interrupted, media, row.holds)
 
 
 def write_end_of(row: CallRow, end: CallEnd) -> None:
@@ -92,6 +92,7 @@ def write_end_of(row: CallRow, end: CallEnd) -> None:
     row.samples = end.samples
     row.end_reason = clean_name(end.reason)
     row.interrupted = end.interrupted
+    row.holds = end.holds
 
 
 def media_of(row: ChannelRow) -> ChannelMedia | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from callscribe.domain.call import Call, Channel, ChannelMedia, Dialect, OutsideIds, Party, Role
+from callscribe.domain.call import Call, Channel, ChannelHold, ChannelMedia, Dialect, OutsideIds, Party, Role
 from callscribe.domain.errors import HostileMetadata, MalformedMetadata
 from telephony.front.offer import CallOffer, Description
 from telephony.line.wire import LineStream, RtpCounts
@@ -56,6 +56,7 @@ class CallInProgress:
         self.samples = 0
         """Length heard so far."""
         self.rtp: tuple[RtpCounts, ...] = ()
+        self.holds: tuple[ChannelHold, ...] | None = None
         """What came as RTP, by channel, once the line has told it."""
         self.describe(offer.description)
         if self._is_recording and offer.description.metadata is None and not self._claims:

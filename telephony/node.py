@@ -219,7 +219,7 @@ class SipNode:
         self._front.release(ended.call_id)
         if call := self._calls.get(ended.call_id):
             call.samples = max(call.samples, ended.samples)
-            call.rtp = ended.rtp
+            call.rtp, call.holds = ended.rtp, ended.holds
             self._end(ended.call_id, "drained" if self._draining and ended.reason == "bye" else ended.reason)
 
     def line_lost(self, line: int, calls: tuple[UUID, ...]) -> None:
@@ -260,7 +260,7 @@ class SipNode:
     def _end(self, call_id: UUID, reason: str, *, interrupted: bool = False) -> None:
         call = self._calls.pop(call_id, None)
         if call and call.started:
-            end = CallEnd(datetime.now(UTC), call.samples, reason, interrupted, call.media())
+            end = CallEnd(datetime.now(UTC), call.samples, reason, interrupted, call.media(), call.holds)
             self._sink.call_ended(call_id, end)
 
     async def _stop_bridging(self) -> None:

@@ -47,6 +47,11 @@ class MeasuresAnswer(Answer):
     overtalk_ms: int = Field(
         description="For how long more than one side, or more than one speaker of a channel, speaks."
     )
+    hold_ms: int | None = Field(
+        description="For how long a channel was on hold by signalling; null where telephony could not tell."
+    )
+    longest_hold_ms: int | None
+    longest_hold_start_ms: int | None
     interruptions: int = Field(description="One side begins while the other speaks, goes on, and the other stops.")
     channels: list[ChannelMeasuresAnswer]
 
@@ -59,6 +64,9 @@ class MeasuresAnswer(Answer):
             longest_silence_ms=measures.longest_silence.length,
             longest_silence_start_ms=measures.longest_silence.start,
             overtalk_ms=measures.overtalk_ms,
+            hold_ms=measures.hold_ms,
+            longest_hold_ms=measures.longest_hold.length if measures.longest_hold else None,
+            longest_hold_start_ms=measures.longest_hold.start if measures.longest_hold else None,
             interruptions=measures.interruptions,
             channels=[ChannelMeasuresAnswer.of(channel) for channel in measures.channels],
         )

@@ -150,6 +150,18 @@ class ChannelMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelHold:
+    """A stretch for which signalling had a channel on hold: nobody was to be heard there."""
+
+    channel: int
+    """Its index."""
+    start: int
+    """Samples from the start of the call."""
+    end: int
+    """Samples from the start of the call, exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnd:
     """How a call ended."""
 
@@ -164,3 +176,5 @@ class CallEnd:
     """True when the call ended because a part of Callscribe failed."""
     media: tuple[ChannelMedia, ...] = ()
     """What came as RTP, by channel; empty where telephony could not tell or had no part in it."""
+    holds: tuple[ChannelHold, ...] | None = None
+    """In order of their starts; None where telephony could not tell or had no part in it."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from callscribe.domain.call import Call, Role
+from callscribe.domain.call import Call, ChannelHold, Role
 from callscribe.domain.language import units
 from callscribe.domain.utterance import Transcript, Utterance
 
@@ -66,6 +66,11 @@ class CallMeasures:
     overtalk_ms: int
     """For how long more than one side speaks, or more than one of the speakers that were told apart on a channel."""
 
+    hold_ms: int | None = None
+    """For how long a channel was on hold by signalling; None where telephony could not tell."""
+    longest_hold: Span | None = None
+    """The first of the longest, empty where there was none; None as before."""
+
     @property
     def agent_speech_ms(self) -> int:
         return self.speech_of(Role.AGENT)
@@ -103,8 +108,8 @@ class CallMeasures:
         return round(sum(channel.words for channel in self.of(role)) * 60_000 / spoken, 1) if spoken else None
 
 
-def measure(transcript: Transcript, length_ms: int) -> CallMeasures:
-    """The measures of a call that lasted so long, by the newest texts."""
+def measure(transcript: Transcript, length_ms: int, holds: Iterable[ChannelHold] | None = None) -> CallMeasures:
+    """The measures of a call that lasted so long, by the newest texts. `holds`: None where nobody knows of any."""
     call = transcript.call
     roles = _roles(call, transcript.utterances)
     said = {channel: _speech(transcript, channel) for channel in roles}
@@ -128,10 +133,13 @@ def measure(transcript: Transcript, length_ms: int) -> CallMeasures:
     )
     every = [span for spans in sides.values() for span in spans]
     at_once = (span for one, other in combinations(sides.values(), 2) for span in _shared(one, other))
+    held = None if holds is None else _held(transcript, holds)
     return CallMeasures(
         channels=channels,
         longest_silence=_longest_gap([*every, *_paused(transcript, length_ms)], length_ms),
         overtalk_ms=_length(_joined([*at_once, *_overlapped(transcript)])),
+        hold_ms=None if held is None else _length(held),
+        longest_hold=None if held is None else max(held, key=lambda span: span.length, default=Span(0, 0)),
     )
 
 
@@ -175,6 +183,10 @@ def _paused(transcript: Transcript, length_ms: int) -> Iterator[Span]:
     for pause in transcript.call.pauses:
         end = length_ms if pause.end is None else transcript.ms(pause.end)
         yield Span(transcript.ms(pause.start), end)
+
+
+def _held(transcript: Transcript, holds: Iterable[ChannelHold]) -> tuple[Span, ...]:
+    return _joined(Span(transcript.ms(hold.start), transcript.ms(hold.end)) for hold in holds)
 
 
 def _joined(spans: Iterable[Span], gap: int = 0) -> tuple[Span, ...]:

@@ -21,4 +21,4 @@ class CallEvaluator:
         cards = self._scorecards.all()
         transcript = self._reader.transcript(call_id)
         end = self._reader.call(call_id).end
-        return evaluate(transcript, transcript.ms(end.samples) if end else 0, cards)
+        return evaluate(transcript, transcript.ms(end.samples) if end else 0, cards, end.holds if end else None)

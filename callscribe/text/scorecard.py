@@ -27,6 +27,8 @@ class Measure(StrEnum):
     CUSTOMER_INTERRUPTIONS = "customer-interruptions"
     AGENT_WORDS_PER_MINUTE = "agent-words-per-minute"
     CUSTOMER_WORDS_PER_MINUTE = "customer-words-per-minute"
+    HOLD_S = "hold-s"
+    LONGEST_HOLD_S = "longest-hold-s"
 
     def of(self, measures: CallMeasures) -> float | None:
         """Its value; None where the call does not tell it: who interrupts whom, channels must tell apart."""
@@ -35,6 +37,10 @@ class Measure(StrEnum):
                 return measures.talk_ratio
             case Measure.LONGEST_SILENCE_S:
                 return measures.longest_silence.length / 1000
+            case Measure.HOLD_S:
+                return None if measures.hold_ms is None else measures.hold_ms / 1000
+            case Measure.LONGEST_HOLD_S:
+                return None if measures.longest_hold is None else measures.longest_hold.length / 1000
             case Measure.OVERTALK_S:
                 return measures.overtalk_ms / 1000 if measures.sides > 1 or measures.overtalk_ms else None
             case Measure.AGENT_WORDS_PER_MINUTE:

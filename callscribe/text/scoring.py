@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from callscribe.domain.call import Role
+from callscribe.domain.call import ChannelHold, Role
 from callscribe.domain.language import primary
 from callscribe.domain.measures import CallMeasures, measure, speech_of
 from callscribe.domain.scores import CardScore, Evaluation, Evidence, RuleResult
@@ -28,12 +28,17 @@ class NamedScorecard:
     card: Scorecard
 
 
-def evaluate(transcript: Transcript, length_ms: int, cards: Sequence[NamedScorecard]) -> Evaluation:
-    """The measures of a call that lasted so long, and its score by each card that is for it.
+def evaluate(
+    transcript: Transcript,
+    length_ms: int,
+    cards: Sequence[NamedScorecard],
+    holds: Sequence[ChannelHold] | None = None,
+) -> Evaluation:
+    """The measures of a call that lasted so long and had these holds, and its score by each card that is for it.
 
     A call on which nothing was said has no score.
     """
-    measures = measure(transcript, length_ms)
+    measures = measure(transcript, length_ms, holds)
     if not any(channel.words for channel in measures.channels):
         return Evaluation(measures)
     heard = _HeardCall(transcript, length_ms, measures)
@@ -160,6 +165,9 @@ class _HeardCall:
         """Where a measure can be heard, if at one place."""
         if measure is Measure.LONGEST_SILENCE_S and self._measures.longest_silence.length:
             return Evidence(self._measures.longest_silence.start)
+        held = self._measures.longest_hold
+        if measure in (Measure.HOLD_S, Measure.LONGEST_HOLD_S) and held and held.length:
+            return Evidence(held.start)
         for channel, start_ms in measure.interruptions(self._measures)[:1]:
             said = (each for each in self._transcript.utterances if each.final.channel == channel)
             spans = ((each, speech_of(self._transcript, each)) for each in said)

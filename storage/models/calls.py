@@ -17,10 +17,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from callscribe.domain.call import CallState, Dialect, Role
+from callscribe.domain.call import CallState, ChannelHold, Dialect, Role
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.pause import Pause
-from storage.columns import Hotwords, Pauses
+from storage.columns import Holds, Hotwords, Pauses
 from storage.models.base import EMPTY_ARRAY, EMPTY_LIST, Base, one_of
 from storage.models.measures import CallMeasuresRow
 
@@ -66,6 +66,8 @@ class CallRow(Base):
     hotwords: Mapped[tuple[Hotword, ...]] = mapped_column(Hotwords, server_default=EMPTY_LIST)
     """Those that came with the call."""
     pauses: Mapped[tuple[Pause, ...]] = mapped_column(Pauses, server_default=EMPTY_LIST)
+    holds: Mapped[tuple[ChannelHold, ...] | None] = mapped_column(Holds)
+    """NULL: telephony could not tell."""
     conversation_id: Mapped[UUID | None]
     """Of calls that record one conversation: the id of the first of them. NULL: it is alone."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("calls.id", ondelete="SET NULL"))

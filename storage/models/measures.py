@@ -21,6 +21,7 @@ class CallMeasuresRow(Base):
             name="measures",
         ),
         CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+        CheckConstraint("least(hold_ms, longest_hold_start_ms, longest_hold_ms) >= 0", name="hold"),
         Index(None, "score"),
     )
 
@@ -31,6 +32,10 @@ class CallMeasuresRow(Base):
     agent_speech_ms: Mapped[int]
     customer_speech_ms: Mapped[int]
     interruptions: Mapped[int]
+    hold_ms: Mapped[int | None]
+    """NULL, as the two that follow: telephony could not tell."""
+    longest_hold_start_ms: Mapped[int | None]
+    longest_hold_ms: Mapped[int | None]
     channels: Mapped[object] = mapped_column(JSONB)
     """An array of callscribe.domain.measures.ChannelMeasures."""
     score: Mapped[float | None]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pjsua2 as pj
 
+from callscribe.domain.call import ChannelHold
 from telephony.line.door import SocketGone
 from telephony.line.dtmf import DtmfWatch, Press
 from telephony.line.gathering import Gathering
@@ -20,6 +21,9 @@ from telephony.line.timeline import Gap, Timeline
 from telephony.line.wire import Answered, Audio, Dtmf, Ended, LineStream, Message, Note, Silence, StreamsChanged
 from telephony.pjsip import contained, describe, send_report
 from telephony.sdp import STREAMS_PER_CALL, WIDE_BAND, media_lines
+
+NOT_HEARD = (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR)
+"""States of an m-line that was taken back, or never worked: it is not on hold."""
 
 
 class Switchboard(Protocol):
@@ -51,6 +55,8 @@ class _Ear:
     label: str = ""
     """It stays where a later offer takes the m-line back, or names none."""
     receiving: bool = False
+    held_from: int | None = None
+    """Sample at which it was put on hold, where it still is."""
     meter: RtpMeter = field(default_factory=RtpMeter)
     source: SourceWatch = field(default_factory=SourceWatch)
     sender: NameWatch = field(default_factory=NameWatch)
@@ -72,6 +78,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         self._rate = NARROW_BAND_HZ
         self._timeline = Timeline(self._rate * TICK_MS // 1000)
         self._gathering = Gathering()
+        self._holds: list[ChannelHold] = []
         self._ears: dict[int, _Ear] = {}
         self._streams: dict[int, object] = {}
         self._labels: tuple[str, ...] = ()
@@ -263,7 +270,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         """
         ear = self._ears.get(media.index)
         if ear is None:
-            if media.status in (pj.PJSUA_CALL_MEDIA_NONE, pj.PJSUA_CALL_MEDIA_ERROR):
+            if media.status in NOT_HEARD:
                 return
             channel = self._timeline.add_channel()
             ear = _Ear(channel, self._board.taps.lease(ChannelKey(self._serial, channel), self._rate))
@@ -271,6 +278,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         if media.status == pj.PJSUA_CALL_MEDIA_NONE:
             self._dismiss(media.index, ear)
         ear.receiving = media.status != pj.PJSUA_CALL_MEDIA_NONE and bool(media.dir & pj.PJMEDIA_DIR_DECODING)
+        self._note_hold(ear, held=media.status not in NOT_HEARD and not ear.receiving)
         if not ear.receiving:
             return
         try:
@@ -283,6 +291,14 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
             ear.receiving = False
             self._board.count("streams_unheard")
             self._board.post(Note("stream-unheard", describe(error)))
+
+    def _note_hold(self, ear: _Ear, *, held: bool) -> None:
+        """Where it was put on hold, and taken off."""
+        if held and ear.held_from is None:
+            ear.held_from = self._timeline.samples
+        elif not held and ear.held_from is not None:
+            self._holds.append(ChannelHold(ear.channel, ear.held_from, self._timeline.samples))
+            ear.held_from = None
 
     def _post_guard(self, index: int, ear: _Ear) -> None:
         """From the first packet on: this comes before the answer is sent. Raises pj.Error."""
@@ -364,4 +380,7 @@ class LineCall(pj.Call):  # type: ignore[misc]  # PJSUA2 has no types
         board.count("rtp_kept_out", sum(ear.guard.kept_out for ear in self._ears.values() if ear.guard))
         board.count("rtp_discarded", sum(counts.discarded for counts in rtp))
         reason = self._reason if self._announced else "rejected"
-        board.post(Ended(self.call_id, self._timeline.samples, reason, rtp))
+        for ear in self._ears.values():
+            self._note_hold(ear, held=False)
+        holds = tuple(sorted(self._holds, key=lambda hold: hold.start))
+        board.post(Ended(self.call_id, self._timeline.samples, reason, rtp, holds))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 from callscribe.domain.audio import AudioChunk
+from callscribe.domain.call import ChannelHold
 from callscribe.domain.errors import TelephonyError
 
 _HEAD = struct.Struct("!IB")
@@ -131,6 +132,8 @@ class Ended:
     """"bye", "no-media" or "rejected"."""
     rtp: tuple[RtpCounts, ...] = ()
     """By channel."""
+    holds: tuple[ChannelHold, ...] = ()
+    """In order of their starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,10 @@ def _streams(value: object) -> object:
     return tuple(LineStream(**entry) for entry in value) if isinstance(value, list) else ()
 
 
+def _holds(value: object) -> object:
+    return tuple(ChannelHold(**entry) for entry in value) if isinstance(value, list) else ()
+
+
 def _rtp(value: object) -> object:
     return tuple(RtpCounts(**entry) for entry in value) if isinstance(value, list) else ()
 
@@ -243,4 +250,10 @@ def _names(value: object) -> object:
     return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
-_CONVERTERS = {"call_id": lambda value: UUID(str(value)), "streams": _streams, "rtp": _rtp, "codecs": _names}
+_CONVERTERS = {
+    "call_id": lambda value: UUID(str(value)),
+    "streams": _streams,
+    "rtp": _rtp,
+    "holds": _holds,
+    "codecs": _names,
+}

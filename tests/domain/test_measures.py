@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
+from callscribe.domain.call import Call, CallState, Channel, ChannelHold, Dialect, Party, Role
 from callscribe.domain.measures import CallMeasures, Span, measure
 from callscribe.domain.pause import Pause
 from callscribe.domain.speaker import SpeakerTurn
@@ -27,10 +27,11 @@ def measured(
     length_ms: int = 20_000,
     pauses: tuple[Pause, ...] = (),
     channels: tuple[Channel, ...] = CHANNELS,
+    holds: tuple[ChannelHold, ...] | None = None,
 ) -> CallMeasures:
     nobody = Party("")
     call = Call(CALL_ID, "main", Dialect.PLAIN, STARTED, 8000, channels, nobody, nobody, pauses=pauses)
-    return measure(Transcript(call, CallState.ENDED, STARTED, utterances), length_ms)
+    return measure(Transcript(call, CallState.ENDED, STARTED, utterances), length_ms, holds)
 
 
 def test_a_call_of_turns_is_measured() -> None:
@@ -105,3 +106,15 @@ def test_overtalk_of_speakers_on_one_channel_counts_where_they_were_told_apart()
     turns = (SpeakerTurn(1, 0, 8000), SpeakerTurn(2, 8000, 12_000, overlapped=True))
     found = measured(replace(said(0, 0, 1500), turns=turns), channels=mixed)
     assert (found.overtalk_ms, found.sides, found.talk_ratio) == (500, 1, None)
+
+
+def test_a_call_is_on_hold_while_any_channel_is_and_where_nobody_knows_it_is_not_measured() -> None:
+    holds = (
+        ChannelHold(AGENT, 1000 * 8, 3000 * 8),
+        ChannelHold(CUSTOMER, 2000 * 8, 4000 * 8),
+        ChannelHold(AGENT, 9000 * 8, 10_000 * 8),
+    )
+    found = measured(holds=holds)
+    assert (found.hold_ms, found.longest_hold) == (4000, Span(1000, 4000))
+    assert (measured(holds=()).hold_ms, measured(holds=()).longest_hold) == (0, Span(0, 0))
+    assert (measured().hold_ms, measured().longest_hold) == (None, None)

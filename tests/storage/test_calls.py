@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete, func, select
 
-from callscribe.domain.call import CallEnd, CallState, Channel, ChannelMedia, OutsideIds, Party, Role
+from callscribe.domain.call import CallEnd, CallState, Channel, ChannelHold, ChannelMedia, OutsideIds, Party, Role
 from callscribe.domain.errors import CallNotFound, StorageError
 from storage.calls import CallStore
 from storage.database import Database
@@ -132,6 +132,15 @@ def test_what_a_call_received_is_kept_by_channel(calls: CallStore, reader: CallR
     calls.save_call(call, "node-1")
     assert reader.call(call.id).end == end
     assert reader.list_calls().calls[0].end == end
+
+
+def test_an_end_tells_when_channels_were_on_hold_where_anybody_knows(calls: CallStore, reader: CallReader) -> None:
+    for holds in ((ChannelHold(0, 8000, 16_000), ChannelHold(1, 9000, 10_000)), (), None):
+        call = make_call(sip_call_id=str(uuid4()))
+        calls.save_call(call, "node-1")
+        end = replace(ENDED, holds=holds)
+        calls.end_call(call.id, end, None)
+        assert reader.call(call.id).end == end
 
 
 def test_the_first_end_stands_and_a_replay_does_not_reopen_the_call(calls: CallStore, reader: CallReader) -> None:

@@ -27,6 +27,8 @@ MEASURES = CallMeasures(
     (ChannelMeasures(0, Role.CUSTOMER, 1000, 3), ChannelMeasures(1, Role.AGENT, 4000, 12, (7500,))),
     Span(2000, 9000),
     250,
+    3000,
+    Span(2000, 4000),
 )
 
 

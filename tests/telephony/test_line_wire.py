@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from callscribe.domain.audio import AudioChunk
+from callscribe.domain.call import ChannelHold
 from callscribe.domain.errors import TelephonyError
 from telephony.line.meter import MediaWatch, RtpMeter
 from telephony.line.parent import ParentGone, ParentSocket
@@ -43,6 +44,7 @@ MESSAGES: tuple[Message, ...] = (
     Silence(CALL, 3, 2**33, 2**32),
     Dtmf(CALL, 1, 2**33, "#"),
     Ended(CALL, 80000, "bye", (RtpCounts(packets=5, lost=1, jitter_us=300), RtpCounts())),
+    Ended(CALL, 80000, "bye", holds=(ChannelHold(0, 800, 1600),)),
     Pulse({"frames_dropped": 2}),
     Note("callback-failed", "onCallState"),
     HangUp(CALL),

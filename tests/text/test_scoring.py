@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
+from callscribe.domain.call import Call, CallState, Channel, ChannelHold, Dialect, Party, Role
 from callscribe.domain.scores import Evaluation, RuleResult
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision, Word, utterance_id
@@ -237,6 +237,23 @@ def test_whoever_was_not_told_apart_has_no_number() -> None:
     found = evaluated(phrase("guarantee"), said=(together,), channels=MIXED).scores[0].results[0]
     assert found.passed is None
     assert "speaker" not in found.reason
+
+
+def test_hold_is_judged_and_shown_where_telephony_tells_it() -> None:
+    wanted = ("hold-s", 1), ("hold-s", 9), ("longest-hold-s", 1)
+    rules = tuple(
+        {"name": f"rule {n}", "kind": "measure", "measure": name, "at_most": most}
+        for n, (name, most) in enumerate(wanted)
+    )
+    cards = [NamedScorecard("service", 1, Scorecard.model_validate({"rules": rules}))]
+    nobody = Party("")
+    call = Call(CALL_ID, "main", Dialect.PLAIN, STARTED, 8000, CHANNELS, nobody, nobody)
+    transcript = Transcript(call, CallState.ENDED, STARTED, CONVERSATION)
+    told = evaluate(transcript, LENGTH_MS, cards, (ChannelHold(AGENT, 16_000, 40_000),)).scores[0].results
+    assert [result.passed for result in told] == [False, True, False]
+    assert {result.evidence and result.evidence.start_ms for result in told} == {2000}
+    untold = evaluate(transcript, LENGTH_MS, cards).scores[0].results
+    assert [result.passed for result in untold] == [None] * 3
 
 
 def test_what_one_side_does_not_tell_is_not_measured() -> None:
