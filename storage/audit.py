@@ -1,5 +1,6 @@
 """The audit log: who did what that changes or removes what was kept, and why. It holds nothing that was said."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,9 @@ from storage.models.audit import Detail
 ITSELF = "callscribe"
 """Who did what nobody asked for at that moment, as the end of a retention period."""
 PAGE_LIMIT = 500
+acting_as: ContextVar[str] = ContextVar("acting_as", default="")
+"""The user who signed in and asks for what is being done; "": nobody had to. Entries have it as `user`, whatever name
+was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,12 @@ def write_audit(session: Session, *, action: str, subject: str, by: str, detail:
     """
     if not action or not by.strip():
         raise ValueError("an audit entry needs who did it and what was done")
+    told = {**({"user": user} if (user := acting_as.get()) else {}), **(detail or {})}
     row = AuditRow(
         by=clean_name(by.strip()),
         action=clean_name(action),
         subject=clean_name(subject),
-        detail={name: clean(value) if isinstance(value, str) else value for name, value in (detail or {}).items()},
+        detail={name: clean(value) if isinstance(value, str) else value for name, value in told.items()},
     )
     session.add(row)
 

@@ -82,6 +82,15 @@ class EmbeddedPostgres:
         self._lock = lock
 
 
+def running_url(folder: Path) -> str | None:
+    """URL of the database whose server another process runs in the folder; None where none answers."""
+    folder = folder.expanduser().absolute()
+    if not (folder / "PG_VERSION").exists():
+        return None
+    cluster = open_cluster(folder.resolve())
+    return cluster.url(DATABASE) if cluster.answers() else None
+
+
 def _adopt(cluster: Cluster) -> bool:
     """Whether an earlier process left a server that answers. Waits for one that is still starting or stopping."""
     until = time.monotonic() + START_LIMIT_S

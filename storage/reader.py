@@ -4,11 +4,13 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
+from callscribe.domain.access import CallScope
 from callscribe.domain.call import CallState
 from callscribe.domain.errors import CallNotFound
 from callscribe.domain.transcript import Final
@@ -21,15 +23,20 @@ from storage.measures import measures_of
 from storage.models import CallMeasuresRow, CallRow, JobRow, OutsideIdRow, RevisionRow, RuleResultRow, UtteranceRow
 from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState
 from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
+from storage.scoping import in_scope
 
 PAGE_LIMIT = 500
+
+T = TypeVar("T")
 
 
 class CallReader:
     """Reads calls. All methods raise DatabaseUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scope: CallScope | None = None) -> None:
+        """`scope`: no other calls are found; None: all are."""
         self._database = database
+        self._seen = () if scope is None else (in_scope(scope),)
 
     def list_calls(self, conditions: CallFilter | None = None, limit: int = 50, cursor: str | None = None) -> CallPage:
         """The newest calls that meet the conditions, at most `limit` (1 to 500) of them, from where `cursor` says.
@@ -39,7 +46,7 @@ class CallReader:
         """
         if not 1 <= limit <= PAGE_LIMIT:
             raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
-        query = _matching(conditions or CallFilter())
+        query = _matching(conditions or CallFilter()).where(*self._seen)
         if cursor is not None:
             query = query.where(tuple_(CallRow.started_at, CallRow.id) < tuple_(*_read_cursor(cursor)))
         query = query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(limit + 1)
@@ -66,7 +73,7 @@ class CallReader:
     def call(self, key: UUID | str) -> CallRecord:
         """The call with this id, or the newest with this outside id. Raises CallNotFound."""
         with self._database.transaction() as session:
-            row = _find(session, key)
+            row = _find(session, key, self._seen)
             return CallRecord(
                 call=call_of(row),
                 node=row.node,
@@ -89,7 +96,7 @@ class CallReader:
     def transcript(self, key: UUID | str) -> Transcript:
         """The call's utterances in the order they were begun, each with its revisions. Raises CallNotFound."""
         with self._database.transaction() as session:
-            row = _find(session, key)
+            row = _find(session, key, self._seen)
             utterances = session.scalars(
                 select(UtteranceRow)
                 .where(UtteranceRow.call_id == row.id)
@@ -99,6 +106,14 @@ class CallReader:
             return Transcript(
                 call_of(row), CallState(row.state), row.ended_at, tuple(utterance_of(found) for found in utterances)
             )
+
+    def find_id(self, key: UUID | str) -> UUID:
+        """The id of the call that `call` finds by the key. Raises CallNotFound."""
+        with self._database.transaction() as session:
+            found = _find_in(session, select(CallRow.id), key, self._seen)
+        if found is None:
+            raise CallNotFound
+        return found
 
     def jobs(self, call_id: UUID) -> tuple[JobRecord, ...]:
         """The call's jobs, oldest first; empty for a call that is not there."""
@@ -115,7 +130,7 @@ class CallReader:
             .lateral()
         )
         row = aliased(UtteranceRow, newest)
-        query = select(row).select_from(CallRow).join(newest, true()).where(CallRow.id.in_(call_ids))
+        query = select(row).select_from(CallRow).join(newest, true()).where(CallRow.id.in_(call_ids), *self._seen)
         found: dict[UUID, list[Final]] = {}
         with self._database.transaction() as session:
             for utterance in session.scalars(query.order_by(row.created_at, row.start, row.channel)):
@@ -162,17 +177,21 @@ def known_as(value: str) -> ColumnElement[bool]:
     return CallRow.id.in_(select(OutsideIdRow.call_id).where(OutsideIdRow.value.in_(values)))
 
 
-def _find(session: Session, key: UUID | str) -> CallRow:
-    """An outside id may itself look like a UUID, as a Cisco-Guid does: our own id is tried first."""
-    own = key if isinstance(key, UUID) else _as_uuid(key)
-    query = select(CallRow).options(*call_parts())
-    row = None if own is None else session.scalar(query.where(CallRow.id == own))
-    if row is None and isinstance(key, str):
-        newest = query.where(known_as(key)).order_by(CallRow.started_at.desc(), CallRow.id.desc())
-        row = session.scalar(newest.limit(1))
+def _find(session: Session, key: UUID | str, seen: Sequence[ColumnElement[bool]]) -> CallRow:
+    row = _find_in(session, select(CallRow).options(*call_parts()), key, seen)
     if row is None:
         raise CallNotFound
     return row
+
+
+def _find_in(session: Session, query: Select[T], key: UUID | str, seen: Sequence[ColumnElement[bool]]) -> T | None:
+    """An outside id may itself look like a UUID, as a Cisco-Guid does: our own id is tried first."""
+    own = key if isinstance(key, UUID) else _as_uuid(key)
+    found = None if own is None else session.scalar(query.where(CallRow.id == own, *seen))
+    if found is None and isinstance(key, str):
+        newest = query.where(known_as(key), *seen).order_by(CallRow.started_at.desc(), CallRow.id.desc())
+        found = session.scalar(newest.limit(1))
+    return found
 
 
 def _as_uuid(text: str) -> UUID | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from callscribe.domain.access import CallScope
 from callscribe.domain.errors import QueryError
 from callscribe.domain.search import SearchFilter, Term
 from callscribe.text.matching import Spellings
@@ -78,8 +79,10 @@ class _Search:
 class SearchStore:
     """Finds utterances. All methods raise DatabaseUnavailable, and QueryError for a search that asks too much."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, scope: CallScope | None = None) -> None:
+        """`scope`: nothing of other calls is found; None: of all."""
         self._database = database
+        self._scope = scope
 
     def search(
         self,
@@ -97,6 +100,7 @@ class SearchStore:
         if not 1 <= limit <= PAGE_LIMIT:
             raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
         with self._searching() as session:
+            conditions = replace(conditions, scope=self._scope)
             search = _prepared(session, term, conditions)
             page = _ranked_page if order is SearchOrder.RANK else _page
             return page(session, search, limit, cursor)
@@ -114,6 +118,7 @@ class SearchStore:
     def count(self, term: Term | None, conditions: SearchFilter) -> HitCount:
         """How many match, counted up to COUNTED."""
         with self._searching() as session:
+            conditions = replace(conditions, scope=self._scope)
             search = _prepared(session, term, conditions)
             found = 0
             for rules in _stretches(session, search, None):

@@ -22,6 +22,7 @@ from storage.models import (
     SearchTextRow,
 )
 from storage.reader import known_as
+from storage.scoping import in_scope
 
 FEW_CALLS = 500
 """Where conditions leave so few calls, a search looks through these."""
@@ -122,6 +123,8 @@ def _naming_rules(conditions: SearchFilter) -> Iterator[Rule]:
         yield CallRow.id.in_(select(PartyRow.call_id).where(_named(conditions.party)))
     if conditions.outside_id:
         yield known_as(conditions.outside_id)
+    if conditions.scope is not None:
+        yield in_scope(conditions.scope)
 
 
 def _length_rules(conditions: SearchFilter) -> Iterator[Rule]:

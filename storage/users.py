@@ -75,6 +75,11 @@ class UserStore:
                 )
         return user_of(row)
 
+    def known_name(self, name: str) -> str | None:
+        """The name as it is kept; None where nobody has it."""
+        with self._database.transaction() as session:
+            return session.scalar(select(UserRow.name).where(UserRow.name == name_of(name)))
+
     def addresses_of(self, team: str) -> frozenset[str]:
         """Own addresses of all in a team, those of disabled accounts too: their calls remain the team's."""
         query = select(func.unnest(UserRow.addresses)).where(UserRow.team == clean_name(team), UserRow.team != "")

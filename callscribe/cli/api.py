@@ -7,14 +7,21 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-from callscribe.config.settings import WebSettings
+from callscribe.config.web import WebSettings
 from callscribe.domain.errors import CallscribeError
 
 TIMEOUT_S = 30
 PART = 65_536
 """Bytes that are taken of a stream at once."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_token: ContextVar[str] = ContextVar("token", default="")
+
+
+def send_token(token: str) -> None:
+    """Ask with this API token from now on; "": with none."""
+    _token.set(token)
 
 
 def base_url(web: WebSettings) -> str:
@@ -31,7 +38,8 @@ def fetch(base: str, path: str, query: Mapping[str, str] | None = None) -> bytes
 
 def stream(base: str, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
     """As `fetch`, part by part. Raises CallscribeError also where the answer breaks off."""
-    with _reached(base), _opener(base).open(_url(base, path, query), timeout=TIMEOUT_S) as response:
+    request = urllib.request.Request(_url(base, path, query))
+    with _reached(base), _opener(base).open(_signed(request), timeout=TIMEOUT_S) as response:
         try:
             while part := response.read(PART):
                 yield part
@@ -59,9 +67,16 @@ def _url(base: str, path: str, query: Mapping[str, str] | None) -> str:
 
 
 def _answer(base: str, request: urllib.request.Request, timeout_s: float = TIMEOUT_S) -> bytes:
-    with _reached(base), _opener(base).open(request, timeout=timeout_s) as response:
+    with _reached(base), _opener(base).open(_signed(request), timeout=timeout_s) as response:
         body: bytes = response.read()
         return body
+
+
+def _signed(request: urllib.request.Request) -> urllib.request.Request:
+    """With the token, which no redirect takes to another server."""
+    if token := _token.get():
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    return request
 
 
 @contextmanager

@@ -80,6 +80,8 @@ class DemoService:
                 "recordings.folder": "",
                 "recognizer.urls": "[]",
                 "web.public_url": "",
+                "web.sign_in": "off",
+                "web.teams": "[]",
                 "trunks": '[{name = "demo", roles = {agent_addresses = ["1???"]}}]',
             }
         )

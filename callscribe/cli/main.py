@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from callscribe.cli import (
+    accounts,
     calling,
     erasing,
     exporting,
@@ -27,6 +28,7 @@ from callscribe.cli import (
     training,
     transcribing,
 )
+from callscribe.cli.api import send_token
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings, load_settings
@@ -62,6 +64,7 @@ def read_settings(
         configure_logging(settings.log.level, settings.log.format)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    send_token(settings.web.token)
     context.obj = Invocation(config, settings)
 
 
@@ -152,6 +155,8 @@ app.command("audit")(erasing.audit_command)
 app.add_typer(hotwords.app, name="hotwords")
 app.add_typer(scorecards.app, name="scorecards")
 app.add_typer(rules.app, name="rules")
+app.add_typer(accounts.users, name="user")
+app.add_typer(accounts.tokens, name="token")
 
 
 @app.command("doctor")

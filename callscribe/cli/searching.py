@@ -9,7 +9,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from callscribe.cli.api import base_url, fetch, stream
-from callscribe.config.settings import WebSettings
+from callscribe.config.web import WebSettings
 from callscribe.domain.errors import CallscribeError, SettingsError
 from callscribe.text.query import parse_query
 

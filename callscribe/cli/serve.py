@@ -68,6 +68,8 @@ class Service:
             }
         )
         self._report(f"starting pages and API on http://{settings.web.host}:{settings.web.port}")
+        if settings.web.is_open:
+            self._report("WARNING: whoever reaches this port reads all calls; set web.sign_in to on")
         self._report("starting second pass worker")
         await self._tree.start(
             *recognizers.values(),

@@ -1,7 +1,8 @@
 """The servers that `callscribe serve` brings for what the settings do not name: a Postgres and a Valkey."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import structlog
@@ -10,13 +11,33 @@ from callscribe.config.settings import Settings
 from callscribe.domain.errors import CallscribeError
 from callscribe.events.embedded import EmbeddedValkey
 from storage import schema
-from storage.embedded import EmbeddedPostgres
+from storage.database import Database
+from storage.embedded import EmbeddedPostgres, running_url
 
 log = structlog.get_logger()
 
 Report = Callable[[str], None]
 """Told each step of the start, in words for people."""
 Server = EmbeddedPostgres | EmbeddedValkey
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """The installation's database, for a command beside the service; its own Postgres is run where nobody runs it.
+
+    Raises StorageError.
+    """
+    folder = settings.data_folder / "postgres"
+    with ExitStack() as stack:
+        url = settings.database.url or running_url(folder)
+        if not url:
+            postgres = EmbeddedPostgres(folder)
+            url = postgres.start()
+            stack.callback(postgres.stop)
+            schema.upgrade(url)
+        database = Database(url)
+        stack.callback(database.close)
+        yield database
 
 
 class EmbeddedServers:

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args, get_type_hints
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,6 +18,8 @@ from pydantic_core import ErrorDetails
 from asr.diarization.settings import DiarizationSettings
 from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSettings
 from callscribe.config.ingest import AudiosocketSettings, IngestSettings
+from callscribe.config.urls import check_url
+from callscribe.config.web import WebSettings
 from callscribe.config.webhooks import WebhookSettings
 from callscribe.domain.errors import SettingsError
 from callscribe.domain.language import UNKNOWN
@@ -81,22 +82,6 @@ class FunasrServerSettings:
             raise ValueError('default_mode must be "2pass", "online" or "offline"')
         if self.max_connections < 1 or self.media_timeout_s < 0:
             raise ValueError("max_connections must be 1 or more, media_timeout_s must not be negative")
-
-
-@dataclass(frozen=True, slots=True)
-class WebSettings:
-    """The HTTP API and pages."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    public_url: str = ""
-    """Address that people use for the pages; "": http://host:port."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError("port must be a port number from 0 to 65535")
-        if self.public_url:
-            check_url("public_url", self.public_url, ("http", "https"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +148,7 @@ class Settings:
         hooks = [hook.name for hook in self.webhooks]
         if len(set(hooks)) < len(hooks):
             raise ValueError("webhooks: each needs a name of its own")
-        for table, listed in (("routes", self.routes), ("webhooks", self.webhooks)):
+        for table, listed in (("routes", self.routes), ("webhooks", self.webhooks), ("web.teams", self.web.teams)):
             strange = [name for entry in listed for name in entry.trunks if name not in names]
             if strange:
                 raise ValueError(f"{table}: there is no trunk {strange[0]}; name one of {', '.join(names)}")
@@ -181,8 +166,11 @@ class Settings:
         return next(fitting, TrunkSettings("default"))
 
     def trunk_named(self, name: str) -> TrunkSettings:
-        """The trunk; with defaults where it is gone, as its calls may outlive it."""
-        return next((trunk for trunk in self.trunks if trunk.name == name), TrunkSettings(name))
+        """The trunk; with defaults where it is gone, as its calls may outlive it, but for what must not be kept: all
+        that any trunk names."""
+        strictest = sorted({kind for trunk in self.trunks for kind in trunk.redaction})
+        gone = TrunkSettings(name, redaction=tuple(strictest))
+        return next((trunk for trunk in self.trunks if trunk.name == name), gone)
 
     def webhooks_of(self, trunk: str) -> tuple[str, ...]:
         """Names of the webhooks that are told of the trunk's calls."""
@@ -232,17 +220,6 @@ class Settings:
         """The recordings folder as an absolute path."""
         folder = self.recordings.folder
         return Path(folder).expanduser().absolute() if folder else self.data_folder / "recordings"
-
-
-def check_url(setting: str, url: str, schemes: tuple[str, ...]) -> None:
-    """Raise ValueError, without the URL's password, unless it begins with one of the schemes and names a place."""
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in schemes and bool(parts.netloc or parts.path) and parts.port != 0
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"{setting} must be an address that begins with {' or '.join(f'{it}://' for it in schemes)}")
 
 
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:

@@ -26,13 +26,18 @@ from callscribe.console import (
     rules,
     scoring,
     searching,
+    signing_in,
     webhooks,
 )
+from callscribe.console.accounts import Accounts
+from callscribe.console.gate import Gate
 from callscribe.console.head import HeadAsGet
 from callscribe.console.metrics import CountRequests, RequestMetrics
 from callscribe.console.problems import install_problems
 from callscribe.console.reference import API, DescribedApp
+from callscribe.console.route_table import RouteTable
 from callscribe.console.security import OwnSite, SecurityHeaders
+from callscribe.console.signing_in import SignInDesk
 from callscribe.console.sources import Sources
 
 DESCRIPTION = """Calls and what is said on them, live and stored.
@@ -90,11 +95,21 @@ def make_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    if settings.web.signs_in:
+        _ask_who(app, settings, sources)
     app.add_middleware(HeadAsGet)
     app.add_middleware(OwnSite, web=settings.web)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, metrics=requests)
     return app
+
+
+def _ask_who(app: FastAPI, settings: Settings, sources: Sources) -> None:
+    """Let nobody in who has not signed in."""
+    accounts = Accounts.of(sources.database, settings.web)
+    app.state.sign_in_desk = SignInDesk(accounts, sources.database)
+    app.include_router(signing_in.router)
+    app.add_middleware(Gate, routes=RouteTable(app), accounts=accounts, sources=sources)
 
 
 def _dialable(host: str) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 from callscribe.console.backlog import read_event
 from callscribe.console.feed import IDLE_S, PING, RESYNC, Message
 from callscribe.console.models import FloorAnswer, LiveAnswer, LiveCallAnswer
+from callscribe.console.scoped_events import ScopedEvents, described_in
 from callscribe.console.sources import Sources
 from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import CallNotFound
@@ -91,7 +92,8 @@ async def read_floor(sources: Sources) -> FloorAnswer:
     for event in await _floor_events(sources.events_url, cursor):
         floor.take(event)
     known = {call.id for call, _ in stored}
-    fresh = [event for call_id, event in floor.going_on().items() if call_id not in known]
+    going_on = (event for call_id, event in floor.going_on().items() if call_id not in known)
+    fresh = [event for event in going_on if sources.scope is None or described_in(sources.scope, event)]
     unstored = await asyncio.to_thread(_unstored, sources.reader, fresh)
     calls = [LiveCallAnswer.of(call) for call, _ in stored if not floor.ended(call.id)]
     calls += [LiveCallAnswer.of_event(event) for event in unstored]
@@ -102,8 +104,12 @@ async def read_floor(sources: Sources) -> FloorAnswer:
 async def floor_messages(
     sources: Sources, last_id: str | None, idle_s: float = IDLE_S
 ) -> AsyncGenerator[Message, None]:
-    """Every event of every call after `last_id`; without one, from now on. Never ends but after missed events."""
+    """Every event of every call that the reader sees, after `last_id`; without one, from now on.
+
+    Never ends but after missed events.
+    """
     arrivals = subscribe(sources.events_url, None, last_id or NOW, idle_s)
+    theirs = ScopedEvents(sources.reader, sources.scope)
     async with aclosing(arrivals):
         async for arrival in arrivals:
             if arrival is Signal.GAP:
@@ -111,7 +117,7 @@ async def floor_messages(
                 return
             if isinstance(arrival, Delivery):
                 event = read_event(arrival)
-                if event is not None:
+                if event is not None and await theirs.has(event):
                     yield Message(event.type, arrival.json, arrival.id)
             else:
                 yield PING

@@ -8,11 +8,12 @@ from urllib.parse import quote
 import jinja2
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callscribe.console.finding import find_call
 from callscribe.console.sources import SourcesOf
+from callscribe.console.visitor import visitor_of
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -56,13 +57,13 @@ _templates = jinja2.Environment(
 )
 
 
-def page(request: Request, name: str, status: int = 200, **values: object) -> HTMLResponse:
+def page(request: HTTPConnection, name: str, status: int = 200, **values: object) -> HTMLResponse:
     """A template as an answer."""
-    text = _templates.get_template(name).render(node=request.app.state.node, **values)
+    text = _templates.get_template(name).render(node=request.app.state.node, visitor=visitor_of(request), **values)
     return HTMLResponse(text, status)
 
 
-def problem_page(request: Request, status: int, title: str, detail: str, headers: Mapping[str, str]) -> Response:
+def problem_page(request: HTTPConnection, status: int, title: str, detail: str, headers: Mapping[str, str]) -> Response:
     """An error for a person to read."""
     answer = page(request, "problem.html", status, title=title, detail=detail)
     answer.headers.update(headers)

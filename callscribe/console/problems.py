@@ -7,12 +7,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from callscribe.console.pages import problem_page
 from callscribe.domain.errors import (
-    CallActive,
     AssistRuleOutdated,
+    CallActive,
     CallHeld,
     CallNotFound,
     CallscribeError,
@@ -45,8 +46,6 @@ STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     TooManyHotwords: HTTPStatus.UNPROCESSABLE_ENTITY,
     CallActive: HTTPStatus.CONFLICT,
     CallHeld: HTTPStatus.CONFLICT,
-    TooManyAlike: HTTPStatus.CONFLICT,
-    ErasureNotFound: HTTPStatus.NOT_FOUND,
     TooManyAlike: HTTPStatus.CONFLICT,
     ErasureNotFound: HTTPStatus.NOT_FOUND,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -118,13 +117,14 @@ async def _answer(request: Request, error: Exception) -> Response:
     headers = dict(getattr(error, "headers", None) or {})
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("retry-after", str(RETRY_AFTER_S))
-    if _wants_page(request):
+    if wants_page(request):
         return problem_page(request, problem.status, problem.title, problem.detail, headers)
     return ProblemResponse(problem, headers)
 
 
-def _wants_page(request: Request) -> bool:
-    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+def wants_page(connection: HTTPConnection) -> bool:
+    """Whether a person asks, for something to look at."""
+    return not connection.url.path.startswith("/api/") and "text/html" in connection.headers.get("accept", "")
 
 
 def _sentence(status: HTTPStatus, detail: object) -> str:

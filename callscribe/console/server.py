@@ -11,13 +11,15 @@ import uvicorn
 from fastapi import FastAPI
 
 from callscribe.config.notify import notify_ready
-from callscribe.config.settings import Settings, WebSettings
+from callscribe.config.settings import Settings
+from callscribe.config.web import WebSettings
 from callscribe.console.app import make_app
 from callscribe.domain.errors import PortUnavailable
 
 log = structlog.get_logger()
 
 BACKLOG = 512
+OPEN = "whoever reaches the port reads all calls: set web.sign_in to on, or web.host to 127.0.0.1"
 FRAME_LIMIT = 1 << 16
 """Bytes of a WebSocket frame that is taken; nothing that is sent to us is read."""
 STOP_LIMIT_S = 5
@@ -26,6 +28,8 @@ STOP_LIMIT_S = 5
 
 def run_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortUnavailable and SettingsError before it serves."""
+    if settings.web.is_open:
+        log.warning("anybody_may_read_calls", host=settings.web.host, cure=OPEN)
     app = make_app(settings)
     with contextlib.closing(bind(settings.web)) as listener:
         ConsoleServer(app).run(sockets=[listener])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,8 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from callscribe.config.settings import Settings
+from callscribe.console.visitor import visitor_of
+from callscribe.domain.access import CallScope
 from callscribe.domain.errors import SettingsError
 from callscribe.events.board import CounterBoard
 from callscribe.events.refusals import RefusalBoard
@@ -66,6 +68,8 @@ class Sources:
     """The address that people use; "": none is known."""
     recordings: Path
     """Absolute path of the folder in which every recording lies."""
+    scope: CallScope | None = None
+    """Whose calls `reader` and `search` find, and live pages show; None: all."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server is going down: streams to browsers end."""
 
@@ -103,6 +107,13 @@ class Sources:
             recordings=settings.recordings_folder,
         )
 
+    def seen_by(self, scope: CallScope | None) -> "Sources":
+        """The same for somebody who sees these calls only; None: all."""
+        if scope is None:
+            return self
+        reader, search = CallReader(self.database, scope), SearchStore(self.database, scope)
+        return replace(self, reader=reader, search=search, scope=scope)
+
     async def close(self) -> None:
         self.closing.set()
         await self.board.close()
@@ -113,7 +124,8 @@ class Sources:
 def _of(connection: HTTPConnection) -> Sources:
     sources = connection.app.state.sources
     assert isinstance(sources, Sources)
-    return sources
+    visitor = visitor_of(connection)
+    return sources if visitor is None else sources.seen_by(visitor.calls)
 
 
 SourcesOf = Annotated[Sources, Depends(_of)]

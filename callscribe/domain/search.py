@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from callscribe.domain.access import CallScope
 from callscribe.domain.call import Role
 
 
@@ -89,5 +90,7 @@ class SearchFilter:
     """The call's score is less than this."""
     rules: tuple[str, ...] = ()
     """Names of scorecard rules that the call failed (its alerts)."""
+    scope: CallScope | None = None
+    """Only calls that somebody sees; None: all."""
     older: bool = False
     """Also texts that a later one has replaced; else only the newest of each utterance."""

@@ -14,7 +14,8 @@ from callscribe.cli.api import base_url, fetch
 from callscribe.cli.doctor import run_doctor
 from callscribe.cli.exporting import export
 from callscribe.cli.ports import free_port
-from callscribe.config.settings import NodeSettings, Settings, WebSettings
+from callscribe.config.settings import NodeSettings, Settings
+from callscribe.config.web import WebSettings
 from callscribe.domain.errors import CallscribeError, SettingsError
 from telephony.settings import SipSettings
 

@@ -9,7 +9,8 @@ import pytest
 from callscribe.cli.ports import PublicPort, free_port, public_ports
 from callscribe.cli.serve import data_folder_lock
 from callscribe.config.ingest import AudiosocketSettings, IngestSettings
-from callscribe.config.settings import FunasrServerSettings, Settings, WebSettings
+from callscribe.config.settings import FunasrServerSettings, Settings
+from callscribe.config.web import WebSettings
 from callscribe.domain.errors import PortUnavailable, StorageError
 from telephony.settings import SipSettings
 

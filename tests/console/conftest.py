@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from callscribe.config.settings import NodeSettings, Settings, WebSettings
+from callscribe.config.settings import NodeSettings, Settings
+from callscribe.config.web import WebSettings
 from callscribe.console.app import make_app
 from callscribe.console.server import ConsoleServer, bind
 from callscribe.events.embedded import EmbeddedValkey

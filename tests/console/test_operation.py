@@ -12,7 +12,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from callscribe.config.settings import Settings, WebSettings
+from callscribe.config.settings import Settings
+from callscribe.config.web import WebSettings
 from callscribe.console.app import make_app
 from callscribe.console.server import bind, run_web
 from callscribe.domain.errors import PortUnavailable, SettingsError

@@ -1,7 +1,7 @@
 """Users, browsers that signed in, and tokens of programs
 
-Revision 0030, after 0028. The two indexes on parties find the calls of an extension or address; while they are made,
-seconds for a million parties, calls that begin wait in the nodes' journals.
+Revision 0030, after 0028. The two indexes on parties find the calls of an extension or address; they are made without a
+lock on what calls write.
 """
 
 import sqlalchemy as sa
@@ -16,7 +16,18 @@ NOW = sa.text("now()")
 EMPTY = sa.text("'{}'")
 
 
+OF_PARTIES = {
+    "ix_parties_address": "lower(address)",
+    "ix_parties_user": "lower(substring(address, '^[a-zA-Z]+:([^@;?]*)'))",
+}
+
+
 def upgrade() -> None:
+    # First: what comes before such a block is committed, and would be done twice where the block is tried again.
+    with op.get_context().autocommit_block():
+        for name, expression in OF_PARTIES.items():
+            op.drop_index(name, "parties", if_exists=True, postgresql_concurrently=True)
+            op.create_index(name, "parties", [sa.text(expression)], postgresql_concurrently=True)
     op.create_table(
         "users",
         sa.Column("name", sa.Text(), nullable=False),
@@ -44,8 +55,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sign_ins_user_name"), "sign_ins", ["user_name"])
     op.create_index(op.f("ix_sign_ins_expires_at"), "sign_ins", ["expires_at"])
     _create_tokens()
-    op.create_index("ix_parties_address", "parties", [sa.text("lower(address)")])
-    op.create_index("ix_parties_user", "parties", [sa.text("lower(substring(address, '^[a-zA-Z]+:([^@;?]*)'))")])
 
 
 def _create_tokens() -> None:

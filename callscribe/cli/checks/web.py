@@ -1,0 +1,19 @@
+"""Who may use pages and API."""
+
+from callscribe.cli.checks.finding import Finding, bad, hint, ok
+from callscribe.config.web import LOOPBACK, WebSettings
+
+CHECK = "sign-in"
+
+
+def check_web(web: WebSettings) -> Finding:
+    """Whether somebody else may read calls, or passwords on their way."""
+    if web.is_open:
+        detail = f"web.host is {web.host} and nobody has to sign in: whoever reaches the port reads all calls"
+        return bad(CHECK, detail, "set web.sign_in to on, or web.host to 127.0.0.1")
+    if not web.signs_in:
+        return ok(CHECK, "off; pages and API are for this machine only")
+    if web.host not in LOOPBACK and not web.is_secure:
+        detail = "on, but people come by http: passwords and what was said can be read on the way"
+        return hint(CHECK, detail, "put a proxy with TLS in front, and set web.public_url to its https:// address")
+    return ok(CHECK, "on")
