@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import httpx
@@ -246,9 +247,10 @@ def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
 def test_streams_end_once_their_reader_has_signed_out(impatient: Console, settings: Settings) -> None:
     database = Database(settings.database.url)
-    with signed_in(impatient, "lead") as client:
+    url = impatient.url.replace("http", "ws") + "/api/v1/live/ws"
+    with signed_in(impatient, "lead") as client, ExitStack() as stack:
         cookie = {"cookie": f"callscribe={client.cookies['callscribe']}"}
-        socket = connect(impatient.url.replace("http", "ws") + "/api/v1/live/ws", additional_headers=cookie)
+        socket = stack.enter_context(connect(url, additional_headers=cookie))
         with client.stream("GET", "/api/v1/live/events") as stream:
             assert stream.status_code == 200
             time.sleep(0.5)
