@@ -36,10 +36,9 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(told)
         return
-    table = Table("name", "version", "trunks", "languages", "speaker", "when", "card")
+    table = Table("name", "version", "for", "when", "card")
     for rule in json.loads(told):
-        whom = (", ".join(rule[key]) or "all" for key in ("trunks", "languages"))
-        row = (rule["name"], str(rule["version"]), *whom, rule["speaker"], _when(rule["when"]), _card(rule))
+        row = (rule["name"], str(rule["version"]), _whom(rule), _when(rule["when"]), _card(rule))
         table.add_row(*map(escape, row))
     Console().print(table)
 
@@ -166,6 +165,15 @@ def _one_of(conditions: Mapping[str, object]) -> dict[str, object]:
     if len(given) != 1:
         raise SettingsError("give one of --phrase, --near, --pattern, --silence, --talk-over and --emotion")
     return given[0]
+
+
+def _whom(rule: Mapping[str, object]) -> str:
+    """Trunks, languages and speaker, where it is not for all, in a cell."""
+    match rule:
+        case {"trunks": list(trunks), "languages": list(languages), "speaker": str(speaker)}:
+            return ", ".join([*trunks, *languages, *([] if speaker == "any" else [speaker])]) or "all"
+        case _:
+            return ""
 
 
 def _when(when: Mapping[str, object]) -> str:

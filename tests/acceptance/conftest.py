@@ -50,6 +50,8 @@ KEPT_S = 6
 """So many."""
 HOOKED_ADDRESS = "127.0.0.46"
 """A webhook is told of calls from here."""
+ASSISTED_ADDRESS = "127.0.0.47"
+"""Calls from here are for assist rules."""
 TRUSTED = "trusted"
 """Stem of the PEM files of a certificate and its key, in the service's folder."""
 WRONG_PASSWORD = "s3cret-of-another"
@@ -123,6 +125,12 @@ hotword_lists = ["corrected"]
 [[trunks]]
 name = "hooked"
 allow = ["{HOOKED_ADDRESS}/32"]
+
+[[trunks]]
+name = "assisted"
+allow = ["{ASSISTED_ADDRESS}/32"]
+[trunks.roles]
+agent_addresses = ["10??"]
 
 [[trunks]]
 name = "calls"

@@ -58,6 +58,14 @@ def corrections(service: RunningService, call: str) -> Iterator[list[CallCorrect
 
 
 @contextmanager
+def everything(service: RunningService, call: str) -> Iterator[list[Event]]:
+    """All of a call's events, in their order."""
+    seen: list[Event] = []
+    with _reading(service, call, seen.append):
+        yield seen
+
+
+@contextmanager
 def _reading(service: RunningService, call: str, take: Callable[[Event], None]) -> Iterator[None]:
     def read() -> None:
         for text in socket:
