@@ -14,6 +14,7 @@ from callscribe.domain.search import SearchFilter
 from storage.clean import clean, clean_name
 from storage.lexemes import any_fact, fact
 from storage.models import (
+    AssistCardRow,
     CallMeasuresRow,
     CallRow,
     ChannelRow,
@@ -154,4 +155,5 @@ def _measure_rules(conditions: SearchFilter) -> Iterator[Rule]:
         yield exists().where(measured.call_id == CallRow.id, *bounds)
     if conditions.rules:
         failed = and_(RuleResultRow.rule.in_(conditions.rules), ~RuleResultRow.passed)
-        yield exists().where(RuleResultRow.call_id == CallRow.id, failed)
+        given = exists().where(AssistCardRow.call_id == CallRow.id, AssistCardRow.rule.in_(conditions.rules))
+        yield or_(exists().where(RuleResultRow.call_id == CallRow.id, failed), given)

@@ -43,7 +43,7 @@ class SearchQuery(BaseModel):
     silence: Values = Field([], description="The call has a silence of so long.", examples=[["10s"]])
     overtalk: Values = Field([], description="Agent and customer spoke at once for so long.", examples=[["5s"]])
     score: Values = Field([], description="Score of the call.", examples=[["<80"], [">50"]])
-    rule: Values = Field([], description="Name of a scorecard's rule that the call failed.")
+    rule: Values = Field([], description="A scorecard's rule that the call failed, or an assist rule that gave a card.")
     texts: Values = Field(
         [], alias="in", description="any: texts that were replaced, too; newest: only those that count."
     )

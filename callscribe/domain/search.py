@@ -89,7 +89,7 @@ class SearchFilter:
     score_below: float | None = None
     """The call's score is less than this."""
     rules: tuple[str, ...] = ()
-    """Names of scorecard rules that the call failed (its alerts)."""
+    """Names of scorecard rules that the call failed, and of assist rules that gave a card on it (its alerts)."""
     scope: CallScope | None = None
     """Only calls that somebody sees; None: all."""
     older: bool = False

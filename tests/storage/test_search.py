@@ -268,13 +268,14 @@ def test_calls_are_found_by_length_measures_and_failed_rules(
         SearchFilter(silence_over_s=4.5),
         SearchFilter(overtalk_over_s=1.5),
         SearchFilter(rules=("consent", "greeting")),
+        SearchFilter(rules=("discount",)),
     )
     missed = (
         SearchFilter(score_below=70),
         SearchFilter(longer_than_s=120.5),
         SearchFilter(silence_over_s=4.6),
         SearchFilter(overtalk_over_s=1.6),
-        SearchFilter(rules=("consent",)),
+        SearchFilter(rules=("consent", "refund")),
     )
     assert [texts(store, Word("hello"), conditions) for conditions in met] == [["hello there"]] * len(met)
     assert [texts(store, Word("hello"), conditions) for conditions in missed] == [[]] * len(missed)
@@ -288,6 +289,9 @@ MEASURED = (
     "INSERT INTO rule_results (call_id, scorecard, number, rule, weight, critical, passed, reason, quote) VALUES"
     " (:call, 'quality', 0, 'greeting', 1, false, false, '', ''),"
     " (:call, 'quality', 1, 'consent', 1, false, true, '', '')",
+    "INSERT INTO assist_rules (name, version, by) VALUES ('discount', 1, 'Ann'), ('refund', 1, 'Ann')",
+    "INSERT INTO assist_cards (id, call_id, rule, version, title, text, link, severity, start, heard) VALUES"
+    " (:call, :call, 'discount', 1, 'Offer it', '', '', 'info', 0, 8000)",
 )
 
 
