@@ -1,6 +1,6 @@
 """Measures how long a search takes among many utterances, while calls are being written.
 
-Prints a table and writes build/bench/search.json.
+Prints a table and writes build/bench/search.json; of another number than a million, search-NUMBER.json.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import random
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from sqlalchemy import text
@@ -37,10 +38,12 @@ from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.found_calls import found_calls
 from storage.hits import SearchOrder
-from storage.search import COUNTED, SearchStore
-from storage.search_index import SearchIndex
+from storage.search import SearchStore
+from storage.search_index import WAITING, SearchIndex
 
-RESULT = Path("build/bench/search.json")
+RESULTS = Path("build/bench")
+USUAL = 1_000_000
+"""Utterances."""
 SEARCHES = 60
 """Of each kind."""
 WRITTEN_PER_S = 20
@@ -137,24 +140,46 @@ class Questions:
         )
 
 
-def measure(server: EmbeddedPostgres, utterances: int, console: Console) -> Figures:
-    """Fill the server's database, search in it while calls are written, and tell how long that took."""
-    url = server.start()
-    schema.upgrade(url)
+def measure(folder: Path, utterances: int, console: Console) -> Figures:
+    """Search the folder's database while calls are written, and tell how long that took. Fills it where it is new."""
+    folder.chmod(0o755)
+    server = EmbeddedPostgres(folder / "postgres")
+    try:
+        url = server.start()
+        schema.upgrade(url)
+        _make(folder, url, utterances, console)
+        questions = Questions(url, random.Random(7))
+        # Postgres' own memory is empty then, the system's is not.
+        server.stop()
+        return _measure(server.start(), utterances, questions)
+    finally:
+        server.stop()
+
+
+def _make(folder: Path, url: str, utterances: int, console: Console) -> None:
+    """Fill the database, or leave it where it was filled before. Ends the program where it holds another number."""
+    made = folder / "utterances"
+    if made.exists():
+        if int(made.read_text()) != utterances:
+            raise SystemExit(f"{folder} holds {int(made.read_text())} utterances; remove it, or ask for as many")
+        return
     began = time.monotonic()
     with Progress(console=console) as progress:
         task = progress.add_task("making calls", total=utterances)
         fill(url, utterances, partial(_advance, progress, task))
+    made.write_text(f"{utterances}\n")
     console.print(f"made in {time.monotonic() - began:.0f} s")
-    questions = Questions(url, random.Random(7))
-    # Postgres' own memory is empty then, the system's is not.
-    server.stop()
-    url = server.start()
+
+
+def _measure(url: str, utterances: int, questions: Questions) -> Figures:
+    loads = [os.getloadavg()[0]]
     with _calls_written(url):
         kinds = {name: _ask(url, make) for name, make in questions.kinds().items()}
+    loads.append(os.getloadavg()[0])
     return {
         "utterances": utterances,
         "machine": machine(),
+        "load": [round(load, 1) for load in loads],
         "written_per_s": WRITTEN_PER_S,
         "searches_of_a_kind": SEARCHES,
         "p95_ms": {name: kind["p95_ms"] for name, kind in kinds.items()},
@@ -168,7 +193,8 @@ def _advance(progress: Progress, task: TaskID, made: int) -> None:
 
 
 def _ask(url: str, make: Callable[[], Asked]) -> dict[str, float]:
-    """Times of a kind of search in ms: of the first, the median, the 95th percentile, and CPU time of the server.
+    """Times of a kind of search in ms: of the first, the median, the 95th percentile, these without the time in which
+    others had the cores ("unqueued"), and CPU time of both sides.
 
     A search does what the search page asks the API for: it finds, reads the calls, counts, and asks what waits.
     """
@@ -176,24 +202,38 @@ def _ask(url: str, make: Callable[[], Asked]) -> dict[str, float]:
         with database.transaction() as session:
             backend = session.scalar(text("SELECT pg_backend_pid()"))
         store, index = SearchStore(database), SearchIndex(database)
-        took, found, cpu_s = [], 0, _cpu_s(backend)
+        took, waited, found, cpu_s, own_s = [], [], 0, _cpu_s(backend), time.process_time()
         for asked in (make() for _ in range(SEARCHES)):
-            began = time.perf_counter()
-            page = store.search(asked.term, asked.conditions, asked.order)
+            began, queued_s = time.perf_counter(), _queued_s(backend)
+            page = store.first_page(asked.term, asked.conditions, asked.order)
             found_calls(database, {hit.call_id for hit in page.hits})
-            store.count(asked.term, asked.conditions)
-            index.waiting(COUNTED)
+            index.waiting(WAITING)
             took.append((time.perf_counter() - began) * 1000)
+            waited.append((_queued_s(backend) - queued_s) * 1000)
             found += len(page.hits)
-        cpu_s = _cpu_s(backend) - cpu_s
+        cpu_s, own_s = _cpu_s(backend) - cpu_s, time.process_time() - own_s
     return {
         "first_ms": round(took[0], 1),
-        "p50_ms": round(float(np.percentile(took, 50)), 1),
-        "p95_ms": round(float(np.percentile(took, 95)), 1),
+        "p50_ms": _percentile(took, 50),
+        "p95_ms": _percentile(took, 95),
         "worst_ms": round(max(took), 1),
+        "p50_unqueued_ms": _percentile(np.subtract(took, waited), 50),
+        "p95_unqueued_ms": _percentile(np.subtract(took, waited), 95),
         "server_cpu_ms": round(cpu_s / SEARCHES * 1000, 1),
+        "client_cpu_ms": round(own_s / SEARCHES * 1000, 1),
         "hits": round(found / SEARCHES, 1),
     }
+
+
+def _percentile(times: Sequence[float] | NDArray[np.float64], share: float) -> float:
+    return round(float(np.percentile(times, share)), 1)
+
+
+def _queued_s(backend: int) -> float:
+    """How long this process and the server's have waited for a core that others had: of one that searches, the other
+    sleeps. Linux, Documentation/scheduler/sched-stats."""
+    waited = (Path(f"/proc/{process}/schedstat").read_text().split()[1] for process in (os.getpid(), backend))
+    return sum(map(int, waited)) / 1e9
 
 
 def _cpu_s(process: int) -> float:
@@ -268,19 +308,20 @@ def _begun(calls: CallStore) -> Call:
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--utterances", type=int, default=1_000_000)
+    asked.add_argument("--utterances", type=int, default=USUAL)
     asked.add_argument("--folder", type=Path, help="where the database is made (15 GB for five million)")
+    asked.add_argument("--keep", type=Path, help="folder of a database that is made once, kept, and measured again")
     wanted = asked.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="callscribe-bench-", dir=wanted.folder) as folder:
-        Path(folder).chmod(0o755)
-        server = EmbeddedPostgres(Path(folder) / "postgres")
-        try:
-            figures = measure(server, wanted.utterances, console)
-        finally:
-            server.stop()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(figures, indent=1) + "\n")
+    if wanted.keep is None:
+        with tempfile.TemporaryDirectory(prefix="callscribe-bench-", dir=wanted.folder) as folder:
+            figures = measure(Path(folder), wanted.utterances, console)
+    else:
+        wanted.keep.mkdir(parents=True, exist_ok=True)
+        figures = measure(wanted.keep, wanted.utterances, console)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    name = "search" if wanted.utterances == USUAL else f"search-{wanted.utterances}"
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
     print_tables({"search": figures}, console)
 
 

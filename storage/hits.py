@@ -31,6 +31,9 @@ class Hit:
     role: Role
     party: Party
     """Who said it; Party("") where nobody was named."""
+    speaker: int | None
+    """Which of several people on the channel said the first word that matched (callscribe.domain.speaker); None where
+    the channel's people were not told apart, or where no word times tell."""
     sample_rate: int
     """Hz; that of the call."""
     start: int
@@ -72,6 +75,8 @@ class SearchPage:
     hits: tuple[Hit, ...]
     cursor: str | None
     """What to pass for the next page; None when this is the last."""
+    count: "HitCount | None" = None
+    """None where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,47 @@ def term_query(term: Term, spellings: Spellings) -> str:
     return _query(term, spellings)
 
 
+def words_query(term: Term, spellings: Spellings) -> str:
+    """A tsquery for a text that has the words of the term, wherever they stand: the index answers for these alone.
+
+    Each text that holds the term meets it. "" where the term asks for none.
+    """
+    return _words(term, spellings) or ""
+
+
+def _words(term: Term, spellings: Spellings) -> str | None:
+    match term:
+        case Word() | Phrase():
+            return _each(slots(term), spellings)
+        case Near(first, second, _):
+            return _each((*slots(first), *slots(second)), spellings)
+        case Not(excluded):
+            return None if _has_places(excluded) else f"!({_query(excluded, spellings)})"
+        case AllOf(terms):
+            wanted = [words for part in terms if (words := _words(part, spellings)) is not None]
+            return _joined("&", wanted) or None
+        case AnyOf(terms):
+            each = [_words(part, spellings) for part in terms]
+            return None if None in each else _joined("|", filter(None, each))
+
+
+def _each(wanted: Sequence[Slot], spellings: Spellings) -> str:
+    return _joined("&", dict.fromkeys(_slot(slot, spellings) for slot in wanted)) or _quoted(NOWHERE)
+
+
+def _has_places(term: Term) -> bool:
+    """Whether it matters where its words stand."""
+    match term:
+        case Word() | Phrase():
+            return len(slots(term)) > 1
+        case Near():
+            return True
+        case Not(excluded):
+            return _has_places(excluded)
+        case AllOf(terms) | AnyOf(terms):
+            return any(map(_has_places, terms))
+
+
 def _comparisons(term: Term, spellings: Spellings) -> int:
     match term:
         case Near(first, second, distance):
@@ -90,7 +131,8 @@ def _query(term: Term, spellings: Spellings) -> str:
         case Near(first, second, distance):
             one, other = _sequence(first, spellings), _sequence(second, spellings)
             pairs = ((one, other), (other, one))
-            near = _joined("|", (f"({a}) <{gap}> ({b})" for a, b in pairs for gap in range(1, distance + 1)))
+            # Words that are both in a text stand near to each other more often than far.
+            near = _joined("|", (f"({a}) <{gap}> ({b})" for gap in range(1, distance + 1) for a, b in pairs))
             # Most texts lack one of the two, which is known before any distance is looked at.
             return _joined("&", (one, other, near))
         case Not(excluded):

@@ -1,13 +1,13 @@
 """Search of what was said: the newest text of each utterance, and on demand the texts that it replaced."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import cast, func, select, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import Float, Select, cast, column, func, literal, select, table, tuple_
+from sqlalchemy.dialects.postgresql import REGCLASS, TSQUERY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -18,26 +18,19 @@ from callscribe.text.matching import Spellings
 from storage.database import Database
 from storage.engine import LIMIT_EXCEEDED, sqlstate
 from storage.hits import Hit, HitCount, SearchOrder, SearchPage
-from storage.lexemes import any_fact, term_query
+from storage.lexemes import term_query, words_query
 from storage.models import SearchTextRow
-from storage.search_conditions import (
-    Rule,
-    best_of_utterance,
-    few_calls,
-    holds,
-    holds_unindexed,
-    of_such_a_call,
-    text_rules,
-)
+from storage.search_conditions import Rule, best_of_utterance, few_calls, known_facts, of_such_a_call, text_rules
 from storage.search_cursors import Place, RankPlace, read_place, read_rank_place, write_place, write_rank_place
-from storage.search_hits import Found, only, read_hits
+from storage.search_hits import Found, read_hits
 from storage.spelling import is_open, spellings
-from storage.windows import windows
+from storage.stretches import RECENT, Said, Stretches
+from storage.windows import DAY
 
 PAGE_LIMIT = 500
 RANKED = 2000
 """The newest matches that are ranked, where rank is asked for."""
-COUNTED = 10_000
+COUNTED = RANKED
 """Matches that are counted at most."""
 BY_LENGTH = 1
 """Of ts_rank_cd: divided by 1 + the logarithm of the text's length."""
@@ -53,9 +46,13 @@ _SETTINGS = {
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
+    # Of a frequent word the first texts of the table seem to be enough; none of them may be of the days asked for.
+    "enable_seqscan": "off",
     "statement_timeout": f"{STATEMENT_LIMIT_S}s",
 }
-_MATCH = select(SearchTextRow.said_at, SearchTextRow.utterance_id, SearchTextRow.number)
+_TABLE = cast(literal(SearchTextRow.__tablename__), REGCLASS)
+_PLACE = (SearchTextRow.said_at, SearchTextRow.utterance_id)
+_AT = tuple_(*_PLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +61,16 @@ class _Search:
 
     term: Term | None
     spellings: Spellings
-    query: str
-    """The term as a tsquery; "" without one."""
-    is_open: bool
-    """The term has a prefix of so many words that the index would read them all for any stretch of time."""
-    calls: tuple[UUID, ...] | None
-    """The only calls to look in, where these are few."""
-    rules: tuple[Rule, ...]
-    """What holds beside the term."""
-    bounds: tuple[date, date] | None
-    """The first and the last day on which anything was said that may be found; None: there is nothing."""
+    stretches: Stretches
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A search text that matches."""
+
+    found: Found
+    rank: float
+    """How well: how often its words stand in it, and how near to each other. 0 where that is not asked for."""
 
 
 class SearchStore:
@@ -97,13 +94,36 @@ class SearchStore:
         Without a term, all that meet the conditions. What is said meanwhile moves nothing: a cursor stands for a place
         in the order. Raises ValueError for a limit out of bounds or a cursor that no page of the same order gave.
         """
-        if not 1 <= limit <= PAGE_LIMIT:
-            raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
+        _check(limit)
+        conditions = replace(conditions, scope=self._scope)
         with self._searching() as session:
-            conditions = replace(conditions, scope=self._scope)
-            search = _prepared(session, term, conditions)
-            page = _ranked_page if order is SearchOrder.RANK else _page
-            return page(session, search, limit, cursor)
+            if order is SearchOrder.RANK:
+                best = None if cursor is None else read_rank_place(cursor)
+                upto = None if best is None else best.newest
+                search = _prepared(session, term, conditions, upto)
+                matches = _newest(session, search, RANKED, () if upto is None else (tuple_(*upto) >= _AT,), ranked=True)
+                return _ranked_page(session, search, matches, limit, best)
+            after = None if cursor is None else read_place(cursor)
+            search = _prepared(session, term, conditions, after)
+            matches = _newest(session, search, limit + 1, () if after is None else (tuple_(*after) > _AT,))
+            return _page(session, search, matches, limit)
+
+    def first_page(
+        self, term: Term | None, conditions: SearchFilter, order: SearchOrder = SearchOrder.TIME, limit: int = 50
+    ) -> SearchPage:
+        """The first page of a search, and how many match, counted up to COUNTED. Raises as `search` does."""
+        _check(limit)
+        conditions = replace(conditions, scope=self._scope)
+        with self._searching() as session:
+            search = _prepared(session, term, conditions, None)
+            if order is SearchOrder.RANK:
+                matches = _newest(session, search, RANKED + 1, ranked=True)
+                page = _ranked_page(session, search, matches[:RANKED], limit, None)
+                return replace(page, count=HitCount(min(len(matches), COUNTED), more=len(matches) > RANKED))
+            matches = _newest(session, search, limit + 1)
+            whole = len(matches) <= limit
+            count = HitCount(len(matches), more=False) if whole else _count(session, search, matches)
+            return replace(_page(session, search, matches, limit), count=count)
 
     def every(self, term: Term | None, conditions: SearchFilter) -> Iterator[Hit]:
         """All that match, newest first, read page by page; for an export."""
@@ -119,14 +139,8 @@ class SearchStore:
         """How many match, counted up to COUNTED."""
         with self._searching() as session:
             conditions = replace(conditions, scope=self._scope)
-            search = _prepared(session, term, conditions)
-            found = 0
-            for rules in _stretches(session, search, None):
-                some = select(SearchTextRow.number).where(*rules).limit(COUNTED + 1 - found).subquery()
-                found += session.scalars(select(func.count()).select_from(some)).one()
-                if found > COUNTED:
-                    return HitCount(COUNTED, more=True)
-            return HitCount(found, more=False)
+            search = _prepared(session, term, conditions, None)
+            return _count(session, search, _newest(session, search, 1))
 
     @contextmanager
     def _searching(self) -> Iterator[Session]:
@@ -142,103 +156,111 @@ class SearchStore:
                 raise
 
 
-def _prepared(session: Session, term: Term | None, conditions: SearchFilter) -> _Search:
-    bounds = _begin(session)
+def _check(limit: int) -> None:
+    if not 1 <= limit <= PAGE_LIMIT:
+        raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
+
+
+def _prepared(session: Session, term: Term | None, conditions: SearchFilter, upto: Place | None) -> _Search:
+    said = _begin(session, conditions, upto)
     known = {} if term is None else spellings(session, term)
     query = "" if term is None else term_query(term, known)
     calls = few_calls(session, conditions)
-    return _Search(
-        term=term,
-        spellings=known,
-        query=query,
-        is_open=term is not None and is_open(term, known),
-        calls=None if calls is None else tuple(calls),
-        rules=(
-            best_of_utterance(query) if conditions.older else SearchTextRow.newest.is_(True),
-            *text_rules(conditions),
-            *(of_such_a_call(conditions) if calls is None else ()),
-        ),
-        bounds=None if bounds is None else _days(bounds, conditions),
+    rules = (
+        best_of_utterance(query) if conditions.older else SearchTextRow.newest.is_(True),
+        *text_rules(conditions),
+        *(of_such_a_call(conditions) if calls is None else ()),
     )
+    stretches = Stretches(
+        query=query,
+        words="" if term is None else words_query(term, known),
+        is_open=term is not None and is_open(term, known),
+        facts=known_facts(conditions),
+        calls=None if calls is None else tuple(calls),
+        rules=rules,
+        said=said,
+    )
+    return _Search(term, known, stretches)
 
 
-def _begin(session: Session) -> tuple[datetime, datetime] | None:
-    """Settle how Postgres works, and say when the first and the last text was said; None where there is none."""
+def _begin(session: Session, conditions: SearchFilter, upto: Place | None) -> Said | None:
+    """Settle how Postgres works, and say when what may be found was said; None where there is nothing."""
+    at = SearchTextRow.said_at
+    last = _earlier(upto.said_at if upto else None, conditions.until)
+    eligible = [] if last is None else [at <= last]
+    oldest, newest = (select(bound(at)).scalar_subquery() for bound in (func.min, func.max))
+    end = select(func.max(at)).where(*eligible).scalar_subquery()
+    recent = select(at).where(*eligible).order_by(at.desc()).offset(RECENT).limit(1).scalar_subquery()
+    number = select(column("reltuples")).select_from(table("pg_class")).where(column("oid") == _TABLE).scalar_subquery()
     settled = [func.set_config(name, value, True) for name, value in _SETTINGS.items()]
-    first, last = (select(bound(SearchTextRow.said_at)).scalar_subquery() for bound in (func.min, func.max))
-    oldest, newest, *_ = session.execute(select(first, last, *settled)).one()
-    return None if oldest is None or newest is None else (oldest, newest)
+    row = session.execute(select(oldest, newest, end, recent, cast(number, Float), *settled)).one()
+    first, latest, upto_at, recent_at, texts = row[:5]
+    if first is None or upto_at is None:
+        return None
+    days = (min(latest, datetime.now(UTC) + DAY) - first) / DAY
+    return Said(max(first, conditions.since or first), upto_at, recent_at, max(texts, 0) / max(days, 1))
 
 
-def _page(session: Session, search: _Search, limit: int, cursor: str | None) -> SearchPage:
-    after = None if cursor is None else read_place(cursor)
-    place = tuple_(SearchTextRow.said_at, SearchTextRow.utterance_id)
-    found = _newest(session, search, limit + 1, after, () if after is None else (place < tuple_(*after),))
-    more = write_place(found[limit - 1].place) if len(found) > limit else None
-    return SearchPage(read_hits(session, found[:limit], search.term, search.spellings), more)
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _ranked_page(session: Session, search: _Search, limit: int, cursor: str | None) -> SearchPage:
-    """Later pages rank what the first one did: the matches up to the newest of then."""
-    after = None if cursor is None else read_rank_place(cursor)
-    upto = None if after is None else after.newest
-    place = tuple_(SearchTextRow.said_at, SearchTextRow.utterance_id)
-    found = _newest(session, search, RANKED, upto, () if upto is None else (place <= tuple_(*upto),))
-    ranks = _ranks(session, search, found)
-    places = sorted(((ranks.get(each, 0.0), each.place, each) for each in found), reverse=True)
+def _page(session: Session, search: _Search, matches: list[_Match], limit: int) -> SearchPage:
+    """Of up to limit + 1 matches."""
+    found = [match.found for match in matches[:limit]]
+    more = write_place(found[-1].place) if len(matches) > limit else None
+    return SearchPage(read_hits(session, found, search.term, search.spellings), more)
+
+
+def _ranked_page(
+    session: Session, search: _Search, matches: list[_Match], limit: int, after: RankPlace | None
+) -> SearchPage:
+    """Of all that are ranked. Later pages rank what the first one did: the matches up to the newest of then."""
+    places = sorted(((match.rank, match.found.place, match.found) for match in matches), reverse=True)
     rest = [each for each in places if after is None or each[:2] < (after.rank, after.place)]
     more = None
     if len(rest) > limit:
         rank, last, _ = rest[limit - 1]
-        more = write_rank_place(RankPlace(rank, last, upto or found[0].place))
+        more = write_rank_place(RankPlace(rank, last, after.newest if after else matches[0].found.place))
     return SearchPage(read_hits(session, [each for *_, each in rest[:limit]], search.term, search.spellings), more)
 
 
-def _newest(session: Session, search: _Search, limit: int, upto: Place | None, rules: tuple[Rule, ...]) -> list[Found]:
-    """The newest matches that meet further rules, at most `limit`. None is later than `upto`."""
-    found: list[Found] = []
-    for stretch in _stretches(session, search, upto):
-        matches = _MATCH.where(*stretch, *rules).cte("matches").prefix_with("MATERIALIZED")
-        order = (matches.c.said_at.desc(), matches.c.utterance_id.desc())
-        newest = session.execute(select(matches).order_by(*order).limit(limit - len(found)))
-        found += (Found(Place(said_at, utterance_id), number) for said_at, utterance_id, number in newest)
-        if len(found) >= limit:
-            break
-    return found
+def _newest(
+    session: Session, search: _Search, limit: int, rules: tuple[Rule, ...] = (), *, ranked: bool = False
+) -> list[_Match]:
+    """The newest matches that meet further rules, at most `limit`."""
+    query = search.stretches.query
+    rank = func.ts_rank_cd(SearchTextRow.lexemes, cast(query, TSQUERY), BY_LENGTH) if ranked and query else literal(0.0)
+    wanted = select(*_PLACE, SearchTextRow.number, rank.label("rank"))
+    recent = wanted.where(*search.stretches.recent(), *rules)
+    order = (SearchTextRow.said_at.desc(), SearchTextRow.utterance_id.desc())
+    matches = _matches(session, recent.order_by(*order).limit(limit))
+    if len(matches) < limit:
+        for stretch in search.stretches.older(len(matches), limit):
+            # All of them, then their order: else Postgres may read along the order until enough match.
+            some = wanted.where(*stretch, *rules).cte("matches").prefix_with("MATERIALIZED")
+            newest_first = (some.c.said_at.desc(), some.c.utterance_id.desc())
+            matches += _matches(session, select(some).order_by(*newest_first).limit(limit - len(matches)))
+            if len(matches) >= limit:
+                break
+    return matches
 
 
-def _stretches(session: Session, search: _Search, upto: Place | None) -> Iterator[list[Rule]]:
-    """The rules of the search for one stretch of time after the other, the newest first."""
-    if search.calls is not None:
-        term = [holds(search.query)] if search.query else []
-        yield [SearchTextRow.call_id.in_(search.calls), *term, *search.rules]
-        return
-    if search.bounds is None:
-        return
-    first, last = search.bounds
-    newest = min(last, _day(upto.said_at)) if upto else last
-    tomorrow = _day(datetime.now(UTC)) + timedelta(days=1)
-    for number, facts in enumerate(windows(first, newest, tomorrow)):
-        asked = holds_unindexed if search.is_open and number <= (newest > tomorrow) else holds
-        term = [asked(search.query)] if search.query else []
-        yield [holds(any_fact(facts)), *term, *search.rules]
+def _matches(session: Session, asked: Select[datetime, UUID, int, float]) -> list[_Match]:
+    rows = session.execute(asked)
+    return [_Match(Found(Place(at, utterance_id), number), rank) for at, utterance_id, number, rank in rows]
 
 
-def _days(bounds: tuple[datetime, datetime], conditions: SearchFilter) -> tuple[date, date]:
-    oldest, newest = bounds
-    return _day(max(oldest, conditions.since or oldest)), _day(min(newest, conditions.until or newest))
-
-
-def _day(at: datetime) -> date:
-    return at.astimezone(UTC).date()
-
-
-def _ranks(session: Session, search: _Search, found: Sequence[Found]) -> Mapping[Found, float]:
-    """How well they match: how often its words stand in them, and how near to each other. Nothing without a term."""
-    if not search.query:
-        return {}
-    keys, same = only(found)
-    row = SearchTextRow
-    rank = func.ts_rank_cd(row.lexemes, cast(search.query, TSQUERY), BY_LENGTH)
-    ranked = select(row.said_at, row.utterance_id, row.number, rank).join_from(keys, row, same)
-    return {Found(Place(at, id_), number): rank for at, id_, number, rank in session.execute(ranked)}
+def _count(session: Session, search: _Search, newest: list[_Match]) -> HitCount:
+    """How many match, of which these are the newest."""
+    if not newest:
+        return HitCount(0, more=False)
+    found = 0
+    stretches = search.stretches.counted(len(newest), newest[-1].found.place.said_at, COUNTED + 1)
+    for rules in stretches:
+        some = select(SearchTextRow.number).where(*rules).limit(COUNTED + 1 - found).subquery()
+        found += session.scalars(select(func.count()).select_from(some)).one()
+        # The index would read all texts with one of the prefix's words for any stretch.
+        if found > COUNTED or (search.stretches.is_open and next(stretches, None)):
+            return HitCount(max(len(newest), min(found, COUNTED)), more=True)
+    return HitCount(found, more=False)

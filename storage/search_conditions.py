@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Float, and_, cast, exists, literal, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Exists, Float, and_, cast, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from callscribe.domain.language import primary
 from callscribe.domain.search import SearchFilter
@@ -48,29 +48,34 @@ def best_of_utterance(query: str) -> Rule:
     """Whether no newer text of the same utterance holds what the tsquery asks for, too."""
     newer = aliased(SearchTextRow)
     same = and_(newer.utterance_id == SearchTextRow.utterance_id, newer.number > SearchTextRow.number)
-    return ~exists().where(same, *([_holds(newer, query)] if query else []))
+    # Asked for each row that other rules leave, never joined.
+    return exists().where(same, *([_holds(newer, query)] if query else [])).is_(False)
 
 
-def text_rules(conditions: SearchFilter) -> list[Rule]:
-    """What a search text must meet, as far as it or its channel tells."""
+def known_facts(conditions: SearchFilter) -> tuple[str, ...]:
+    """Tsqueries for what is known of an utterance, beside its words. All must hold."""
     kinds = {
         "trunk": map(clean_name, conditions.trunks),
         "language": map(primary, conditions.languages),
         "emotion": map(clean, conditions.emotions),
         "event": map(clean, conditions.audio_events),
     }
-    known = [any_fact(fact(kind, value) for value in values) for kind, values in kinds.items()]
-    rules = [holds(query) for query in known if query]
+    known = (any_fact(fact(kind, value) for value in values) for kind, values in kinds.items())
+    return tuple(query for query in known if query)
+
+
+def text_rules(conditions: SearchFilter) -> Iterator[Rule]:
+    """What a search text must meet, as far as it or its channel tells, beside `known_facts`."""
     if conditions.since is not None:
-        rules.append(SearchTextRow.said_at >= conditions.since)
+        yield SearchTextRow.said_at >= conditions.since
     if conditions.until is not None:
-        rules.append(SearchTextRow.said_at < conditions.until)
-    return rules + list(_speaker_rules(conditions))
+        yield SearchTextRow.said_at < conditions.until
+    yield from _speaker_rules(conditions)
 
 
 def call_rules(conditions: SearchFilter) -> list[Rule]:
     """What the call of a search text must meet."""
-    return [*_naming_rules(conditions), *_length_rules(conditions), *_measure_rules(conditions)]
+    return [*_naming_rules(conditions), *_length_rules(conditions), *_measure_rules(conditions, CallRow.id)]
 
 
 def few_calls(session: Session, conditions: SearchFilter) -> list[UUID] | None:
@@ -86,16 +91,17 @@ def few_calls(session: Session, conditions: SearchFilter) -> list[UUID] | None:
     return list(found) if len(found) <= FEW_CALLS else None
 
 
-def of_such_a_call(conditions: SearchFilter) -> list[Rule]:
-    """`call_rules` for a search text, but for the party, which its channel tells.
+def of_such_a_call(conditions: SearchFilter) -> Iterator[Rule]:
+    """`call_rules` for a search text, but for the party, which its channel tells."""
+    rules = [*_naming_rules(replace(conditions, party="")), *_length_rules(conditions)]
+    if rules:
+        yield _there_is(exists().where(CallRow.id == SearchTextRow.call_id, *rules))
+    yield from _measure_rules(conditions, SearchTextRow.call_id)
 
-    A scalar subquery: it is asked for each row, never joined with all calls.
-    """
-    rules = call_rules(replace(conditions, party=""))
-    if not rules:
-        return []
-    met = select(and_(*rules)).where(CallRow.id == SearchTextRow.call_id)
-    return [met.correlate(SearchTextRow).scalar_subquery()]
+
+def _there_is(rows: Exists) -> Rule:
+    """Asked for each row, or of a table that is made once where many rows ask; never joined with all there are."""
+    return rows.correlate(SearchTextRow, CallRow).is_(True)
 
 
 def _holds(row: type[SearchTextRow], query: str) -> Rule:
@@ -105,13 +111,12 @@ def _holds(row: type[SearchTextRow], query: str) -> Rule:
 def _speaker_rules(conditions: SearchFilter) -> Iterator[Rule]:
     ours = and_(ChannelRow.call_id == SearchTextRow.call_id, ChannelRow.index == SearchTextRow.channel)
     if conditions.roles:
+        # Half of all rows meet it: a table of all channels would take longer than asking for those of a page.
         role = select(ChannelRow.role.in_(conditions.roles)).where(ours)
         yield role.correlate(SearchTextRow).scalar_subquery()
     if conditions.party:
-        named = select(_named(conditions.party)).join_from(
-            ChannelRow, PartyRow, and_(PartyRow.call_id == ChannelRow.call_id, PartyRow.id == ChannelRow.party_id)
-        )
-        yield named.where(ours).correlate(SearchTextRow).scalar_subquery()
+        same = and_(PartyRow.call_id == ChannelRow.call_id, PartyRow.id == ChannelRow.party_id)
+        yield _there_is(exists().where(ours, same, _named(conditions.party)))
 
 
 def _named(part: str) -> Rule:
@@ -140,7 +145,7 @@ def _number(value: float) -> BindParameter[float]:
     return literal(value, Float)
 
 
-def _measure_rules(conditions: SearchFilter) -> Iterator[Rule]:
+def _measure_rules(conditions: SearchFilter, call_id: InstrumentedAttribute[UUID]) -> Iterator[Rule]:
     measured = CallMeasuresRow
     bounds: list[Rule] = []
     if conditions.silence_over_s is not None:
@@ -152,8 +157,8 @@ def _measure_rules(conditions: SearchFilter) -> Iterator[Rule]:
     if conditions.score_below is not None:
         bounds.append(measured.score < _number(conditions.score_below))
     if bounds:
-        yield exists().where(measured.call_id == CallRow.id, *bounds)
+        yield _there_is(exists().where(measured.call_id == call_id, *bounds))
     if conditions.rules:
         failed = and_(RuleResultRow.rule.in_(conditions.rules), ~RuleResultRow.passed)
-        given = exists().where(AssistCardRow.call_id == CallRow.id, AssistCardRow.rule.in_(conditions.rules))
-        yield or_(exists().where(RuleResultRow.call_id == CallRow.id, failed), given)
+        given = exists().where(AssistCardRow.call_id == call_id, AssistCardRow.rule.in_(conditions.rules))
+        yield or_(_there_is(exists().where(RuleResultRow.call_id == call_id, failed)), _there_is(given))

@@ -22,6 +22,8 @@ from storage.models import CallRow, RevisionRow, SearchQueueRow, SearchTextRow, 
 BATCH = 500
 """Utterances of a transaction: a fraction of a second of work."""
 SHORTEST_WORD = 2
+WAITING = 10_000
+"""Entries of the queue that whoever searches is told of at most."""
 
 _TOLD = ("newest", "channel", "said_at", "lexemes")
 _OF_CALLS = (CallRow.trunk, CallRow.started_at, CallRow.sample_rate)

@@ -10,23 +10,24 @@ from datetime import date, timedelta
 from storage.lexemes import days
 
 GROWTH = 8
-"""Each window is so many times as long as the one before; the first is a day."""
+"""Each window is so many times as long as the one before."""
 DAY = timedelta(days=1)
 
 
-def windows(oldest: date, newest: date, tomorrow: date) -> Iterator[tuple[str, ...]]:
+def windows(oldest: date, newest: date, tomorrow: date, first: int = 1) -> Iterator[tuple[str, ...]]:
     """Of each window the facts of which an utterance has one if it was said there. Both days are included.
 
-    What a wrong clock dates after `tomorrow` is a window of its own, so that the others begin where calls are.
+    The first is of `first` days. What a wrong clock dates after `tomorrow` is a window of its own, so that the others
+    begin where calls are.
     """
     if newest > tomorrow:
         yield tuple(cover(max(oldest, tomorrow + DAY), newest))
         newest = tomorrow
-    size = 1
+    size = first
     while newest >= oldest:
-        first = max(oldest, newest - (size - 1) * DAY)
-        yield tuple(cover(first, newest))
-        newest = first - DAY
+        begin = max(oldest, newest - (size - 1) * DAY)
+        yield tuple(cover(begin, newest))
+        newest = begin - DAY
         size *= GROWTH
 
 

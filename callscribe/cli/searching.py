@@ -29,10 +29,16 @@ class _Party(BaseModel):
 class _Hit(BaseModel):
     role: str
     party: _Party
+    speaker: int | None
     text: str
     highlights: list[tuple[int, int]]
     word_ms: int
     link: str
+
+    @property
+    def who(self) -> str:
+        named = self.party.told or self.role
+        return f"{named}, speaker {self.speaker}" if self.speaker else named
 
 
 class _Call(BaseModel):
@@ -80,7 +86,7 @@ def _lines(answer: _Answer, base: str) -> Iterator[str]:
         parties = " to ".join(party.told for party in (call.caller, call.callee) if party.told)
         yield f"{call.started_at.astimezone():%Y-%m-%d %H:%M}  {parties or 'unnamed call'}  ({call.trunk})"
         for hit in call.hits:
-            yield f"  {_clock(hit.word_ms):>7}  {hit.party.told or hit.role}: {_marked(hit)}"
+            yield f"  {_clock(hit.word_ms):>7}  {hit.who}: {_marked(hit)}"
             yield f"           {base}{hit.link}"
 
 

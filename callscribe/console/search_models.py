@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from callscribe.console.answer import Answer
 from callscribe.console.models import PartyAnswer
-from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import CallState, Role
 from callscribe.text.query import MAX_CHARACTERS, MAX_TEXT_CHARACTERS
 from callscribe.text.search_fields import MAX_VALUE_CHARACTERS
@@ -73,6 +72,9 @@ class HitAnswer(Answer):
     channel: int
     role: Role
     party: PartyAnswer = Field(description="Who said it.")
+    speaker: int | None = Field(
+        description="Which of several people on the channel said the first word that was found; null where unknown."
+    )
     start_ms: int
     end_ms: int
     at: datetime = Field(description="When it was said, UTC.")
@@ -93,6 +95,7 @@ class HitAnswer(Answer):
             channel=hit.channel,
             role=hit.role,
             party=PartyAnswer.of(hit.party),
+            speaker=hit.speaker,
             start_ms=hit.start_ms,
             end_ms=hit.start_ms + hit.length_ms,
             at=hit.at,
@@ -125,17 +128,16 @@ class FoundCallAnswer(Answer):
     hits: list[HitAnswer]
 
     @classmethod
-    def of(cls, found: FoundCall, hits: list[Hit]) -> "FoundCallAnswer":
-        call = found.call
+    def of(cls, call: FoundCall, hits: list[Hit]) -> "FoundCallAnswer":
         return cls(
             id=call.id,
-            state=found.state,
+            state=call.state,
             trunk=call.trunk,
             caller=PartyAnswer.of(call.caller),
             callee=PartyAnswer.of(call.callee),
             started_at=call.started_at,
-            duration_ms=samples_to_ms(found.end.samples, call.sample_rate) if found.end else None,
-            score=found.score,
+            duration_ms=call.duration_ms,
+            score=call.score,
             hits=[HitAnswer.of(hit) for hit in hits],
         )
 

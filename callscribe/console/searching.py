@@ -30,12 +30,13 @@ from callscribe.text.query import parse_query, render_query, spelled_alike
 from callscribe.text.tables import plain_cell
 from storage.found_calls import found_calls
 from storage.hits import Hit, SearchPage
-from storage.search import COUNTED
+from storage.search_index import WAITING
 
 router = APIRouter(prefix=API, tags=["Search"])
 
 CSV_COLUMNS = (
-    "at", "call_id", "trunk", "role", "name", "address", "start_s", "text", "language", "revision", "newest", "link",
+    "at", "call_id", "trunk", "role", "name", "address", "speaker", "start_s", "text", "language", "revision", "newest",
+    "link",
 )  # fmt: skip
 
 SearchName = Annotated[
@@ -56,8 +57,8 @@ def search(sources: SourcesOf, asked: Annotated[PagedSearchQuery, Query()]) -> S
         query=render_query(query),
         alike=alike is not None and bool(page.hits),
         calls=_by_call(sources, page.hits),
-        matches=MatchesAnswer.of(sources.search.count(query.term, query.conditions)) if asked.count else None,
-        waiting=sources.search_index.waiting(COUNTED),
+        matches=_matches(sources, query, page) if asked.count else None,
+        waiting=sources.search_index.waiting(WAITING),
         cursor=page.cursor,
     )
 
@@ -119,9 +120,15 @@ def _parsed(asked: SearchQuery) -> ParsedQuery:
 
 def _page(sources: Sources, query: ParsedQuery, asked: PagedSearchQuery) -> SearchPage:
     try:
+        if asked.count and asked.cursor is None:
+            return sources.search.first_page(query.term, query.conditions, asked.order, asked.limit)
         return sources.search.search(query.term, query.conditions, asked.order, asked.limit, asked.cursor)
     except ValueError as error:
         raise HTTPException(422, f"cursor: {error}; begin again without one") from error
+
+
+def _matches(sources: Sources, query: ParsedQuery, page: SearchPage) -> MatchesAnswer:
+    return MatchesAnswer.of(page.count or sources.search.count(query.term, query.conditions))
 
 
 def _by_call(sources: Sources, hits: Iterable[Hit]) -> list[FoundCallAnswer]:
@@ -147,7 +154,7 @@ def _lines(hits: Iterable[Hit]) -> Iterator[str]:
 
 
 def _cells(hit: Hit) -> tuple[str, ...]:
-    said = (hit.trunk, hit.role, hit.party.name, hit.party.address)
+    said = (hit.trunk, hit.role, hit.party.name, hit.party.address, str(hit.speaker or ""))
     place = (f"{hit.start_ms / 1000:.2f}", plain_cell(hit.text), hit.language)
     version = (str(hit.number), str(hit.newest).lower(), link_to(hit))
     return (hit.at.isoformat(), str(hit.call_id), *map(plain_cell, said), *place, *version)

@@ -22,22 +22,24 @@ def highlights(term: Term, text: str, spellings: Spellings) -> tuple[Span, ...]:
     return tuple(marked)
 
 
-def first_said(term: Term, text: str, words: Sequence[Word], spellings: Spellings) -> int | None:
-    """The sample at which the first wanted word was said; None where no word times tell.
+def first_said(term: Term, text: str, words: Sequence[Word], spellings: Spellings) -> Word | None:
+    """The first wanted word as it was said; None where no word times tell.
 
     Words are as they were spoken. Where only the text matches ("200" for "two hundred"), what both have in common
     before that place tells.
     """
+    if not words:
+        return None
     said = [(token.text, word) for word in words for token in tokens(word.text)]
     spoken = [text for text, _ in said]
     found = spans(term, spoken, spellings)
     if found:
-        return said[found[0][0]][1].start
+        return said[found[0][0]][1]
     written = [token.text for token in tokens(text)]
     marked = spans(term, written, spellings)
     if not marked or not said:
         return None
-    return said[min(_aligned(written, spoken, marked[0][0]), len(said) - 1)][1].start
+    return said[min(_aligned(written, spoken, marked[0][0]), len(said) - 1)][1]
 
 
 def _aligned(written: list[str], spoken: list[str], place: int) -> int:

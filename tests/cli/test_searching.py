@@ -13,6 +13,7 @@ from tests.cli.test_api import OK, answering
 HIT = {
     "role": "customer",
     "party": {"name": "", "address": ""},
+    "speaker": 2,
     "text": "a refund 🙂 please",
     "highlights": [[2, 8]],
     "word_ms": 3_725_000,
@@ -38,7 +39,7 @@ def test_hits_are_told_by_call_with_their_links(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr()
     head, hit, link = told.out.splitlines()
     assert head.endswith("sip:+49301@example.com to Anna Weber  (sbc)")
-    assert hit == "  1:02:05  customer: a refund 🙂 please"
+    assert hit == "  1:02:05  customer, speaker 2: a refund 🙂 please"
     assert link == f"           http://127.0.0.1:{web.port}/calls/1#t=3725.00"
     assert "this was found for refnd~" in told.err
     assert "there is more" in told.err

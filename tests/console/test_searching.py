@@ -114,7 +114,7 @@ def test_hits_are_grouped_by_call_and_lead_to_their_word(found: Found) -> None:
     }
     assert (hit["text"], hit["highlights"]) == ("A refund", [[2, 8]])
     assert (hit["role"], hit["party"]["name"], hit["at"]) == ("customer", "Tom Hall", "2026-03-01T12:00:20Z")
-    assert (hit["start_ms"], hit["end_ms"], hit["word_ms"]) == (20_000, 21_500, 20_700)
+    assert (hit["start_ms"], hit["end_ms"], hit["word_ms"], hit["speaker"]) == (20_000, 21_500, 20_700, None)
     assert hit["link"] == f"/calls/{call.id}#t=20.70"
     assert (hit["revision"], hit["newest"]) == (0, True)
     assert answer["matches"] == {"number": 2, "more": False}
@@ -198,6 +198,7 @@ def test_all_matches_are_exported_as_csv(found: Found) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["text"] for row in rows] == ["No refund", '\'=1+1 "refund", she said']
     assert (rows[0]["role"], rows[0]["name"], rows[0]["start_s"]) == ("customer", "Tom Hall", "10.00")
+    assert rows[0]["speaker"] == ""
     assert rows[0]["at"] == "2026-03-01T12:00:10+00:00"
     assert rows[0]["link"] == f"/calls/{call.id}#t=10.00"
     empty = found.client.get("/api/v1/search.csv", params={"q": "xylophone", "trunk": found.trunk})

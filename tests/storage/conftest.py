@@ -40,3 +40,11 @@ def reader(database: Database) -> CallReader:
 @pytest.fixture
 def jobs(database: Database) -> JobStore:
     return JobStore(database)
+
+
+@pytest.fixture(params=[0, 1, 1000])
+def recent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many of the newest texts are read before the index is asked: none but one, two, or all there are here."""
+    monkeypatch.setattr("storage.stretches.RECENT", request.param)
+    monkeypatch.setattr("storage.search.RECENT", request.param)
+    return int(request.param)

@@ -1,12 +1,11 @@
 """Searches over real Postgres: every operator finds what it should, and only that."""
 
-import base64
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from callscribe.domain.access import CallScope
 from callscribe.domain.call import Call, Role
 from callscribe.domain.errors import QueryError
 from callscribe.domain.search import AllOf, AnyOf, Near, Not, Phrase, SearchFilter, Term, Word
@@ -16,7 +15,7 @@ from storage import search, search_conditions
 from storage.calls import CallStore
 from storage.corrections import CorrectionStore
 from storage.database import Database
-from storage.hits import HitCount, SearchOrder
+from storage.hits import HitCount, SearchOrder, SearchPage
 from storage.search import SearchStore
 from storage.search_index import SearchIndex
 from tests.storage.samples import ANN, BOB, ENDED, STARTED, make_call
@@ -122,13 +121,13 @@ def said_all(database: Database) -> Database:
     return database
 
 
-def test_every_operator_finds_just_what_it_should(said_all: Database, store: SearchStore) -> None:
+def test_every_operator_finds_just_what_it_should(said_all: Database, store: SearchStore, recent: int) -> None:
     for term, places in FOUND:
         assert texts(store, term) == [SAID[place] for place in reversed(places)], term
 
 
 def test_a_prefix_of_very_many_words_is_exact_too(
-    said_all: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch
+    said_all: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch, recent: int
 ) -> None:
     monkeypatch.setattr("storage.spelling.MAX_BEGUN", 1)
     keep(said_all, said("a cat"), call=make_call(started=STARTED - timedelta(days=40)))
@@ -178,7 +177,9 @@ def test_a_hit_tells_where_to_look_and_from_where_to_play(database: Database, st
     assert (hit.number, hit.newest, hit.language) == (0, True, "en")
 
 
-def test_the_newest_text_wins_and_older_ones_are_found_when_asked_for(database: Database, store: SearchStore) -> None:
+def test_the_newest_text_wins_and_older_ones_are_found_when_asked_for(
+    database: Database, store: SearchStore, recent: int
+) -> None:
     final = said("the acne order")
     call = keep(database, final)
     correct(database, call, final, "the Acme order")
@@ -220,7 +221,7 @@ def test_what_an_erased_call_said_is_gone_at_once(database: Database, store: Sea
     assert texts(store, Word("secrte", fuzzy=True)) == []
 
 
-def test_conditions_leave_what_meets_all_of_them(database: Database, store: SearchStore) -> None:
+def test_conditions_leave_what_meets_all_of_them(database: Database, store: SearchStore, recent: int) -> None:
     week = timedelta(days=7)
     first = keep(database, said("hello from Bob", 1, 0), said("hello from Ann", 3, 1))
     later = make_call(started=STARTED + week, trunk="sales", sip_call_id="other@pbx")
@@ -295,51 +296,24 @@ MEASURED = (
 )
 
 
-def test_pages_follow_each_other_while_calls_are_written(database: Database, store: SearchStore) -> None:
-    keep(database, *(said(f"hello {second}", second) for second in range(10)))
-    keep(
-        database,
-        *(said(f"hello early {day}") for day in range(1)),
-        call=make_call(started=STARTED - timedelta(days=99)),
-    )
-    first = store.search(Word("hello"), ANYTHING, limit=4)
-    keep(database, said("hello new"), call=make_call(started=STARTED + timedelta(days=1)))
-    second = store.search(Word("hello"), ANYTHING, limit=4, cursor=first.cursor)
-    third = store.search(Word("hello"), ANYTHING, limit=4, cursor=second.cursor)
-    seen = [hit.text for page in (first, second, third) for hit in page.hits]
-    assert seen == [*(f"hello {second}" for second in range(9, -1, -1)), "hello early 0"]
-    assert third.cursor is None
+TURNS = "INSERT INTO speaker_turns VALUES (:id, 1, 2, 0, 4000, false), (:id, 2, 1, 4000, 8000, false)"
 
 
-def test_rank_puts_the_best_first_and_its_pages_follow_each_other(database: Database, store: SearchStore) -> None:
-    lines = ["refund", "one refund and a great many more words", "refund refund", "no such thing"]
-    keep(database, *(said(line, second) for second, line in enumerate(lines)))
-    first = store.search(Word("refund"), ANYTHING, SearchOrder.RANK, limit=2)
-    keep(database, said("refund refund refund"), call=make_call(started=STARTED + timedelta(days=1)))
-    second = store.search(Word("refund"), ANYTHING, SearchOrder.RANK, limit=2, cursor=first.cursor)
-    assert [hit.text for page in (first, second) for hit in page.hits] == [lines[2], lines[0], lines[1]]
-    assert second.cursor is None
+def test_a_hit_names_who_of_several_people_said_the_word(database: Database, store: SearchStore) -> None:
+    words = (SaidWord("yes", 1000, 2000, 0.9), SaidWord("indeed", 3800, 5000, 0.9))
+    timed = Final(0, 0, 8000, "yes indeed", 0.9, "moonshine-tiny", words=words)
+    call = keep(database, timed, said("no", 2))
+    with database.transaction() as session:
+        session.execute(text(TURNS), {"id": utterance_id(call.id, 0, 0)})
+    speakers = {word: [hit.speaker for hit in store.search(Word(word), ANYTHING).hits] for word in ("yes", "indeed")}
+    assert speakers == {"yes": [2], "indeed": [1]}
+    assert [hit.speaker for hit in store.search(None, ANYTHING).hits] == [None, None]
 
 
-def test_only_the_newest_matches_are_ranked(
-    database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "RANKED", 2)
-    keep(database, *(said(line, second) for second, line in enumerate(("a a a a", "a b c", "a b"))))
-    assert [hit.text for hit in store.search(Word("a"), ANYTHING, SearchOrder.RANK).hits] == ["a b", "a b c"]
-
-
-def test_an_export_reads_all_pages(database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "PAGE_LIMIT", 3)
-    keep(database, *(said(f"hello {second}", second) for second in range(8)))
-    assert [hit.start_ms for hit in store.every(Word("hello"), ANYTHING)] == list(range(7000, -1000, -1000))
-
-
-def test_counting_ends_at_its_bound(database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(database, *(said("hello", second) for second in range(5)))
-    assert store.count(Word("hello"), ANYTHING) == HitCount(5, more=False)
-    monkeypatch.setattr(search, "COUNTED", 4)
-    assert store.count(Word("hello"), ANYTHING) == HitCount(4, more=True)
+def test_a_search_in_part_of_the_calls_counts_no_other(database: Database) -> None:
+    keep(database, said("hello"))
+    own = SearchStore(database, CallScope.of((), ("sales",)))
+    assert own.first_page(Word("hello"), ANYTHING) == SearchPage((), None, HitCount(0, more=False))
 
 
 def test_an_empty_database_finds_nothing(store: SearchStore) -> None:
@@ -348,22 +322,7 @@ def test_an_empty_database_finds_nothing(store: SearchStore) -> None:
     assert store.count(None, ANYTHING) == HitCount(0, more=False)
 
 
-@pytest.mark.parametrize("order", SearchOrder)
-@pytest.mark.parametrize("cursor", ["", "x", "dGltZQ", "dGltZSAyMDI2LTExLTIxIGFiYw", "\u00fc"])
-def test_a_cursor_of_no_page_is_refused(store: SearchStore, order: SearchOrder, cursor: str) -> None:
-    with pytest.raises(ValueError, match="cursor"):
-        store.search(None, ANYTHING, order, cursor=cursor)
-
-
-@pytest.mark.parametrize("order", SearchOrder)
-def test_a_cursor_before_all_time_is_refused(store: SearchStore, order: SearchOrder) -> None:
-    place = f"0001-01-01T00:00:00+14:00 {UUID(int=0)}"
-    fields = f"time {place}" if order is SearchOrder.TIME else f"rank 0.5 {place} {place}"
-    with pytest.raises(ValueError, match="cursor"):
-        store.search(None, ANYTHING, order, cursor=base64.urlsafe_b64encode(fields.encode()).decode())
-
-
-def test_what_a_wrong_clock_dated_is_found_with_the_rest(database: Database, store: SearchStore) -> None:
+def test_what_a_wrong_clock_dated_is_found_with_the_rest(database: Database, store: SearchStore, recent: int) -> None:
     keep(database, said("hello now"), call=make_call(started=datetime.now(UTC)))
     keep(database, said("hello early"))
     keep(database, said("hello future"), call=make_call(started=datetime(2199, 12, 31, tzinfo=UTC)))
@@ -391,9 +350,3 @@ def test_a_search_that_asks_too_much_is_told_to_be_narrower(
     monkeypatch.setattr(search, "read_hits", lambda session, *_: session.execute(text(statement)))
     with pytest.raises(QueryError, match=rf"{reason}.*; narrow the search"):
         store.search(None, ANYTHING)
-
-
-def test_a_page_has_its_bounds(store: SearchStore) -> None:
-    for limit in (0, 501):
-        with pytest.raises(ValueError, match="limit must be 1 to 500"):
-            store.search(None, ANYTHING, limit=limit)

@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def places(part: Word | Phrase, text: list[str]) -> list[tuple[int, int]]:
     ]
 
 
-def test_the_index_finds_what_reading_finds(database: Database) -> None:
+def test_the_index_finds_what_reading_finds(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(7)
     calls, store = CallStore(database), SearchStore(database)
     kept: list[str] = []
@@ -80,8 +81,10 @@ def test_the_index_finds_what_reading_finds(database: Database) -> None:
     cut = {text: [token.text for token in tokens(text)] for text in kept}
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(TERMS)
-    def check(term: Term) -> None:
+    @given(TERMS, st.sampled_from((0, 30, 1000)))
+    def check(term: Term, recent: int) -> None:
+        monkeypatch.setattr("storage.stretches.RECENT", recent)
+        monkeypatch.setattr("storage.search.RECENT", recent)
         found = [hit.text for hit in store.search(term, SearchFilter(), limit=500).hits]
         assert found == [text for text in reversed(kept) if holds(term, cut[text])]
 

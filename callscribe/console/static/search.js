@@ -25,7 +25,8 @@ function marked(text, highlights) {
 }
 
 function hitRow(hit) {
-  const who = partyName(hit.party) || ROLE_WORDS[hit.role] || `Channel ${hit.channel + 1}`;
+  const party = partyName(hit.party) || ROLE_WORDS[hit.role] || `Channel ${hit.channel + 1}`;
+  const who = hit.speaker ? `${party}, speaker ${hit.speaker}` : party;
   const notes = [
     hit.party.name && ROLE_WORDS[hit.role],
     hit.newest ? "" : "Replaced by a later text",
@@ -75,7 +76,7 @@ function show(answer) {
 
 function say(answer) {
   const { number, more } = answer.matches;
-  const count = `${more ? "More than " : ""}${number.toLocaleString()} ${number === 1 ? "utterance" : "utterances"}`;
+  const count = `${more ? "At least " : ""}${number.toLocaleString()} ${number === 1 ? "utterance" : "utterances"}`;
   const order = asked.get("order") === "rank" ? "the best first" : "said last first";
   byId("status").textContent = answer.alike ? `Nothing is spelled so. Spelled alike: ${count}, ${order}` : `${count}, ${order}`;
   if (!shown) byId("status").textContent = "";

@@ -1,0 +1,111 @@
+"""What a search reads at a time: first the newest texts, as they come, then windows of days by the index."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from storage.lexemes import any_fact
+from storage.models import SearchTextRow
+from storage.search_conditions import Rule, holds, holds_unindexed
+from storage.windows import DAY, windows
+
+RECENT = 1000
+"""Texts that are read first, the newest, whatever is in them: a frequent word is among them, however many calls a day
+has, and how many of them match says how many days to ask the index for."""
+READ_THROUGH = 30_000
+"""Texts that are read rather than asking the index for a prefix of too many words, all of which it would read."""
+MARGIN = 1.3
+"""So many times the days in which a page should be full: what was said there is no more than an average."""
+NONE_FOUND = 0.25
+"""What is taken for the number of matches where none were found."""
+LONGEST_DAYS = 1000
+MINUTES = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """When the texts were said that a search may find."""
+
+    oldest: datetime
+    newest: datetime
+    recent: datetime | None
+    """When the last of the newest RECENT was said; None where there are not so many."""
+    average: float
+    """How many texts a day of all that there are has, as the database takes it; 0: unknown."""
+
+    @property
+    def a_day(self) -> float:
+        """How many were said on a day, by and large: a busy hour is no measure for the days before it."""
+        if self.recent is None:
+            return max(1, self.average)
+        lately = RECENT / max((self.newest - self.recent) / DAY, 1 / MINUTES)
+        return max(1, min(lately, self.average or lately))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """The rules of a search, for one stretch of time after the other."""
+
+    query: str
+    """What a text must hold as a tsquery; "" for anything."""
+    words: str
+    """Of these, what the index can answer for (storage.lexemes.words_query)."""
+    is_open: bool
+    """There is a prefix of so many words that the index would read them all for any stretch of time."""
+    facts: tuple[str, ...]
+    """What else it must hold, as tsqueries."""
+    calls: tuple[UUID, ...] | None
+    """The only calls to look in, where these are few."""
+    rules: tuple[Rule, ...]
+    """What must be met beside that."""
+    said: Said | None
+    """None: nothing was."""
+
+    def recent(self) -> list[Rule]:
+        """For the newest texts, in whose order they are to be read; all of them where there is nothing older."""
+        if self.calls is not None:
+            return [SearchTextRow.call_id.in_(self.calls), *self._looked_up(), *self._read(*self.facts), *self.rules]
+        since = () if self.said is None or self.said.recent is None else (SearchTextRow.said_at >= self.said.recent,)
+        return [*since, *self._read(self.query, *self.facts), *self.rules]
+
+    def older(self, found: int, wanted: int) -> Iterator[list[Rule]]:
+        """For all others, the newest first. The first should hold what is wanted, as `found` among the newest tell."""
+        if self.calls is not None or self.said is None or self.said.recent is None:
+            return
+        before = SearchTextRow.said_at < self.said.recent
+        first = self._days(max(RECENT, 1) * (wanted - found) / max(found, NONE_FOUND))
+        for number, rules in enumerate(self._windows(self.said.recent, first)):
+            yield [before, *rules] if number == 0 else rules
+
+    def counted(self, found: int, since: datetime, wanted: int) -> Iterator[list[Rule]]:
+        """For all texts, where `found` match from `since` on. The first should hold what is wanted."""
+        if self.calls is not None or self.said is None or self.said.recent is None:
+            yield self.recent()
+            return
+        looked = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
+        yield from self._windows(self.said.newest, self._days(looked * wanted / found))
+
+    def _windows(self, newest: datetime, first: int) -> Iterator[list[Rule]]:
+        assert self.said is not None
+        tomorrow = day_of(datetime.now(UTC)) + DAY
+        ahead = day_of(newest) > tomorrow
+        for number, facts in enumerate(windows(day_of(self.said.oldest), day_of(newest), tomorrow, first)):
+            term = self._read(self.query) if self.is_open and number <= ahead else self._looked_up()
+            yield [holds(any_fact(facts)), *term, *map(holds, self.facts), *self.rules]
+
+    def _looked_up(self) -> list[Rule]:
+        asked = [holds(self.words)] if self.words else []
+        return asked if self.words == self.query else [*asked, *self._read(self.query)]
+
+    def _read(self, *queries: str) -> list[Rule]:
+        return [holds_unindexed(query) for query in queries if query]
+
+    def _days(self, texts: float) -> int:
+        assert self.said is not None
+        texts = min(texts * MARGIN, READ_THROUGH) if self.is_open else texts * MARGIN
+        return max(1, min(LONGEST_DAYS, round(texts / self.said.a_day)))
+
+
+def day_of(at: datetime) -> date:
+    return at.astimezone(UTC).date()
