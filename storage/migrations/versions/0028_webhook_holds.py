@@ -1,6 +1,6 @@
 """Which deliveries go first, and to whom nothing is sent for now
 
-Revision 0028, after 0026.
+Revision 0028, after 0026. The index by which deliveries are found is made by 0029, while nobody waits.
 """
 
 import sqlalchemy as sa
@@ -11,16 +11,10 @@ down_revision = "0026"
 branch_labels = None
 depends_on = None
 
-QUEUED = sa.text("state = 'queued'")
-
 
 def upgrade() -> None:
     op.add_column(
         "webhook_deliveries", sa.Column("priority", sa.Integer(), server_default=sa.text("0"), nullable=False)
-    )
-    op.drop_index("ix_webhook_deliveries_due", "webhook_deliveries")
-    op.create_index(
-        "ix_webhook_deliveries_due", "webhook_deliveries", ["hook", "priority", "due_at"], postgresql_where=QUEUED
     )
     op.create_table(
         "webhook_holds",
@@ -35,6 +29,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("webhook_holds")
-    op.drop_index("ix_webhook_deliveries_due", "webhook_deliveries")
-    op.create_index("ix_webhook_deliveries_due", "webhook_deliveries", ["hook", "due_at"], postgresql_where=QUEUED)
     op.drop_column("webhook_deliveries", "priority")
