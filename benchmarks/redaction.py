@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.blind_secrets import blind_harmless, blind_secrets
 from benchmarks.secrets import Secret, harmless, secrets
 from callscribe.domain.redaction import RedactionKind
 from callscribe.domain.transcript import Final, Word
@@ -30,6 +31,8 @@ WORD_S, PAUSE_S = 0.35, 1.0
 """How fast the made calls are spoken."""
 TUNING, HELD_OUT = 1, 20_261_122
 """Seeds."""
+BLIND = "written once"
+"""Seed of the set that is only ever looked at in sum."""
 POLICY = RedactionPolicy(frozenset(RedactionKind))
 
 
@@ -89,10 +92,10 @@ def _digits_left(text: str) -> int:
     return max((sum(len(item.characters) for item in run) for run in runs(tokens_of([line], 0))), default=0)
 
 
-def recalls(count: int, seed: int, *, held_out: bool) -> tuple[Recall, ...]:
-    """Of so many made calls of each kind and style."""
+def recalls(made: Iterable[Secret]) -> tuple[Recall, ...]:
+    """Of each kind and style."""
     counted: dict[tuple[str, str], list[bool]] = {}
-    for secret in secrets(count, seed, held_out=held_out):
+    for secret in made:
         counted.setdefault((secret.kind.value, secret.style), []).append(is_masked(secret))
     return tuple(Recall(kind, style, sum(found), len(found)) for (kind, style), found in counted.items())
 
@@ -109,16 +112,24 @@ def demo_texts() -> list[str]:
     return [turn["text"] for turn in turns]
 
 
+def _made(count: int, *, tuning: bool, blind: bool) -> tuple[Iterable[Secret], Iterable[str]]:
+    if blind:
+        return blind_secrets(count, BLIND), blind_harmless(count * 10, BLIND)
+    seed = TUNING if tuning else HELD_OUT
+    return secrets(count, seed, held_out=not tuning), harmless(count * 10, seed, held_out=not tuning)
+
+
 def main() -> None:
-    """Measure the held-out part, or with --tuning the other."""
+    """Measure the held-out part, or with --tuning or --blind another."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tuning", action="store_true", help="the templates that the rules were made with")
+    parser.add_argument("--blind", action="store_true", help="a set that no rule was corrected by")
     parser.add_argument("--count", type=int, default=300, help="made calls of each kind and style")
     arguments = parser.parse_args()
-    held_out, seed = not arguments.tuning, TUNING if arguments.tuning else HELD_OUT
-    found = recalls(arguments.count, seed, held_out=held_out)
+    made, others = _made(arguments.count, tuning=arguments.tuning, blind=arguments.blind)
+    found = recalls(made)
     hits = (
-        false_hits("made", list(harmless(arguments.count * 10, seed, held_out=held_out))),
+        false_hits("made", list(others)),
         false_hits("prompts", [prompt.text for prompt in load_prompts()]),
         false_hits("demo call", demo_texts()),
     )
@@ -134,7 +145,8 @@ def main() -> None:
         )
     Console().print(table)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    figures = {"held_out": held_out, "recall": [asdict(one) for one in found], "false_hits": [asdict(h) for h in hits]}
+    name = "blind" if arguments.blind else "tuning" if arguments.tuning else "held-out"
+    figures = {"set": name, "recall": [asdict(one) for one in found], "false_hits": [asdict(h) for h in hits]}
     OUTPUT.write_text(json.dumps(figures, indent=1))
 
 

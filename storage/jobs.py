@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from callscribe.domain.scores import Evaluation
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
+from callscribe.text.redaction.masking import RedactionPolicy
 from storage.calls import write_jobs
 from storage.clean import clean_name
 from storage.database import Database
@@ -19,7 +20,7 @@ from storage.measures import write_evaluation
 from storage.models import CallRow, JobRow
 from storage.records import JobIntent, JobKind, JobState, JobWork
 from storage.requeues import requeue_bleep
-from storage.revisions import write_revisions
+from storage.revisions import mask_revisions_below, write_revisions
 from storage.rows import call_of, call_parts, recording_of
 from storage.speakers import write_speakers
 from storage.webhooks import HooksOf, write_deliveries
@@ -31,6 +32,7 @@ ERROR_LIMIT = 500
 WORKER_LOST = "The worker was lost each time it ran this job."
 
 NOW = func.now()
+NO_REDACTION = RedactionPolicy()
 
 _Twin = aliased(JobRow)
 _TWIN_RUNS = exists().where(
@@ -127,6 +129,7 @@ class JobStore:
         revisions: Sequence[Revision] = (),
         finals: Sequence[Final] = (),
         masked: Sequence[Final] = (),
+        policy: RedactionPolicy = NO_REDACTION,
         diarized: Sequence[Utterance] | None = None,
         evaluation: Evaluation | None = None,
         follow: Sequence[JobIntent] = (),
@@ -135,10 +138,11 @@ class JobStore:
 
         False, and nothing is written, when it was done already or its call was erased. Nothing that was said is written
         once retention has removed the call's text. Finals that are there already are left alone but for those of
-        `masked`, and of an utterance whose text is a person's a revision is kept below that. The speakers of `diarized`
-        replace all that the call has. A call that was evaluated is evaluated again after any other job, and one that
-        was bleeped is bleeped again where something is masked. Raises StorageError for a revision or speakers of an
-        utterance that the call has not.
+        `masked`; what is masked in these or in a revision is masked in the utterance's older revisions, too, with the
+        mask of `policy`. Of an utterance whose text is a person's a revision is kept below that. The speakers of
+        `diarized` replace all that the call has. A call that was evaluated is evaluated again after any other job, and
+        one that was bleeped is bleeped again where something is masked. Raises StorageError for a revision or speakers
+        of an utterance that the call has not.
         """
         with self._database.transaction() as session:
             # Another job of the call may number revisions at the same time.
@@ -151,6 +155,7 @@ class JobStore:
                 for final in masked:
                     overwrite_final(session, job.call_id, final)
                 write_revisions(session, job.call_id, revisions, job.id)
+                mask_revisions_below(session, call, (*masked, *revisions), policy)
                 if evaluation is not None:
                     write_evaluation(session, job.call_id, evaluation)
                 if diarized is not None:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from callscribe.domain.errors import StorageError
-from callscribe.domain.transcript import Final, Revision
+from callscribe.domain.transcript import Final, Revision, utterance_id
 from callscribe.text.redaction.masking import RedactionPolicy, masked_where
 from storage.clean import clean, clean_name
 from storage.finals import overwrite_final
@@ -75,14 +75,36 @@ def mask_older(session: Session, call: CallRow, revision: Revision, policy: Reda
     The caller holds the call. Whether there was anything to mask.
     """
     row = session.scalars(select(UtteranceRow).where(UtteranceRow.id == revision.utterance_id)).one()
-    final, rate = final_of(row), call.sample_rate
-    anew = _masked_like(final, revision, policy, rate)
+    anew = _masked_like(final_of(row), revision, policy, call.sample_rate)
     if anew is not None:
         overwrite_final(session, call.id, anew)
+    return _mask_revisions(session, call, row, revision, policy) or anew is not None
+
+
+def mask_revisions_below(
+    session: Session, call: CallRow, masked: Sequence[Final | Revision], policy: RedactionPolicy
+) -> None:
+    """The same in the revisions of these texts' utterances, of whatever is masked in a text; not where a person's text
+    stands, which was masked as it was written."""
+    theirs = {_utterance_of(call.id, text): text for text in masked if text.redactions}
+    settled = _corrected(session, call.id) if theirs else {}
+    query = select(UtteranceRow).where(UtteranceRow.id.in_([name for name in theirs if name not in settled]))
+    for row in session.scalars(query.execution_options(populate_existing=True)).all():
+        _mask_revisions(session, call, row, theirs[row.id], policy)
+
+
+def _utterance_of(call_id: UUID, text: Final | Revision) -> UUID:
+    return text.utterance_id if isinstance(text, Revision) else utterance_id(call_id, text.channel, text.start)
+
+
+def _mask_revisions(
+    session: Session, call: CallRow, row: UtteranceRow, masked: Final | Revision, policy: RedactionPolicy
+) -> bool:
+    final, rate = final_of(row), call.sample_rate
     older = [
         (made.number, text)
         for made in row.revisions
-        if (text := _masked_like(_as_final(final, made), revision, policy, rate)) is not None
+        if (text := _masked_like(_as_final(final, made), masked, policy, rate)) is not None
     ]
     for number, text in older:
         told = {
@@ -94,7 +116,7 @@ def mask_older(session: Session, call: CallRow, revision: Revision, policy: Reda
         }
         ours = (RevisionRow.utterance_id == row.id, RevisionRow.number == number)
         session.execute(update(RevisionRow).where(*ours).values(**told).execution_options(synchronize_session=False))
-    return anew is not None or bool(older)
+    return bool(older)
 
 
 def _as_final(final: Final, made: RevisionRow) -> Final:
@@ -104,7 +126,7 @@ def _as_final(final: Final, made: RevisionRow) -> Final:
     )  # fmt: skip
 
 
-def _masked_like(text: Final, newest: Revision, policy: RedactionPolicy, rate: int) -> Final | None:
+def _masked_like(text: Final, newest: Final | Revision, policy: RedactionPolicy, rate: int) -> Final | None:
     """None where all that is masked in the newest is masked in it."""
     new = [
         told

@@ -174,6 +174,7 @@ class JobBench:
             revisions=revisions,
             finals=outcome.recovered,
             masked=outcome.masked,
+            policy=self._settings.trunk_named(work.call.trunk).redaction_policy,
             diarized=outcome.diarized,
             evaluation=outcome.evaluation,
             follow=self._next(work),

@@ -27,6 +27,17 @@ CALL = Call(
 STAGES = (JobKind.SECOND_PASS, JobKind.DIARIZE, JobKind.EVALUATE)
 
 
+def test_a_call_whose_trunk_is_gone_is_masked_as_strictly_as_any() -> None:
+    trunks = (TrunkSettings("sales", redaction=("payment",)), TrunkSettings("care", redaction=("email", "phone")))
+    settings = Settings(trunks=(*trunks, TrunkSettings("main")))
+    gone = settings.trunk_named("closed")
+    assert (gone.name, gone.redaction) == ("closed", ("email", "payment", "phone"))
+    assert JobKind.BLEEP in stages_of(settings, replace(CALL, trunk="closed"))
+    assert settings.trunk_named("main").redaction == ()
+    assert JobKind.BLEEP not in stages_of(settings, CALL)
+    assert Settings(trunks=(TrunkSettings("main"),)).trunk_named("closed") == TrunkSettings("closed")
+
+
 @pytest.mark.parametrize(("wanted", "channels"), [("auto", (0,)), ("on", (0, 1)), ("off", ())])
 def test_speakers_are_told_apart_on_mixed_channels_all_or_none(wanted: str, channels: tuple[int, ...]) -> None:
     settings = Settings(trunks=(TrunkSettings("main", diarization=wanted),))

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from callscribe.domain.errors import StorageError
 from callscribe.domain.redaction import Redaction
 from callscribe.domain.transcript import Correction, Revision, Word, utterance_id
+from callscribe.text.redaction.masking import RedactionPolicy
 from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore, back_off
@@ -175,6 +176,46 @@ def test_another_job_adds_a_newer_revision(
     calls.end_call(call_id, ENDED, None, (again,))
     jobs.complete(again.id, revisions=(better(call_id, 0, "hello, world"),))
     assert [r.text for r in reader.transcript(call_id).utterances[0].revisions] == ["hello world", "hello, world"]
+
+
+def test_what_a_later_job_masks_is_masked_in_older_revisions_too(
+    jobs: JobStore, calls: CallStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    said = ("it's", "four", "one", "one", "one")
+    heard = tuple(Word(word, n * 1600, n * 1600 + 300, 0.9) for n, word in enumerate(said))
+    jobs.complete(
+        ended.id,
+        revisions=(
+            replace(better(call_id, 0, "it's four one one one"), words=heard),
+            better(call_id, 8000, "good bye"),
+        ),
+    )
+    masks = (Redaction("card", 1600, 6700),)
+    again = JobIntent(uuid4(), JobKind.SECOND_PASS)
+    calls.end_call(call_id, ENDED, None, (again,))
+    masked = replace(better(call_id, 0, "it's <card>"), redactions=masks)
+    assert jobs.complete(again.id, revisions=(masked,), policy=RedactionPolicy.of(("card",), "<{kind}>"))
+    first, second = reader.transcript(call_id).utterances
+    assert [made.text for made in first.revisions] == ["it's <card>", "it's <card>"]
+    assert [word.text for word in first.revisions[0].words] == ["it's", "<card>"]
+    assert {found.kind for found in first.revisions[0].redactions} == {"card"}
+    assert "four" not in str(first.revisions)
+    assert [made.text for made in second.revisions] == ["good bye"]
+
+
+def test_a_final_that_is_masked_later_masks_its_revisions(
+    jobs: JobStore, calls: CallStore, reader: CallReader, database: Database, ended: JobIntent
+) -> None:
+    call_id = call_of(database, ended)
+    jobs.complete(ended.id, revisions=(replace(better(call_id, 0, "four one one one"), words=()),))
+    again = JobIntent(uuid4(), JobKind.RECOVER)
+    calls.end_call(call_id, ENDED, None, (again,))
+    final = replace(make_final(0, 0, "[card]"), spoken="", redactions=(Redaction("card", 0, 8000),))
+    assert jobs.complete(again.id, masked=(final,), policy=RedactionPolicy.of(("card",)))
+    [first, _] = reader.transcript(call_id).utterances
+    assert first.final.text == "[card]"
+    assert [made.text for made in first.revisions] == ["[card]"]
 
 
 def test_a_call_costs_what_its_finals_and_revisions_do(

@@ -15,6 +15,7 @@ from callscribe.text.reading import vocabulary
 from callscribe.text.redaction import numbers
 from callscribe.text.redaction.cues import PERHAPS_OTHER, cue_after, cue_before, is_stray
 from callscribe.text.redaction.emails import emails
+from callscribe.text.redaction.moments import tells_time
 from callscribe.text.redaction.phrases import OTHER
 from callscribe.text.redaction.places import Finding, places
 from callscribe.text.redaction.symbols import (
@@ -44,6 +45,7 @@ _FEWEST_BY_CUE = {
 }
 """Digits that are a number of the kind where somebody has just said that one follows."""
 _MOST_BY_CUE = {RedactionKind.SECURITY_CODE: 6, RedactionKind.EXPIRY: 8}
+_SHORT = (RedactionKind.SECURITY_CODE, RedactionKind.EXPIRY)
 _LONG = 10
 """Digits that are taken for a card's or a telephone number where nothing tells of them."""
 _LONGER = 12
@@ -51,7 +53,8 @@ _QUANTITY = 7
 """Digits up to which a unit behind them makes them one."""
 _UNITS = vocabulary(
     "dollars dollar bucks pounds euros euro cents pence percent am pm p o'clock minutes minute hours hour days day"
-    " weeks months years degrees miles kilos kilometers items boxes people street avenue road"
+    " weeks months years degrees miles kilos kilometers items boxes people street avenue road points shares units"
+    " transactions payments customers users employees members messages visits bottles pieces pages copies seats rooms"
     " 元 块 毛 点 岁 年 月 日 号 分 秒 个 度 楼 层 室"
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -157,6 +160,8 @@ def _kind_of(lines: Sequence[Line], run: Run) -> str | None:
         return cue if cue == RedactionKind.EXPIRY else OTHER
     if _holds_card(run):
         return RedactionKind.CARD
+    if cue not in _SHORT and tells_time([item.characters for item in run.items], _word_before(run)):
+        return OTHER
     if cue and cue not in (OTHER, PERHAPS_OTHER):
         kind = RedactionKind(cue)
         if _FEWEST_BY_CUE[kind] <= len(digits) <= _MOST_BY_CUE.get(kind, len(digits)):
@@ -166,6 +171,13 @@ def _kind_of(lines: Sequence[Line], run: Run) -> str | None:
     if cue == OTHER or _are_years(run):
         return OTHER
     return _by_shape(lines, run) or (None if cue == PERHAPS_OTHER else _by_length(run))
+
+
+def _word_before(run: Run) -> str:
+    """In its utterance; "" where it begins with the run."""
+    first = run.items[0].first
+    before = run.tokens[first - 1] if first else None
+    return before.text if before and before.line == run.first.line else ""
 
 
 def _are_years(run: Run) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 from callscribe.text.chinese_numbers import DIGITS as CHINESE_DIGITS
 from callscribe.text.english_numbers import TEENS, TENS, UNITS
 from callscribe.text.reading import Word, split_words, vocabulary
+from callscribe.text.redaction.moments import is_day
 from callscribe.text.redaction.phrases import Cue, cues_in
 
 FILLERS = vocabulary(
@@ -52,11 +53,6 @@ def _is_number(word: str) -> bool:
     return word.isdigit() or (known and word not in _NOT_SURELY_NUMBERS)
 
 
-def _like_sort_code(date: str) -> bool:
-    """Whether all its parts have two digits, as those of a British sort code; then what was said around decides."""
-    return re.fullmatch(r"\d\d-\d\d-\d\d", date) is not None
-
-
 @dataclass(frozen=True)
 class Line:
     """An utterance, or what of it was heard so far."""
@@ -74,7 +70,7 @@ class Line:
     @cached_property
     def dates(self) -> tuple[tuple[int, int], ...]:
         """Where there are dates in figures."""
-        return tuple(found.span() for found in _DATE.finditer(self.text) if not _like_sort_code(found[0]))
+        return tuple(found.span() for found in _DATE.finditer(self.text) if is_day(self.text, found))
 
     @cached_property
     def cues(self) -> tuple[Cue, ...]:
