@@ -1,10 +1,13 @@
 """Scorecards by the API, and what they found."""
 
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from callscribe.domain.call import Role
+from callscribe.domain.speaker import SpeakerTurn
 from callscribe.jobs.evaluating import CallEvaluator
 from storage.database import Database
 from storage.jobs import JobStore
@@ -132,3 +135,26 @@ def test_a_call_that_goes_on_cannot_be_evaluated(console: Console, switchboard: 
     assert answer.status_code == 409
     assert answer.json()["detail"] == "The call goes on; it is evaluated when it has ended."
     assert console.client.post(f"{CALLS}/nobody/evaluate").status_code == 404
+
+
+def test_of_a_channel_that_both_share_it_is_told_which_speaker_said_it(
+    console: Console, switchboard: Switchboard
+) -> None:
+    trunk = f"trunk-{uuid4()}"
+    console.client.put(f"{CARDS}/shared", json=card(trunk, "thank you for calling"))
+    call = switchboard.start(trunk=trunk)
+    shared = replace(call.call, channels=(replace(call.call.channels[0], role=Role.MIXED), *call.call.channels[1:]))
+    unknown = tuple(replace(channel, role=Role.UNKNOWN) for channel in shared.channels[1:])
+    switchboard.calls.save_call(replace(shared, channels=(shared.channels[0], *unknown)), switchboard.node)
+    said = call.final(0, 2000, "Thank you for calling Acme.")
+    span = call.said[said].final
+    call.tell_apart(said, SpeakerTurn(2, span.start, span.end))
+    call.end(second_pass=False)
+    assert console.client.post(f"{CALLS}/{call.id}/evaluate").status_code == 202
+    work_off(console, call.id)
+    told = console.client.get(f"{CALLS}/{call.id}/scores").json()
+    greeting = told["scorecards"][0]["results"][0]
+    assert greeting["passed"] is None
+    assert "by speaker 2, where agent and customer share a channel" in greeting["reason"]
+    assert greeting["evidence"]["quote"] == "Thank you for calling"
+    assert (told["measures"]["talk_ratio"], told["measures"]["hold_ms"]) == (None, None)
