@@ -22,7 +22,6 @@ from uuid import uuid4
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from sqlalchemy import text
@@ -193,8 +192,7 @@ def _advance(progress: Progress, task: TaskID, made: int) -> None:
 
 
 def _ask(url: str, make: Callable[[], Asked]) -> dict[str, float]:
-    """Times of a kind of search in ms: of the first, the median, the 95th percentile, these without the time in which
-    others had the cores ("unqueued"), and CPU time of both sides.
+    """Times of a kind of search in ms: of the first, the median, the 95th percentile, and CPU time of both sides.
 
     A search does what the search page asks the API for: it finds, reads the calls, counts, and asks what waits.
     """
@@ -202,14 +200,13 @@ def _ask(url: str, make: Callable[[], Asked]) -> dict[str, float]:
         with database.transaction() as session:
             backend = session.scalar(text("SELECT pg_backend_pid()"))
         store, index = SearchStore(database), SearchIndex(database)
-        took, waited, found, cpu_s, own_s = [], [], 0, _cpu_s(backend), time.process_time()
+        took, found, cpu_s, own_s = [], 0, _cpu_s(backend), time.process_time()
         for asked in (make() for _ in range(SEARCHES)):
-            began, queued_s = time.perf_counter(), _queued_s(backend)
+            began = time.perf_counter()
             page = store.first_page(asked.term, asked.conditions, asked.order)
             found_calls(database, {hit.call_id for hit in page.hits})
             index.waiting(WAITING)
             took.append((time.perf_counter() - began) * 1000)
-            waited.append((_queued_s(backend) - queued_s) * 1000)
             found += len(page.hits)
         cpu_s, own_s = _cpu_s(backend) - cpu_s, time.process_time() - own_s
     return {
@@ -217,23 +214,14 @@ def _ask(url: str, make: Callable[[], Asked]) -> dict[str, float]:
         "p50_ms": _percentile(took, 50),
         "p95_ms": _percentile(took, 95),
         "worst_ms": round(max(took), 1),
-        "p50_unqueued_ms": _percentile(np.subtract(took, waited), 50),
-        "p95_unqueued_ms": _percentile(np.subtract(took, waited), 95),
         "server_cpu_ms": round(cpu_s / SEARCHES * 1000, 1),
         "client_cpu_ms": round(own_s / SEARCHES * 1000, 1),
         "hits": round(found / SEARCHES, 1),
     }
 
 
-def _percentile(times: Sequence[float] | NDArray[np.float64], share: float) -> float:
+def _percentile(times: Sequence[float], share: float) -> float:
     return round(float(np.percentile(times, share)), 1)
-
-
-def _queued_s(backend: int) -> float:
-    """How long this process and the server's have waited for a core that others had: of one that searches, the other
-    sleeps. Linux, Documentation/scheduler/sched-stats."""
-    waited = (Path(f"/proc/{process}/schedstat").read_text().split()[1] for process in (os.getpid(), backend))
-    return sum(map(int, waited)) / 1e9
 
 
 def _cpu_s(process: int) -> float:
