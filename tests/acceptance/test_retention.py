@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from websockets.sync.client import connect
 
 from callscribe.events.streams import FLOOR, connect_sync
 from tests.acceptance.conftest import BRIEF_ADDRESS
@@ -164,6 +165,36 @@ def test_a_call_whose_node_never_comes_back_ends_and_is_erased(service: RunningS
     assert [(entry["action"], entry["by"]) for entry in told] == [
         ("call.erased", "Ann Baker"), ("call.ended", "callscribe"),
     ]  # fmt: skip
+
+
+def test_a_partys_calls_are_erased_by_workers_and_whoever_follows_is_told(service: RunningService) -> None:
+    number, calls = "+15550177", [str(uuid4()) for _ in range(4)]
+    call = "(id, trunk, dialect, node, state, started_at, ended_at, end_reason, samples, sample_rate)"
+    then = "now() - interval '3 days'"
+    told = f"(%s, 'main', 'plain', 'node', 'ended', {then}, {then}, 'bye', 0, 8000)"
+    party = "(id, call_id, address, name, participant_id, is_caller, is_callee)"
+    with psycopg.connect(setting(service, "DATABASE__URL")) as connection, connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO calls {call} VALUES {told}".encode(), [(each,) for each in calls])
+        rows_of = [(each, f"tel:{number}") for each in calls]
+        insert = f"INSERT INTO parties {party} VALUES (gen_random_uuid(), %s, %s, '', '', true, false)"
+        cursor.executemany(insert.encode(), rows_of)
+    who = ("--party", number, "--by", "Ann Baker", "--reason", "letter")
+    planned = json.loads(command(service, "erase", *who, "--dry-run", "--json").stdout)
+    assert (sorted(planned["calls"]), planned["addresses"]) == (sorted(calls), [f"tel:{number}"])
+    with connect(f"{service.web.replace('http', 'ws')}/api/v1/live/ws", proxy=None) as floor:
+        erased = command(service, "erase", *who, "--yes", "--json")
+        heard: set[str] = set()
+        while not heard >= set(calls):
+            event = json.loads(floor.recv(timeout=60))
+            heard |= {event["call_id"]} if event["type"] == "call.erased" else set()
+    done = json.loads(erased.stdout)
+    assert (erased.returncode, done["found"], done["erased"], done["waiting"]) == (0, 4, 4, 0)
+    followed = command(service, "erase", "--follow", done["id"], "--json")
+    assert json.loads(followed.stdout) == done == service.get(f"/api/v1/erasures/{done['id']}")
+    assert ask(service, "GET", f"/calls/{calls[0]}")[0] == 404
+    entries = service.get(f"/api/v1/audit?subject={done['id']}")["entries"]
+    assert [(entry["action"], entry["detail"]["calls"]) for entry in entries] == [("party.erased", 4)]
+    assert not [row for row in rows(service) if number in row]
 
 
 def assert_spoken_once(service: RunningService, call_id: str) -> None:
