@@ -18,7 +18,7 @@ run: $(VENV)/.installed ## start the service (settings: callscribe.toml, CALLSCR
 
 test: $(VENV)/.installed-dev ## install what the tests need and run them all
 	@PATH="/usr/sbin:$$PATH" scripts/install-peers
-	@$(BIN)/python -m pytest $(ARGS)
+	@scripts/test $(BIN)/python $(ARGS)
 
 check: $(VENV)/.installed-dev ## format, lint, types, import contracts, migrations
 	@$(BIN)/ruff format --check .

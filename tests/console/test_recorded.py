@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from callscribe.console.calls import is_bleeped
+from callscribe.console.recorded import is_bleeped
 from storage.records import JobKind, JobRecord, JobState
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
