@@ -193,10 +193,14 @@ class WebhookStore:
             )
 
     def resume(self, hook: str) -> bool:
-        """Have the webhook go on, whatever its receiver asked for; False where nothing is held."""
+        """Have the webhook go on at once, whatever its receiver asked for; False where nothing is held."""
         with self._database.transaction() as session:
             ended = delete(WebhookHoldRow).where(WebhookHoldRow.hook == hook).returning(WebhookHoldRow.hook)
-            return session.scalar(ended) is not None
+            if session.scalar(ended) is None:
+                return False
+            queued = WebhookDeliveryRow.hook == hook, WebhookDeliveryRow.state == DeliveryState.QUEUED
+            session.execute(update(WebhookDeliveryRow).where(*queued).values(due_at=NOW))
+            return True
 
     def deliveries(
         self, state: DeliveryState | None = None, limit: int = 50, cursor: str | None = None
@@ -224,11 +228,12 @@ def _hold_queued(session: Session, delivery_id: int) -> WebhookDeliveryRow | Non
 
 
 def _write_hold(session: Session, hook: str, hold: Hold, reason: str) -> None:
-    """The newest wish of a receiver stands."""
+    """The newest wish of a receiver stands; that it wants no more is not taken back by one that was under way."""
     until = None if hold.wait_s is None else NOW + timedelta(seconds=hold.bounded_s)
     told = {"address": hold.address, "reason": reason, "until": until, "created_at": NOW}
     upsert = insert(WebhookHoldRow).values(hook=hook, **told)
-    session.execute(upsert.on_conflict_do_update(index_elements=[WebhookHoldRow.hook], set_=told))
+    weaker = or_(WebhookHoldRow.until.is_not(None), WebhookHoldRow.address != hold.address)
+    session.execute(upsert.on_conflict_do_update(index_elements=[WebhookHoldRow.hook], set_=told, where=weaker))
 
 
 def _delivery_of(row: WebhookDeliveryRow) -> Delivery:

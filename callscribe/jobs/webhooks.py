@@ -167,7 +167,7 @@ def retry_after_s(told: str, now: datetime) -> float | None:
         return float(told)
     try:
         then = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     # A zone of "-0000" is UTC too, and is read as none.
     return max(0.0, ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds())

@@ -141,9 +141,12 @@ def test_when_to_come_again_is_told_in_seconds_or_as_a_time() -> None:
     now = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
     told = {"120": 120, "0": 0, "Sun, 22 Nov 2026 08:01:00 GMT": 60, "Sun, 22 Nov 2026 07:00:00 -0000": 0}
     assert {text: retry_after_s(text, now) for text in told} == told
-    assert [retry_after_s(text, now) for text in ("", "soon", "-1", "1.5", "²", "Sun, 99 Nov 2026 08:00:00 GMT")] == [
-        None
-    ] * 6
+    beyond = (
+        "Sun, 99 Nov 2026 08:00:00 GMT",
+        f"Sun, 22 Nov {'9' * 20} 08:00:00 GMT",
+        f"Sun, 22 Nov 2026 08:00:00 +{'9' * 14}",
+    )
+    assert [retry_after_s(text, now) for text in ("", "soon", "-1", "1.5", "²", *beyond)] == [None] * 8
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:

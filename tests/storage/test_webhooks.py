@@ -195,6 +195,34 @@ def test_a_receiver_that_asks_for_time_gets_nothing_meanwhile(
     assert webhooks.held() == ()
 
 
+def test_a_held_webhook_that_goes_on_sends_at_once_what_waited(
+    calls: CallStore, jobs: JobStore, webhooks: WebhookStore
+) -> None:
+    processed(calls, jobs)
+    delivery = webhooks.claim("crm", ADDRESS, 60)
+    assert delivery is not None
+    assert webhooks.note_failed(delivery.id, "Later.", hold=Hold(ADDRESS, 80_000.0))
+    assert webhooks.claim("crm", ADDRESS, 60) is None
+    assert webhooks.resume("crm")
+    again = webhooks.claim("crm", ADDRESS, 60)
+    assert again is not None
+    assert again.id == delivery.id
+
+
+def test_what_was_under_way_when_a_receiver_went_does_not_bring_it_back(
+    calls: CallStore, jobs: JobStore, webhooks: WebhookStore
+) -> None:
+    for _ in range(2):
+        processed(calls, jobs)
+    busy, gone = webhooks.claim("crm", ADDRESS, 60), webhooks.claim("crm", ADDRESS, 60)
+    assert busy is not None
+    assert gone is not None
+    assert not webhooks.note_failed(gone.id, "Gone.", hopeless=True, hold=Hold(ADDRESS))
+    assert webhooks.note_failed(busy.id, "Later.", hold=Hold(ADDRESS, 1.0))
+    [held] = webhooks.held()
+    assert (held.until, held.reason) == (None, "Gone.")
+
+
 @pytest.mark.parametrize(("asked_s", "least_s", "most_s"), [(1.0, 25, 31), (1e12, 86_000, 86_401)])
 def test_no_receiver_is_asked_sooner_than_usual_or_later_than_in_a_day(
     database: Database,
