@@ -15,7 +15,7 @@ from callscribe.text.reading import vocabulary
 from callscribe.text.redaction import numbers
 from callscribe.text.redaction.cues import PERHAPS_OTHER, cue_after, cue_before, is_stray
 from callscribe.text.redaction.emails import emails
-from callscribe.text.redaction.moments import tells_time
+from callscribe.text.redaction.moments import LEADS, tells_time
 from callscribe.text.redaction.phrases import OTHER
 from callscribe.text.redaction.places import Finding, places
 from callscribe.text.redaction.symbols import (
@@ -160,7 +160,7 @@ def _kind_of(lines: Sequence[Line], run: Run) -> str | None:
         return cue if cue == RedactionKind.EXPIRY else OTHER
     if _holds_card(run):
         return RedactionKind.CARD
-    if cue not in _SHORT and tells_time([item.characters for item in run.items], _word_before(run)):
+    if cue not in _SHORT and tells_time(_read_out(run), _word_before(run), of_phone=cue == RedactionKind.PHONE):
         return OTHER
     if cue and cue not in (OTHER, PERHAPS_OTHER):
         kind = RedactionKind(cue)
@@ -178,6 +178,17 @@ def _word_before(run: Run) -> str:
     first = run.items[0].first
     before = run.tokens[first - 1] if first else None
     return before.text if before and before.line == run.first.line else ""
+
+
+def _read_out(run: Run) -> list[str]:
+    """Its groups of figures, and the words between them that a day or a time follows."""
+    heard: list[str] = []
+    for at, item in enumerate(run.items):
+        between = run.tokens[run.items[at - 1].end : item.first] if at else ()
+        heard += [token.text for token in between if token.text in LEADS]
+        said = run.tokens[item.first].text
+        heard.append(said if said in LEADS else item.characters)
+    return heard
 
 
 def _are_years(run: Run) -> bool:

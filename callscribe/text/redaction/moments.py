@@ -8,6 +8,12 @@ from callscribe.text.reading import vocabulary
 _DAY = vocabulary("on of from since until till to before after by dated between and again")
 _CLOCK = vocabulary("at before after until till by around about between")
 _YEAR = vocabulary("in since from until till to of year during before after by between and around")
+_LEADS_TO = {"day": _DAY, "clock": _CLOCK, "year": _YEAR}
+_JOINS = vocabulary("to until till and")
+LEADS = _DAY | _CLOCK | _YEAR | _JOINS
+"""Words that a moment follows."""
+_SPAN = 2
+"""Moments of a span."""
 _ENDS_WITH_DAY = re.compile(rf"\b(?:{'|'.join(sorted(_DAY | {'the'}))})\W*$")
 _ACCOUNT = re.compile(r"sort code|\bbsb\b|account|\biban\b")
 _FEW_WORDS = 4
@@ -32,22 +38,42 @@ def is_day(text: str, written: re.Match[str]) -> bool:
     return code[2] != "-" and words >= _FEW_WORDS and _ACCOUNT.search(said) is None
 
 
-def tells_time(figures: Sequence[str], before: str) -> bool:
-    """Whether figures, group by group, are days, times of day and years, as `before`, the word before them, tells.
+def tells_time(figures: Sequence[str], before: str, *, of_phone: bool = False) -> bool:
+    """Whether figures, group by group, are days, times of day and years.
 
-    A day with its year and a time needs no such word.
+    `before`, the word before them, and each of LEADS that stands between groups tell of one moment: two clocks or years
+    in a row are a number. A day with its year and a time needs no such word. `of_phone`: somebody spoke of a telephone,
+    whose number is read out in pairs as clocks are; then these count only as a span from one to the other.
     """
-    kinds = _read(figures)
-    if not kinds:
+    # The minutes behind a colon are no part of the figures: "between 12 15 and 16:30".
+    hours = [group for group in figures[-1:] if before == "between" and re.fullmatch(r"1?\d|2[0-3]", group)]
+    moments = [(lead, ["clock"] if groups == hours else _read(groups)) for lead, groups in _by_lead(figures, before)]
+    kinds = {kind for _, told in moments for kind in told}
+    if not all(told for _, told in moments) or ("day" not in kinds and len(moments) > _SPAN):
         return False
-    told = {"day": _DAY, "clock": _CLOCK, "year": _YEAR}
-    if kinds == ["year", "year"] and before not in _YEAR:
+    if of_phone and kinds == {"clock"} and not (len(moments) == _SPAN and before == "between"):
         return False
-    return before in told[kinds[0]] or {"day", "clock"} <= set(kinds)
+    (first, told), *others = moments
+    if not all(lead in _LEADS_TO[told[0]] or lead in _JOINS for lead, told in others):
+        return False
+    return first in _LEADS_TO[told[0]] or {"day", "clock"} <= kinds
+
+
+def _by_lead(figures: Sequence[str], before: str) -> list[tuple[str, list[str]]]:
+    """The groups behind each lead word; of several words in a row the last counts."""
+    moments: list[tuple[str, list[str]]] = [(before, [])]
+    for group in figures:
+        if group.isdigit():
+            moments[-1][1].append(group)
+        elif moments[-1][1]:
+            moments.append((group, []))
+        else:
+            moments[-1] = (group, [])
+    return moments
 
 
 def _read(figures: Sequence[str]) -> list[str]:
-    """What they are one after another, "day", "clock" or "year"; nothing where something is left over."""
+    """What the groups of one moment are, "day", "clock" or "year"; nothing where they are none, or more than one."""
     kinds, at = [], 0
     while at < len(figures):
         if _is_date(figures[at : at + 3]):
@@ -61,7 +87,7 @@ def _read(figures: Sequence[str]) -> list[str]:
             at += size
         else:
             return []
-    return kinds
+    return kinds if len(kinds) == 1 or sorted(kinds) == ["clock", "day"] else []
 
 
 def _is_date(figures: Sequence[str]) -> bool:
@@ -81,7 +107,7 @@ def _clock_size(figures: Sequence[str]) -> int:
         return 0
     # A day that follows begins like seconds.
     seconds = len(figures) > 2 and len(figures[2]) == 2 and int(figures[2]) <= 59 and not _is_date(figures[2:5])
-    return 3 if seconds and len(figures) != 4 else 2
+    return 3 if seconds else 2
 
 
 def _in_calendar(first: int, second: int) -> bool:

@@ -31,6 +31,10 @@ def kinds(*texts: str) -> list[str]:
         "there are 2500 points on my account",
         "with 1200 transactions on the card",
         "I think it was 12/11/26 when we last spoke about it",
+        "you can reach me between 14 30 and 16 15",
+        "call me between 12 15 and 16:30",
+        "call me before 9 15",
+        "I had the account from 2019 to 2021",
     ],
 )
 def test_days_times_and_quantities_are_no_numbers_to_mask(text: str) -> None:
@@ -52,6 +56,29 @@ def test_days_times_and_quantities_are_no_numbers_to_mask(text: str) -> None:
 )
 def test_account_numbers_that_look_like_them_are_masked(text: str) -> None:
     assert set(kinds(text)) == {"account"}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("You can reach me at 06 12 15 10 30", "phone"),
+        ("call me at twenty fifteen ten thirty", "phone"),
+        ("call me at 12 34 56", "phone"),
+        ("dial 12 34 and 15 10 30", "phone"),
+        ("My account number starts from 2012 1998 2011", "account"),
+        ("My account number, by heart it's of 2019 2021", "account"),
+        ("My account number, it's at 20 45 12 30", "account"),
+    ],
+)
+def test_numbers_in_pairs_behind_at_from_and_of_are_masked(text: str, kind: str) -> None:
+    assert kinds(text) == [kind]
+
+
+@pytest.mark.parametrize(
+    "answer", ["You can get me at 06 12 15 10 30", "It's at 20 45 12 30", "From 14 30 and 15 10 20"]
+)
+def test_who_asks_for_a_telephone_number_gets_one(answer: str) -> None:
+    assert kinds("What's your phone number?", answer) == ["phone"]
 
 
 @pytest.mark.parametrize("code", ["12-11-10", "12.11.10", "12/11/10", "40.47.84"])
@@ -81,7 +108,11 @@ def test_a_card_number_stays_one_wherever_it_stands() -> None:
         (["2024"], "in", True),
         (["2024"], "number", False),
         (["1824"], "in", False),
-        (["2019", "2021"], "from", True),
+        (["2019", "until", "2021"], "from", True),
+        (["2019", "2021"], "from", False),
+        (["2012", "and", "1998", "and", "2011"], "from", False),
+        (["14", "30", "16", "15"], "at", False),
+        (["14", "30", "at", "16", "15"], "at", True),
         (["2019", "7"], "in", False),
         (["14", "30", "22", "11", "2026"], "is", True),
         (["7", "4111"], "at", False),
