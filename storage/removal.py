@@ -59,7 +59,12 @@ def remove_recording(folder: Path, path: Path) -> RemovedFiles:
 
 def _require_mounted(folder: Path, path: Path) -> None:
     """Without its files, a folder that is not mounted looks as one that they were removed from."""
-    if not ((folder / path).parent.is_dir() or (folder / FOLDER_MARK).exists()):
+    try:
+        mounted = (folder / path).parent.is_dir() or (folder / FOLDER_MARK).exists()
+    except OSError as error:
+        # A network folder whose server is away, or one that the worker may not enter.
+        raise StorageError(f"the recordings folder {folder} cannot be read: {error.strerror}") from error
+    if not mounted:
         raise StorageError(
             f"the recordings folder {folder} has nothing of a recording's day; mount it, or, where recordings were"
             f" removed by hand, make an empty file {FOLDER_MARK} in it"

@@ -1,12 +1,16 @@
 """Recordings taken off the disk: theirs and nothing else."""
 
+import errno
 from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
 
 import pytest
 
 from callscribe.domain.errors import StorageError
+from storage.models import CallRow, RecordingRow
 from storage.recordings import RecordingWriter
-from storage.removal import FOLDER_MARK, NOTHING, RemovedFiles, remove_recording
+from storage.removal import FOLDER_MARK, NOTHING, RemovedFiles, remove_audio, remove_recording
 
 
 def test_a_folder_with_other_recordings_stays(tmp_path: Path) -> None:
@@ -38,3 +42,16 @@ def test_a_recording_may_begin_in_a_folder_that_was_just_removed(tmp_path: Path)
     remove_recording(tmp_path, Path("2026/11/21/one.wav"))
     second = RecordingWriter(tmp_path / "2026/11/21/two.wav", 8000, 1).close()
     assert second.path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENOTCONN])
+def test_a_folder_that_cannot_be_looked_at_is_told_as_storage_that_failed(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(path: Path, *, follow_symlinks: bool = True) -> NoReturn:
+        raise OSError(number, "away")
+
+    row = CallRow(id=uuid4(), recording=RecordingRow(path="2026/11/21/one.wav"))
+    with monkeypatch.context() as patched, pytest.raises(StorageError, match="cannot be read: away"):
+        patched.setattr(Path, "stat", away)
+        remove_audio(tmp_path, row)
