@@ -16,7 +16,7 @@ from callscribe.domain.call import Call, CallState, Role
 from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Partial, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
-from callscribe.text.assist_patterns import places
+from callscribe.text.assist_patterns import first_place
 from callscribe.text.assist_rules import (
     EmotionCondition,
     NamedRule,
@@ -185,7 +185,7 @@ class CallAssist:
     def _pattern(self, named: NamedRule, pattern: str, said: Utterance, heard: int) -> Iterator[AssistCard]:
         final = said.final
         for text in dict.fromkeys((final.text, final.spoken or final.text)):
-            first = next(places(pattern, text), None)
+            first = first_place(pattern, text)
             if first is not None:
                 start = final.start + (final.end - final.start) * first // len(text)
                 yield from self._give(named, _Place(said.id, start, heard, final.channel, said.id))

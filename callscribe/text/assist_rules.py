@@ -65,7 +65,7 @@ class PatternCondition(Written):
     pattern: Plain = Field(
         min_length=1,
         max_length=LONGEST,
-        description="As Python's `re` has them, without repetitions within repetitions, back references and flags.",
+        description="As RE2 has them: without look-around and back references; \\b, \\w and \\d know ASCII only.",
         examples=[r"\border (number|no) \d{6}\b"],
     )
 

@@ -1,5 +1,6 @@
 """Assist rules over calls that go on: which cards they give, when, and how often."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -126,28 +127,65 @@ def test_a_regular_expression_is_held_against_one_utterance() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern",
-    ["(a+)+$", "(a|b)*c", ".*.*x", r"(a)\1", "(?i)a", "a*", "(x", "[[]", "(((((((((((a)))))))))))", "a" * 201],
+    ("pattern", "sentence"),
+    [
+        ("(?=a)b", "look around"),
+        ("(?<!my )contract", "look around"),
+        (r"(a)\1", "what a group has matched"),
+        ("(?:a{0,99999}){0,99999}b", "too large"),
+        (r"(?:(?:(?:\b){200}){200}){40}x", "too large"),
+        (r"(?:\p{L}{0,9}){30}z", "too large"),
+        ("(x", "no regular expression"),
+        ("a*", "nothing is said"),
+        ("a" * 201, "at most 200"),
+    ],
 )
-def test_an_expression_that_could_take_long_is_refused_with_a_sentence(pattern: str) -> None:
-    with pytest.raises(ValueError, match=r"when\.pattern"):
+def test_an_expression_that_could_take_long_is_refused_with_a_sentence(pattern: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=rf"when\.pattern[\s\S]*{sentence}"):
         rule({"kind": "pattern", "pattern": pattern})
 
 
 @pytest.mark.parametrize(
     "pattern",
     [
-        "cancel.*contract",
-        r"(no |not ){1,3}refund",
-        "取消.*合同",
-        r"[^\]a-z]+!",
-        "(?<=my )contract(?! law)",
-        r"\{x\}",
-        "a{2,}b?",
+        "(a+)+!",
+        "(a|b)*c",
+        "(?:a{,}){,}b",
+        ".*.{00000,}b",
+        ".{0,43}.{0,43}(?:[a-z][a-z]){55}!",
+        "(.{0,40}){3}!",
+        "[ab]*a[ab]{300}!",
     ],
 )
-def test_usual_expressions_are_taken(pattern: str) -> None:
-    rule({"kind": "pattern", "pattern": pattern})
+def test_an_expression_that_is_taken_is_quick_whatever_is_said(pattern: str) -> None:
+    rules = [rule({"kind": "pattern", "pattern": pattern})]
+    begun = time.thread_time()
+    for said in ("a" * 3000, "ab" * 1500, "xa " * 1000):
+        assert CallAssist(CALL).final(final(said), rules) == ()
+    assert time.thread_time() - begun < 1
+
+
+def test_of_a_long_text_an_expression_is_held_against_the_end() -> None:
+    rules = [rule({"kind": "pattern", "pattern": "refund"})]
+    (card,) = CallAssist(CALL).final(final(f"{'well ' * 500}refund", start=0, end=3), rules)
+    assert card.start == 3 * RATE * 2500 // 2506
+    assert CallAssist(CALL).final(final(f"refund {'well ' * 500}"), rules) == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("cancel.*contract", "Cancel my contract"),
+        (r"(no |not ){1,3}refund", "no not refund"),
+        ("取消.*合同", "我想取消这个合同"),
+        ("[^]a-z]+!", "no 12!"),
+        (r"\{x\}", "{X}"),
+        ("a{2,}b?", "aa"),
+        (r"\p{L}+ müde", "ÉCOUTE MÜDE"),
+    ],
+)
+def test_usual_expressions_are_taken(pattern: str, said: str) -> None:
+    assert CallAssist(CALL).final(final(said), [rule({"kind": "pattern", "pattern": pattern})])
 
 
 def test_only_the_speaker_the_trunk_and_the_language_of_a_rule_count() -> None:
