@@ -25,7 +25,7 @@ class _Tries:
 class Attempts:
     """Counts attempts by key, such as an address or a name, and delays those that follow failures, each longer.
 
-    An attempt counts as failed from its beginning until `succeeded`: so attempts side by side are counted, too.
+    An attempt counts as failed from its beginning until it is taken back: so attempts side by side are counted, too.
     """
 
     FORGET_S = 3600.0
@@ -56,12 +56,12 @@ class Attempts:
         while len(self._tries) > self.KEYS:
             self._tries.popitem(last=False)
 
-    def succeeded(self, key: str, *, forget: bool) -> None:
-        """The last attempt was good. `forget`: so are those before it forgiven."""
+    def take_back(self, key: str) -> None:
+        """The last attempt was none of those that failed."""
         tries = self._tries.get(key)
-        if tries is None:
-            return
-        if forget:
-            del self._tries[key]
-        else:
+        if tries is not None:
             tries.failed, tries.next_s = tries.failed - 1, 0.0
+
+    def forget(self, key: str) -> None:
+        """All attempts so far are forgiven."""
+        self._tries.pop(key, None)

@@ -21,9 +21,11 @@ from callscribe.console.pages import page
 from callscribe.console.sources import SourcesOf
 from callscribe.console.visitor import form_key, visitor_of
 from callscribe.domain.access import User
+from callscribe.domain.errors import DatabaseUnavailable
 from storage.audit import write_audit
 from storage.database import Database
 from storage.secrets import new_secret
+from storage.users import name_of
 
 log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
@@ -33,7 +35,7 @@ FORM_LIMIT = 16_384
 HASHING = 2
 """Passwords that are checked at once: each takes 64 MiB and a good part of a second."""
 BY_ADDRESS, BY_NAME = AttemptLimit(free=10, longest_s=900), AttemptLimit(free=5, longest_s=60)
-"""A name is locked for a minute at most: who knows it shall not keep its owner out."""
+"""A name waits a minute at most: whoever guesses on and on under it keeps its owner waiting, too."""
 WRONG = "Name or password is wrong, or the account is disabled."
 NOBODY = "unknown"
 """Whom the audit log names for a failure under a name that no account has: people type passwords there."""
@@ -50,20 +52,25 @@ class SignInDesk:
         self._hashing = asyncio.Semaphore(HASHING)
 
     def wait_s(self, address: str, name: str) -> float:
-        """Seconds until this address may try this name."""
+        """Seconds until this address may try this name, however it is written."""
         now = time.monotonic()
-        return max(self._by_address.wait_s(address, now), self._by_name.wait_s(name, now))
+        return max(self._by_address.wait_s(address, now), self._by_name.wait_s(name_of(name), now))
 
     async def check(self, address: str, name: str, password: str) -> User | None:
         """Who it is; None where it is nobody, all of whom take as long. Raises DatabaseUnavailable."""
-        now = time.monotonic()
+        now, account = time.monotonic(), name_of(name)
         self._by_address.begin(address, now)
-        self._by_name.begin(name, now)
-        async with self._hashing:
-            user = await asyncio.to_thread(self.accounts.users.check, name, password)
+        self._by_name.begin(account, now)
+        try:
+            async with self._hashing:
+                user = await asyncio.to_thread(self.accounts.users.check, name, password)
+        except DatabaseUnavailable:
+            self._by_address.take_back(address)
+            self._by_name.take_back(account)
+            raise
         if user is not None:
-            self._by_address.succeeded(address, forget=False)
-            self._by_name.succeeded(name, forget=True)
+            self._by_address.take_back(address)
+            self._by_name.forget(account)
         await asyncio.to_thread(self._note, "user.signed-in" if user else "user.sign-in-failed", name, address)
         return user
 
@@ -91,14 +98,14 @@ async def login(request: Request, sources: SourcesOf) -> Response:
     if not hmac.compare_digest(told.get("form_key", "").encode(), form_key(desk.form.of(request)).encode()):
         return _form(request, after, "The form was too old. Try again.", HTTPStatus.FORBIDDEN)
     address = _network(request)
-    wait_s = desk.wait_s(address, name.casefold())
+    wait_s = desk.wait_s(address, name)
     if wait_s > 0:
         answer = _form(
             request, after, f"Too many attempts. Wait {math.ceil(wait_s)} s.", HTTPStatus.TOO_MANY_REQUESTS, name
         )
         answer.headers["retry-after"] = str(math.ceil(wait_s))
         return answer
-    user = await desk.check(address, name.casefold(), told.get("password", ""))
+    user = await desk.check(address, name, told.get("password", ""))
     if user is None:
         log.warning("sign_in_failed", address=address)
         return _form(request, after, WRONG, HTTPStatus.UNAUTHORIZED, name)
@@ -153,13 +160,18 @@ def _own_path(wanted: str) -> str:
 
 
 def _network(request: Request) -> str:
-    """Who counts as one caller: an IPv4 address, or what a household has of IPv6 (a /64)."""
+    """Who counts as one caller: an IPv4 address, or what a household has of IPv6 (a /64).
+
+    A server on `::` is told IPv4 addresses as ::ffff:a.b.c.d (RFC 4291, 2.5.5.2).
+    """
     host = request.client.host if request.client else ""
     try:
         address = ip_address(host)
     except ValueError:
         return host
-    return f"{IPv6Address(int(address) >> 64 << 64)}/64" if isinstance(address, IPv6Address) else host
+    if not isinstance(address, IPv6Address):
+        return host
+    return str(address.ipv4_mapped or f"{IPv6Address(int(address) >> 64 << 64)}/64")
 
 
 def _desk(request: Request) -> SignInDesk:

@@ -30,8 +30,8 @@ def test_success_forgives_a_name_but_not_an_address() -> None:
     names, addresses = Attempts(LIMIT), Attempts(LIMIT)
     fail(names, "ann", 5)
     fail(addresses, "192.0.2.1", 5)
-    names.succeeded("ann", forget=True)
-    addresses.succeeded("192.0.2.1", forget=False)
+    names.forget("ann")
+    addresses.take_back("192.0.2.1")
     assert fail(names, "ann", 1) == 0
     assert fail(addresses, "192.0.2.1", 1) == 4
 

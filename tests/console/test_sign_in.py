@@ -203,8 +203,23 @@ def test_who_guesses_has_to_wait_longer_and_longer(settings: Settings) -> None:
                 codes.append(answer.status_code)
             assert codes == [401] * 5 + [429]
             assert 1 <= int(answer.headers["retry-after"]) <= 60
-            assert sign_in(client, "SUPPORT-LEAD", PASSWORD).status_code == 429
+            for same in ("SUPPORT-LEAD", "support\x00-lead"):
+                assert sign_in(client, same, PASSWORD).status_code == 429
             assert sign_in(client, "lead", PASSWORD).status_code == 303
+
+
+def test_who_comes_while_the_database_is_away_has_not_tried(lonely: Console) -> None:
+    with serving(replace(lonely.settings, web=replace(lonely.settings.web, sign_in="on"))) as away:
+        headers = {"origin": away.url}
+        with httpx.Client(base_url=away.url, trust_env=False, headers=headers, timeout=20) as client:
+            assert [sign_in(client, "lead", PASSWORD).status_code for _ in range(7)] == [503] * 7
+
+
+def test_an_ipv4_address_is_one_also_where_the_server_listens_on_ipv6(guarded: Console) -> None:
+    headers = {"origin": guarded.url, "x-forwarded-for": "::ffff:192.0.2.7"}
+    with httpx.Client(base_url=guarded.url, trust_env=False, headers=headers, timeout=20) as client:
+        assert sign_in(client, "my-ipv4-name", PASSWORD).status_code == 401
+    assert entries(guarded.settings, "user.sign-in-failed")[0].detail["address"] == "192.0.2.7"
 
 
 def test_the_audit_log_has_who_read_which_call_once_in_a_while(guarded: Console, switchboard: Switchboard) -> None:
