@@ -25,7 +25,7 @@ from callscribe.text.assist_rules import (
     SilenceCondition,
     TalkOverCondition,
 )
-from callscribe.text.phrases import BREATH_MS, Form, find_each, likeness, streams
+from callscribe.text.phrases import BREATH_MS, Form, find_each, streams
 from callscribe.text.scoring import SPEAKERS
 
 UTTERANCES_KEPT = 2
@@ -79,7 +79,6 @@ class CallAssist:
         self._given: dict[str, int] = {}
         """By rule: sample up to which the call was heard when it gave its last card."""
         self._quiet_since = 0
-        self._alike = likeness()
 
     def partial(self, partial: Partial, rules: Collection[NamedRule]) -> tuple[AssistCard, ...]:
         """What is committed now."""
@@ -174,7 +173,7 @@ class CallAssist:
     ) -> Iterator[AssistCard]:
         transcript = Transcript(self.call, CallState.ACTIVE, None, tuple(self._channel(channel).said))
         said = streams(transcript, [channel])
-        found = find_each([forms for _, forms in wanted], said, self._alike)
+        found = find_each([forms for _, forms in wanted], said)
         for (named, _), evidence in zip(wanted, found, strict=True):
             for each in evidence:
                 if each.utterance_id is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
@@ -32,8 +32,6 @@ class Heard(NamedTuple):
     start_ms: int
 
 
-Alike = Callable[[str, str, int], bool]
-"""Whether a wanted word and a heard one are, at a distance; it remembers."""
 Run = tuple[Heard, ...]
 """Words of one channel without a longer breath between."""
 
@@ -67,31 +65,18 @@ def find(phrases: Iterable[WantedPhrase], heard: Iterable[Stream]) -> tuple[Evid
     return find_each([[form for each in forms for form in each]], heard)[0]
 
 
-def find_each(
-    wanted: Sequence[Iterable[Form]], heard: Iterable[Stream], alike: Alike | None = None
-) -> tuple[tuple[Evidence, ...], ...]:
-    """As `find`, for each of several sets of phrases of which `forms_of` made the forms.
-
-    `alike`: one that `likeness` made, which remembers words from one time to the next.
-    """
-    alike = alike or likeness()
+def find_each(wanted: Sequence[Iterable[Form]], heard: Iterable[Stream]) -> tuple[tuple[Evidence, ...], ...]:
+    """As `find`, for each of several sets of phrases of which `forms_of` made the forms."""
     sets = [tuple(dict.fromkeys(forms)) for forms in wanted]
     found: list[list[Evidence]] = [[] for _ in sets]
     for run in (run for stream in heard for run in stream.runs):
         places = _places(run)
         for forms, evidence in zip(sets, found, strict=True):
-            evidence += [
-                _evidence(run[start:end]) for form in forms for start, end in _matches(form, run, places, alike)
-            ]
+            evidence += [_evidence(run[start:end]) for form in forms for start, end in _matches(form, run, places)]
     return tuple(
         tuple(sorted(dict.fromkeys(each), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
         for each in found
     )
-
-
-def likeness() -> Alike:
-    """What tells whether words are alike, and remembers it."""
-    return cache(_alike)
 
 
 def forms_of(parts: tuple[str, ...], distance: int, gap: int) -> tuple[Form, ...]:
@@ -157,30 +142,30 @@ def _places(run: Run) -> Mapping[str, Sequence[int]]:
     return places
 
 
-def _matches(form: Form, run: Run, places: Mapping[str, Sequence[int]], alike: Alike) -> Iterator[tuple[int, int]]:
+def _matches(form: Form, run: Run, places: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, int]]:
     """First word and the one behind the last of each place, none of which overlap."""
     first, behind = form.parts[0][0], 0
     if _slips(first, form.distance):
-        begun = sorted(place for text, found in places.items() if alike(first, text, form.distance) for place in found)
+        begun = sorted(place for text, found in places.items() if _alike(first, text, form.distance) for place in found)
     else:
         begun = [*places.get(first, ())]
     for at in begun:
-        end = _match(form, form.parts, run, at, alike) if at >= behind else None
+        end = _match(form, form.parts, run, at) if at >= behind else None
         if end is not None:
             yield at, end
             behind = end
 
 
-def _match(form: Form, parts: Sequence[tuple[str, ...]], run: Run, at: int, alike: Alike) -> int | None:
+def _match(form: Form, parts: Sequence[tuple[str, ...]], run: Run, at: int) -> int | None:
     """The word behind the last when the parts begin at `at`, by the shortest gaps."""
     end = at + len(parts[0])
     if end > len(run) or not all(
-        alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
+        _alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
     ):
         return None
     if len(parts) == 1:
         return end
-    ends = (_match(form, parts[1:], run, end + skipped, alike) for skipped in range(form.gap + 1))
+    ends = (_match(form, parts[1:], run, end + skipped) for skipped in range(form.gap + 1))
     return next((found for found in ends if found is not None), None)
 
 
@@ -196,9 +181,24 @@ def _alike(wanted: str, heard: str, distance: int) -> bool:
     if not slips or abs(len(wanted) - len(heard)) > slips:
         return False
     # Each letter that one has and the other has not takes a slip: most words are told apart by that alone.
-    return (
-        len({*wanted} - {*heard}) <= slips and len({*heard} - {*wanted}) <= slips and _differing(wanted, heard) <= slips
-    )
+    one, other = _letters(wanted), _letters(heard)
+    if (one & ~other).bit_count() > slips or (other & ~one).bit_count() > slips:
+        return False
+    return _near(wanted, heard, slips)
+
+
+@lru_cache(maxsize=8192)
+def _letters(word: str) -> int:
+    """Those that it has, a bit for each; some share one."""
+    bits = 0
+    for letter in word:
+        bits |= 1 << ord(letter) % 64
+    return bits
+
+
+@lru_cache(maxsize=4096)
+def _near(one: str, other: str, slips: int) -> bool:
+    return _differing(one, other) <= slips
 
 
 def _differing(one: str, other: str) -> int:

@@ -1,6 +1,7 @@
 """Assist rules over calls that go on: which cards they give, when, and how often."""
 
 import time
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -186,6 +187,20 @@ def test_of_a_long_text_an_expression_is_held_against_the_end() -> None:
 )
 def test_usual_expressions_are_taken(pattern: str, said: str) -> None:
     assert CallAssist(CALL).final(final(said), [rule({"kind": "pattern", "pattern": pattern})])
+
+
+def test_what_was_said_is_not_kept_for_the_sake_of_rules() -> None:
+    wanted = [{"text": f"{letter}ancellation", "distance": 1} for letter in "abcdefghijklmnopqrstuvwxyz"]
+    assist, rules = CallAssist(CALL), [phrase(*wanted)]
+    tracemalloc.start()
+    try:
+        for at in range(60):
+            words = " ".join(f"{at}supplement{number}" for number in range(20))
+            assist.final(final(words, start=10 * at, end=10 * at + 5), rules)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left < 1_500_000
 
 
 def test_only_the_speaker_the_trunk_and_the_language_of_a_rule_count() -> None:

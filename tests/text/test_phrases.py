@@ -34,6 +34,7 @@ def test_each_word_is_compared_once_however_often_it_is_said(monkeypatch: pytest
         return differing(one, other)
 
     monkeypatch.setattr(phrases, "_differing", counted)
+    phrases._near.cache_clear()
     wanted = [WantedPhrase(text=f"callscribe {word}", distance=2) for word in ("now", "then", "never")]
     assert len(find(wanted, [stream("callscribble now " * 50)])) == 50
     assert compared == [("callscribe", "callscribble")]
