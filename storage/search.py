@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Float, Select, cast, column, func, literal, select, table, tuple_
+from sqlalchemy import Float, Select, and_, cast, column, func, literal, or_, select, table, true, tuple_
 from sqlalchemy.dialects.postgresql import REGCLASS, TSQUERY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from storage.search_conditions import Rule, best_of_utterance, few_calls, known_
 from storage.search_cursors import Place, RankPlace, read_place, read_rank_place, write_place, write_rank_place
 from storage.search_hits import Found, read_hits
 from storage.spelling import is_open, spellings
-from storage.stretches import RECENT, Said, Stretches
+from storage.stretches import RECENT, Said, Stretch, Stretches
 from storage.windows import DAY
 
 PAGE_LIMIT = 500
@@ -32,6 +32,9 @@ RANKED = 2000
 """The newest matches that are ranked, where rank is asked for."""
 COUNTED = RANKED
 """Matches that are counted at most."""
+LOOKED = 5000
+"""Texts of a stretch that are looked at, beyond what the index tells, to count those that match: of a phrase of common
+words, or of a word in few calls, that may be few of very many."""
 BY_LENGTH = 1
 """Of ts_rank_cd: divided by 1 + the logarithm of the text's length."""
 
@@ -48,6 +51,8 @@ _SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     # Of a frequent word the first texts of the table seem to be enough; none of them may be of the days asked for.
     "enable_seqscan": "off",
+    # What the system has in memory is read sooner than another process of the server is asked for it (Postgres 18).
+    "effective_io_concurrency": "0",
     "statement_timeout": f"{STATEMENT_LIMIT_S}s",
 }
 _TABLE = cast(literal(SearchTextRow.__tablename__), REGCLASS)
@@ -236,14 +241,21 @@ def _newest(
     order = (SearchTextRow.said_at.desc(), SearchTextRow.utterance_id.desc())
     matches = _matches(session, recent.order_by(*order).limit(limit))
     if len(matches) < limit:
-        for stretch in search.stretches.older(len(matches), limit):
+        held = _held(session, search.stretches)
+        for stretch in search.stretches.older(len(matches), limit, held):
             # All of them, then their order: else Postgres may read along the order until enough match.
-            some = wanted.where(*stretch, *rules).cte("matches").prefix_with("MATERIALIZED")
+            some = wanted.where(*stretch.asked, *stretch.compared, *rules).cte("matches").prefix_with("MATERIALIZED")
             newest_first = (some.c.said_at.desc(), some.c.utterance_id.desc())
             matches += _matches(session, select(some).order_by(*newest_first).limit(limit - len(matches)))
             if len(matches) >= limit:
                 break
     return matches
+
+
+def _held(session: Session, stretches: Stretches) -> int:
+    """How many of the newest texts have what the index is asked for, whether they match or not."""
+    rules = stretches.recent_held()
+    return 0 if rules is None else session.scalars(select(func.count()).select_from(SearchTextRow).where(*rules)).one()
 
 
 def _matches(session: Session, asked: Select[datetime, UUID, int, float]) -> list[_Match]:
@@ -257,10 +269,21 @@ def _count(session: Session, search: _Search, newest: list[_Match]) -> HitCount:
         return HitCount(0, more=False)
     found = 0
     stretches = search.stretches.counted(len(newest), newest[-1].found.place.said_at, COUNTED + 1)
-    for rules in stretches:
-        some = select(SearchTextRow.number).where(*rules).limit(COUNTED + 1 - found).subquery()
-        found += session.scalars(select(func.count()).select_from(some)).one()
+    for stretch in stretches:
+        matching, all_looked_at = session.execute(_counted(stretch, COUNTED + 1 - found)).one()
+        found += matching
         # The index would read all texts with one of the prefix's words for any stretch.
-        if found > COUNTED or (search.stretches.is_open and next(stretches, None)):
+        if found > COUNTED or not all_looked_at or (search.stretches.is_open and next(stretches, None)):
             return HitCount(max(len(newest), min(found, COUNTED)), more=True)
     return HitCount(found, more=False)
+
+
+def _counted(stretch: Stretch, wanted: int) -> Select[int, bool]:
+    """How many of the stretch match, at most `wanted`, and whether no more than LOOKED had to be looked at."""
+    matches = and_(true(), *stretch.compared).label("matches")
+    place = func.row_number().over().label("place")
+    looked = select(matches, place).where(*stretch.asked).limit(LOOKED).subquery()
+    last = looked.c.place == LOOKED
+    seen = select(looked.c.matches, last.label("last")).where(or_(looked.c.matches, last)).limit(wanted).subquery()
+    number = func.count().filter(seen.c.matches)
+    return select(number, ~func.coalesce(func.bool_or(seen.c.last), False))

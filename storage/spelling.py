@@ -44,6 +44,8 @@ def is_open(term: Term, known: Mapping[Slot, tuple[str, ...]]) -> bool:
 def distance(one: str, other: str, limit: int) -> int:
     """How many letters were left out, put in, replaced, or changed places with the next one (Damerau 1964, each letter
     once); more than `limit`: limit + 1."""
+    if _letters_apart(one, other) > limit:
+        return limit + 1
     before: list[int] = []
     above = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -57,6 +59,14 @@ def distance(one: str, other: str, limit: int) -> int:
             return limit + 1
         before, above = above, row
     return min(above[-1], limit + 1)
+
+
+def _letters_apart(one: str, other: str) -> int:
+    """How many letters of the one the other lacks, or the other way round: words are no nearer to each other."""
+    left = other
+    for letter in one:
+        left = left.replace(letter, "", 1)
+    return max(len(left), len(left) + len(one) - len(other))
 
 
 def _words_of(session: Session, slot: Slot) -> tuple[str, ...] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from storage.lexemes import any_fact
@@ -17,6 +18,8 @@ READ_THROUGH = 30_000
 """Texts that are read rather than asking the index for a prefix of too many words, all of which it would read."""
 MARGIN = 1.3
 """So many times the days in which a page should be full: what was said there is no more than an average."""
+LOOKED_UP = 5_000
+"""Texts that the first window should hold at most of those that the index finds and that may not match."""
 NONE_FOUND = 0.25
 """What is taken for the number of matches where none were found."""
 LONGEST_DAYS = 1000
@@ -43,6 +46,15 @@ class Said:
         return max(1, min(lately, self.average or lately))
 
 
+class Stretch(NamedTuple):
+    """What a text of a stretch of time must meet."""
+
+    asked: list[Rule]
+    """What an index answers for."""
+    compared: list[Rule]
+    """What is looked up in each text that meets that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretches:
     """The rules of a search, for one stretch of time after the other."""
@@ -65,38 +77,60 @@ class Stretches:
     def recent(self) -> list[Rule]:
         """For the newest texts, in whose order they are to be read; all of them where there is nothing older."""
         if self.calls is not None:
-            return [SearchTextRow.call_id.in_(self.calls), *self._looked_up(), *self._read(*self.facts), *self.rules]
+            return [
+                SearchTextRow.call_id.in_(self.calls),
+                *self._asked(),
+                *self._compared(),
+                *self._read(*self.facts),
+                *self.rules,
+            ]
         since = () if self.said is None or self.said.recent is None else (SearchTextRow.said_at >= self.said.recent,)
         return [*since, *self._read(self.query, *self.facts), *self.rules]
 
-    def older(self, found: int, wanted: int) -> Iterator[list[Rule]]:
-        """For all others, the newest first. The first should hold what is wanted, as `found` among the newest tell."""
+    def recent_held(self) -> list[Rule] | None:
+        """For the newest texts that have what the index is asked for; None where `older` need not know of them."""
+        if self.calls is not None or self.said is None or self.said.recent is None or self.is_open:
+            return None
+        if self.words == self.query and len(self.rules) == 1:
+            return None
+        return [SearchTextRow.said_at >= self.said.recent, *self._read(self.words, *self.facts)]
+
+    def older(self, found: int, wanted: int, held: int) -> Iterator[Stretch]:
+        """For all others, the newest first. The first should hold what is wanted, as `found` among the newest tell,
+        but no more than LOOKED_UP that must be looked up, as `held` tells (0: unknown)."""
         if self.calls is not None or self.said is None or self.said.recent is None:
             return
         before = SearchTextRow.said_at < self.said.recent
-        first = self._days(max(RECENT, 1) * (wanted - found) / max(found, NONE_FOUND))
-        for number, rules in enumerate(self._windows(self.said.recent, first)):
-            yield [before, *rules] if number == 0 else rules
+        first = self._days(
+            max(RECENT, 1) * min((wanted - found) / max(found, NONE_FOUND), LOOKED_UP / max(held, NONE_FOUND))
+        )
+        for number, stretch in enumerate(self._windows(self.said.recent, first)):
+            yield Stretch([before, *stretch.asked], stretch.compared) if number == 0 else stretch
 
-    def counted(self, found: int, since: datetime, wanted: int) -> Iterator[list[Rule]]:
+    def counted(self, found: int, since: datetime, wanted: int) -> Iterator[Stretch]:
         """For all texts, where `found` match from `since` on. The first should hold what is wanted."""
         if self.calls is not None or self.said is None or self.said.recent is None:
-            yield self.recent()
+            yield Stretch(self.recent(), [])
             return
         looked = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
         yield from self._windows(self.said.newest, self._days(looked * wanted / found))
 
-    def _windows(self, newest: datetime, first: int) -> Iterator[list[Rule]]:
+    def _windows(self, newest: datetime, first: int) -> Iterator[Stretch]:
         assert self.said is not None
         tomorrow = day_of(datetime.now(UTC)) + DAY
         ahead = day_of(newest) > tomorrow
         for number, facts in enumerate(windows(day_of(self.said.oldest), day_of(newest), tomorrow, first)):
-            term = self._read(self.query) if self.is_open and number <= ahead else self._looked_up()
-            yield [holds(any_fact(facts)), *term, *map(holds, self.facts), *self.rules]
+            known = [holds(any_fact(facts)), *map(holds, self.facts)]
+            if self.is_open and number <= ahead:
+                yield Stretch([*known, *self._read(self.query)], [*self.rules])
+            else:
+                yield Stretch([*known, *self._asked()], [*self._compared(), *self.rules])
 
-    def _looked_up(self) -> list[Rule]:
-        asked = [holds(self.words)] if self.words else []
-        return asked if self.words == self.query else [*asked, *self._read(self.query)]
+    def _asked(self) -> list[Rule]:
+        return [holds(self.words)] if self.words else []
+
+    def _compared(self) -> list[Rule]:
+        return [] if self.words == self.query else self._read(self.query)
 
     def _read(self, *queries: str) -> list[Rule]:
         return [holds_unindexed(query) for query in queries if query]

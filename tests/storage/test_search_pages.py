@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from callscribe.domain.search import Word
+from callscribe.domain.search import Phrase, Word
 from storage import search
 from storage.database import Database
 from storage.hits import HitCount, SearchOrder
@@ -73,6 +73,21 @@ def test_counting_ends_at_its_bound(
     assert store.count(Word("hello"), ANYTHING) == HitCount(4, more=True)
     assert store.first_page(Word("hello"), ANYTHING, limit=2).count == HitCount(4, more=True)
     assert store.first_page(Word("hello"), ANYTHING, limit=9).count == HitCount(5, more=False)
+
+
+def test_counting_looks_at_so_many_texts_and_tells_that_there_may_be_more(
+    database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.stretches.RECENT", 1)
+    monkeypatch.setattr(search, "RECENT", 1)
+    keep(database, *(said("back up" if second % 2 else "up back", second) for second in range(8)))
+    phrase = Phrase((Word("up"), Word("back")))
+    assert store.first_page(phrase, ANYTHING, limit=1).count == HitCount(4, more=False)
+    monkeypatch.setattr(search, "LOOKED", 6)
+    assert store.first_page(phrase, ANYTHING, limit=1).count == HitCount(3, more=True)
+    assert store.first_page(phrase, ANYTHING, limit=9).count == HitCount(4, more=False)
+    monkeypatch.setattr(search, "COUNTED", 2)
+    assert store.first_page(phrase, ANYTHING, limit=1).count == HitCount(2, more=True)
 
 
 def test_a_prefix_of_very_many_words_is_counted_among_the_newest_texts(
