@@ -41,8 +41,11 @@ class SignInStore:
             session.add(row)
         return secret
 
-    def find(self, secret: str) -> User | None:
-        """Who signed in with it; None where that is over, or the account is disabled."""
+    def find(self, secret: str, *, touch: bool = True) -> User | None:
+        """Who signed in with it; None where that is over, or the account is disabled.
+
+        `touch`: somebody asks; else the sign-in is idle as before.
+        """
         now = func.now()
         query = (
             select(UserRow, SignInRow.seen_at <= now - SEEN_AGAIN)
@@ -58,7 +61,7 @@ class SignInStore:
             found = session.execute(query).one_or_none()
             if found is None:
                 return None
-            if found[1]:
+            if touch and found[1]:
                 session.execute(update(SignInRow).where(SignInRow.key == key_of(secret)).values(seen_at=now))
             return user_of(found[0])
 

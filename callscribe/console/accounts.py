@@ -36,14 +36,17 @@ class Accounts:
             cookie=Cookie("callscribe", secure=web.is_secure),
         )
 
-    def visitor(self, connection: HTTPConnection) -> Visitor | None:
-        """Who asks; None for somebody unknown. Where a token is sent it counts, and no cookie makes good for it."""
+    def visitor(self, connection: HTTPConnection, *, asks: bool = True) -> Visitor | None:
+        """Who asks; None for somebody unknown. Where a token is sent it counts, and no cookie makes good for it.
+
+        `asks` False: they asked before, and the time for which they ask for nothing goes on.
+        """
         kind, _, token = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             principal = self.tokens.find(token.strip())
             return None if principal is None else Visitor(principal, self._calls_of(principal.user))
         secret = self.cookie.of(connection)
-        user = self.sign_ins.find(secret) if secret else None
+        user = self.sign_ins.find(secret, touch=asks) if secret else None
         if user is None:
             return None
         return Visitor(Principal(user, PERMISSIONS[user.role]), self._calls_of(user), secret)

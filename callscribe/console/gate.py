@@ -141,7 +141,7 @@ class Gate:
         while True:
             await asyncio.sleep(RECHECK_S)
             try:
-                found = await asyncio.to_thread(self._accounts.visitor, connection)
+                found = await asyncio.to_thread(self._accounts.visitor, connection, asks=False)
             except CallscribeError:
                 continue
             if found != visitor:

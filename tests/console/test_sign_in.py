@@ -5,9 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -277,6 +279,28 @@ def test_streams_end_once_their_reader_has_signed_out(impatient: Console, settin
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == gate.CODE_SIGNED_OUT
     database.close()
+
+
+def test_an_open_page_is_idle_where_nobody_asks_for_anything(impatient: Console, settings: Settings) -> None:
+    database = Database(settings.database.url)
+    with signed_in(impatient, "lead") as client:
+        with client.stream("GET", "/api/v1/live/events") as stream:
+            assert stream.status_code == 200
+            seen_at = _asked_earlier(database, 59)
+            time.sleep(1)
+            assert _asked_earlier(database, 2) == seen_at - timedelta(minutes=2), "the stream asked by itself"
+            # It ends, whole.
+            assert "retry:" in "".join(stream.iter_text())
+        assert client.get("/api/v1/calls").status_code == 401
+    database.close()
+
+
+def _asked_earlier(database: Database, minutes: int) -> datetime:
+    """When lead's browsers asked last, now that it was so much earlier."""
+    earlier = text("UPDATE sign_ins SET seen_at = seen_at - :by WHERE user_name = 'lead' RETURNING seen_at")
+    with database.transaction() as session:
+        times: list[datetime] = list(session.scalars(earlier, {"by": timedelta(minutes=minutes)}))
+    return max(times)
 
 
 def test_without_sign_in_nothing_is_asked(console: Console) -> None:
