@@ -161,10 +161,19 @@ def test_the_floors_events_are_those_of_calls_that_are_seen(guarded: Console, sw
             before.final(0, 0, "yours, begun before")
             own = start(switchboard, "sip:1042@pbx.example.com", words="yours")
             events = [json.loads(socket.recv(timeout=20)) for _ in range(3)]
+            for call in (before, others_before, own):
+                call.end(second_pass=False)
+            ended = {json.loads(socket.recv(timeout=20))["call_id"] for _ in range(2)}
+            # They share an id, and so record one conversation.
+            erased = guarded.client.delete(
+                f"/api/v1/calls/{others_before.id}?by=Ann&reason=letter", headers=token_for(guarded, "root")
+            )
+            assert {str(call.id) for call in (before, others_before, own)} <= set(erased.json()["calls"])
+            last = [json.loads(socket.recv(timeout=20)) for _ in range(2)]
     assert [(event["call_id"], event["type"]) for event in events] == [
         (str(before.id), "utterance.final"),
         (str(own.id), "call.started"),
         (str(own.id), "utterance.final"),
     ]
-    for call in (before, others_before, own):
-        call.end(second_pass=False)
+    assert {event["type"] for event in last} == {"call.erased"}
+    assert {event["call_id"] for event in last} == ended == {str(before.id), str(own.id)}
