@@ -19,7 +19,7 @@ from callscribe.console.reading import ReadLog
 from callscribe.console.route_table import Asked, RouteTable
 from callscribe.console.security import HARMLESS
 from callscribe.console.sources import Sources
-from callscribe.console.visitor import Visitor
+from callscribe.console.visitor import Visitor, name_call
 from callscribe.domain.errors import CallNotFound, CallscribeError
 from storage.audit import acting_as
 
@@ -101,7 +101,7 @@ class Gate:
                 raise
             return asked.key if _is_uuid(asked.key) else ""
         if visitor.calls is not None:
-            _name_call(scope, asked.key, found)
+            name_call(scope, asked.key, found)
         return str(found)
 
     async def _stream(self, visitor: Visitor, connection: HTTPConnection, receive: Receive, send: Send) -> None:
@@ -158,12 +158,6 @@ def _is_own(connection: HTTPConnection) -> bool:
         return True
     headers: Headers = connection.headers
     return "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
-
-
-def _name_call(scope: Scope, key: str, call_id: UUID) -> None:
-    """Put the call's own id into the path, in the place of the key."""
-    before, _, after = scope["path"].partition(f"/calls/{key}")
-    scope["path"] = f"{before}/calls/{call_id}{after}"
 
 
 def _is_uuid(text: str) -> bool:

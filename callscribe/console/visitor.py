@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from callscribe.domain.access import CallScope, Principal
 
 _KEY = "callscribe.visitor"
+_ASKED = "callscribe.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,15 @@ def visitor_of(connection: HTTPConnection) -> Visitor | None:
     """Who asks; None where nobody has to sign in, or for what is open to all."""
     found = connection.scope.get(_KEY)
     return found if isinstance(found, Visitor) else None
+
+
+def name_call(scope: Scope, key: str, call_id: UUID) -> None:
+    """Put the call's own id into the path, in the place of the key; `key_asked` has that."""
+    before, _, after = scope["path"].partition(f"/calls/{key}")
+    scope["path"] = f"{before}/calls/{call_id}{after}"
+    scope[_ASKED] = key
+
+
+def key_asked(connection: HTTPConnection) -> str:
+    """The key for which the path has a call's own id now; "" where it has what was sent."""
+    return str(connection.scope.get(_ASKED, ""))

@@ -12,34 +12,46 @@ import pytest
 
 from callscribe.config.settings import Settings
 from callscribe.console.pausing import within_limit
-from callscribe.domain.call import OutsideIds
+from callscribe.domain.call import OutsideIds, Party
 from callscribe.domain.errors import DatabaseUnavailable
 from callscribe.events.control import ControlDesk, PauseAnswer, PausedCall, PauseRequest
 from storage.settings import DatabaseSettings
 from tests.console.conftest import Console, serving
+from tests.console.guarding import guarded_console, token_for
 from tests.console.switchboard import FakeCall, Switchboard
 
 pytestmark = pytest.mark.integration
 
 
-def begun(switchboard: Switchboard, *others: tuple[str, str], ago_s: int = 0) -> FakeCall:
-    """A call of no known conversation, with these outside ids."""
+def begun(switchboard: Switchboard, *others: tuple[str, str], ago_s: int = 0, party: str = "sip:7@sbc") -> FakeCall:
+    """A call of no known conversation, with these outside ids, in which this party took part."""
     call = switchboard.start(stored=False, published=False)
     started_at = datetime.now(UTC) - timedelta(seconds=ago_s)
-    call.call = replace(call.call, started_at=started_at, outside_ids=OutsideIds(str(uuid4()), others=others))
+    channel, agent = call.call.channels[0], Party(party, "")
+    call.call = replace(
+        call.call,
+        started_at=started_at,
+        outside_ids=OutsideIds(str(uuid4()), others=others),
+        callee=agent,
+        channels=(replace(channel, party=agent), *call.call.channels[1:]),
+    )
     switchboard.calls.save_call(call.call, switchboard.node)
     return call
 
 
 @contextmanager
-def node(settings: Settings, *calls: FakeCall, over: Collection[FakeCall] = ()) -> Iterator[None]:
-    """A node on which these calls go on, and others are over."""
+def node(
+    settings: Settings, *calls: FakeCall, over: Collection[FakeCall] = (), taken: set[UUID] | None = None
+) -> Iterator[None]:
+    """A node on which these calls go on, and others are over. `taken`: gets the ids of those it is asked for."""
 
     def is_meant(call: FakeCall, request: PauseRequest) -> bool:
         return not {str(call.id), *(value for _, value in call.call.outside_ids.pairs())}.isdisjoint(request.calls)
 
     def take(request: PauseRequest) -> PauseAnswer:
         done = tuple(PausedCall(call.id, (), ()) for call in calls if is_meant(call, request))
+        if taken is not None:
+            taken.update(call.id for call in done)
         return PauseAnswer(done, tuple(call.id for call in over if is_meant(call, request)))
 
     async def run() -> None:
@@ -80,6 +92,39 @@ def test_an_id_of_several_calls_pauses_all_that_go_on_also_where_the_newest_has_
         assert (status, set(calls), linked_known) == (200, {str(first.id), str(second.id)}, True)
     with node(settings, first):
         assert pause(console, shared[1])[0] == 504
+
+
+@pytest.mark.parametrize("by_id", [False, True], ids=["outside-id", "id"])
+def test_who_sees_one_call_of_a_conversation_pauses_all_and_is_told_of_that_one(
+    switchboard: Switchboard, settings: Settings, by_id: bool
+) -> None:
+    """The customer's side, recorded by an SBC, has no party of the agent's team."""
+    shared = ("ucid", uuid4().hex)
+    own, hidden = begun(switchboard, shared, party="sip:1042@pbx.example.com"), begun(switchboard, shared)
+    key = str(own.id) if by_id else shared[1]
+    taken = set[UUID]()
+    with guarded_console(settings) as guarded, node(settings, own, hidden, taken=taken):
+        headers = token_for(guarded, "agent")
+        for action in ("pause", "resume"):
+            taken.clear()
+            answer = guarded.client.post(f"/api/v1/calls/{key}/{action}", headers=headers)
+            assert (answer.status_code, taken) == (200, {own.id, hidden.id})
+            assert [call["id"] for call in answer.json()["calls"]] == [str(own.id)]
+        assert guarded.client.post(f"/api/v1/calls/{hidden.id}/pause", headers=headers).status_code == 404
+    with guarded_console(settings) as guarded, node(settings, own):
+        answer = guarded.client.post(f"/api/v1/calls/{key}/pause", headers=token_for(guarded, "agent"))
+        assert answer.status_code == 504
+
+
+def test_an_outside_id_that_is_another_calls_own_pauses_only_what_is_seen(
+    switchboard: Switchboard, settings: Settings
+) -> None:
+    foreign = begun(switchboard)
+    own = begun(switchboard, ("user-to-user", str(foreign.id)), party="sip:1042@pbx.example.com")
+    taken = set[UUID]()
+    with guarded_console(settings) as guarded, node(settings, own, foreign, taken=taken):
+        answer = guarded.client.post(f"/api/v1/calls/{foreign.id}/pause", headers=token_for(guarded, "agent"))
+        assert (answer.status_code, taken) == (200, {own.id})
 
 
 def test_by_a_call_that_has_ended_the_others_of_its_conversation_are_paused(
