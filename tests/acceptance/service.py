@@ -25,13 +25,13 @@ Json = dict[str, Any]
 Found = TypeVar("Found")
 
 
-def wait_for(look: Callable[[], Found | None], what: str, seconds: float = 60) -> Found:
+def wait_for(look: Callable[[], Found | None], what: str, seconds: float = 60, *, every_s: float = 0.1) -> Found:
     """Ask until the answer is something; fails the test, naming `what`, when it never is. Machines may be slow."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.1)
+        time.sleep(every_s)
     raise AssertionError(f"{what} did not come within {seconds:.0f} s")
 
 

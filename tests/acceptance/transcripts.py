@@ -1,8 +1,13 @@
 """What the service stored of a call, compared with what was said."""
 
-from tests.acceptance.service import Json, RunningService
+from functools import partial
+
+from tests.acceptance.service import Json, RunningService, wait_for
 from tests.acceptance.speech import Excerpt
 from tests.wer import word_error_rate
+
+TAKEN = "callscribe_tasks_accepted"
+"""How many calls' jobs the worker took since its start."""
 
 
 def utterances(service: RunningService, call_id: str) -> list[Json]:
@@ -39,3 +44,15 @@ def jobs_done(service: RunningService, call_id: str) -> bool:
     """True when nothing of the call is still to be decoded."""
     jobs = service.get(f"/api/v1/calls/{call_id}")["jobs"]
     return bool(jobs) and all(job["state"] == "done" for job in jobs)
+
+
+def wait_jobs(service: RunningService, call_id: str, what: str, still_s: float = 300) -> None:
+    """Wait until nothing of the call is still to be decoded, for as long as the worker takes jobs: those of any number
+    of other calls may come first. Fails the test, naming `what`, after `still_s` without a job that it took."""
+
+    def done_or_more_than(taken: float) -> bool:
+        return jobs_done(service, call_id) or service.counter(TAKEN) != taken
+
+    while not jobs_done(service, call_id):
+        taken = service.counter(TAKEN)
+        wait_for(partial(done_or_more_than, taken), what, still_s, every_s=1)
