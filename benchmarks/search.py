@@ -147,6 +147,7 @@ def measure(folder: Path, utterances: int, console: Console) -> Figures:
         url = server.start()
         schema.upgrade(url)
         _make(folder, url, utterances, console)
+        _forget_written(url)
         questions = Questions(url, random.Random(7))
         # Postgres' own memory is empty then, the system's is not.
         server.stop()
@@ -168,6 +169,14 @@ def _make(folder: Path, url: str, utterances: int, console: Console) -> None:
         fill(url, utterances, partial(_advance, progress, task))
     made.write_text(f"{utterances}\n")
     console.print(f"made in {time.monotonic() - began:.0f} s")
+
+
+def _forget_written(url: str) -> None:
+    """Remove what an earlier run wrote: all of it was said at one time, as in no year of calls."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("DELETE FROM calls WHERE started_at >= %s", (NEWEST,)).rowcount:
+            connection.execute("DELETE FROM search_queue")
+            connection.execute("VACUUM ANALYZE")
 
 
 def _measure(url: str, utterances: int, questions: Questions) -> Figures:

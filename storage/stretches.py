@@ -1,5 +1,6 @@
 """What a search reads at a time: first the newest texts, as they come, then windows of days by the index."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,8 +18,9 @@ has, and how many of them match says how many days to ask the index for."""
 READ_THROUGH = 30_000
 """Texts that are read rather than asking the index for a prefix of too many words, all of which it would read."""
 MARGIN = 1.3
-"""So many times the days in which a page should be full: what was said there is no more than an average."""
-LOOKED_UP = 5_000
+"""So many times the days in which a page should be full, more where few matches tell: a second window asks for eight
+times as many."""
+LOOKED_UP = 3_000
 """Texts that the first window should hold at most of those that the index finds and that may not match."""
 NONE_FOUND = 0.25
 """What is taken for the number of matches where none were found."""
@@ -93,7 +95,8 @@ class Stretches:
             return None
         if self.words == self.query and len(self.rules) == 1:
             return None
-        return [SearchTextRow.said_at >= self.said.recent, *self._read(self.words, *self.facts)]
+        at = SearchTextRow.said_at
+        return [at >= self.said.recent, at <= self.said.newest, *self._read(self.words, *self.facts)]
 
     def older(self, found: int, wanted: int, held: int) -> Iterator[Stretch]:
         """For all others, the newest first. The first should hold what is wanted, as `found` among the newest tell,
@@ -101,9 +104,9 @@ class Stretches:
         if self.calls is not None or self.said is None or self.said.recent is None:
             return
         before = SearchTextRow.said_at < self.said.recent
-        first = self._days(
-            max(RECENT, 1) * min((wanted - found) / max(found, NONE_FOUND), LOOKED_UP / max(held, NONE_FOUND))
-        )
+        share = max(found, NONE_FOUND) / max(RECENT, 1)
+        most = LOOKED_UP * max(RECENT, 1) / max(held, NONE_FOUND)
+        first = self._days(min((wanted - found) / share * _margin(found), most))
         for number, stretch in enumerate(self._windows(self.said.recent, first)):
             yield Stretch([before, *stretch.asked], stretch.compared) if number == 0 else stretch
 
@@ -113,7 +116,7 @@ class Stretches:
             yield Stretch(self.recent(), [])
             return
         looked = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
-        yield from self._windows(self.said.newest, self._days(looked * wanted / found))
+        yield from self._windows(self.said.newest, self._days(looked * wanted / found * _margin(found)))
 
     def _windows(self, newest: datetime, first: int) -> Iterator[Stretch]:
         assert self.said is not None
@@ -137,8 +140,12 @@ class Stretches:
 
     def _days(self, texts: float) -> int:
         assert self.said is not None
-        texts = min(texts * MARGIN, READ_THROUGH) if self.is_open else texts * MARGIN
+        texts = min(texts, READ_THROUGH) if self.is_open else texts
         return max(1, min(LONGEST_DAYS, round(texts / self.said.a_day)))
+
+
+def _margin(found: int) -> float:
+    return MARGIN + (1 / math.sqrt(found) if found else 0)
 
 
 def day_of(at: datetime) -> date:
