@@ -1,6 +1,6 @@
 """Settings of the web process, and of who may use it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from callscribe.config.urls import check_url
@@ -36,7 +36,7 @@ class WebSettings:
     sign_in_idle_minutes: float = 60.0
     """The same, where it asked for nothing for so long."""
     teams: tuple[TeamSettings, ...] = ()
-    token: str = ""
+    token: str = field(default="", repr=False)
     """API token that the commands send; `callscribe token create` makes one."""
 
     def __post_init__(self) -> None:

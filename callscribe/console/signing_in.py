@@ -1,7 +1,6 @@
 """The pages on which people sign in and out."""
 
 import asyncio
-import hmac
 import math
 import time
 from http import HTTPStatus
@@ -19,7 +18,7 @@ from callscribe.console.attempts import AttemptLimit, Attempts
 from callscribe.console.cookies import Cookie
 from callscribe.console.pages import page
 from callscribe.console.sources import SourcesOf
-from callscribe.console.visitor import form_key, visitor_of
+from callscribe.console.visitor import form_key, is_form_key, visitor_of
 from callscribe.domain.access import User
 from callscribe.domain.errors import DatabaseUnavailable
 from storage.audit import write_audit
@@ -32,6 +31,7 @@ router = APIRouter(include_in_schema=False)
 
 FORM_LIMIT = 16_384
 """Bytes of a form."""
+FIELDS = 20
 HASHING = 2
 """Passwords that are checked at once: each takes 64 MiB and a good part of a second."""
 BY_ADDRESS, BY_NAME = AttemptLimit(free=10, longest_s=900), AttemptLimit(free=5, longest_s=60)
@@ -95,7 +95,7 @@ async def login(request: Request, sources: SourcesOf) -> Response:
     """Sign in, and go on to where they wanted to."""
     desk, told = _desk(request), await _read_form(request)
     name, after = told.get("name", "").strip(), _own_path(told.get("next", ""))
-    if not hmac.compare_digest(told.get("form_key", "").encode(), form_key(desk.form.of(request)).encode()):
+    if not is_form_key(told.get("form_key", ""), desk.form.of(request)):
         return _form(request, after, "The form was too old. Try again.", HTTPStatus.FORBIDDEN)
     address = _network(request)
     wait_s = desk.wait_s(address, name)
@@ -116,7 +116,7 @@ async def login(request: Request, sources: SourcesOf) -> Response:
 async def logout(request: Request) -> Response:
     """Sign out."""
     desk, told, visitor = _desk(request), await _read_form(request), visitor_of(request)
-    if visitor is None or not hmac.compare_digest(told.get("form_key", "").encode(), visitor.form_key.encode()):
+    if visitor is None or not is_form_key(told.get("form_key", ""), visitor.secret):
         raise HTTPException(HTTPStatus.FORBIDDEN, "Sign out by the button on a page.")
     await desk.sign_out(visitor.name, visitor.secret, _network(request))
     answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
@@ -149,7 +149,10 @@ async def _read_form(request: Request) -> dict[str, str]:
         body += part
         if len(body) > FORM_LIMIT:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too long.")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "The form has too many fields.") from error
     return {field: values[0] for field, values in fields.items()}
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
@@ -21,8 +21,8 @@ class Visitor:
     principal: Principal
     calls: CallScope | None
     """None: all calls."""
-    secret: str = ""
-    """The sign-in's, of a browser."""
+    secret: str = field(default="", repr=False)
+    """The sign-in's, of a browser; "" of a program."""
 
     @property
     def name(self) -> str:
@@ -41,6 +41,11 @@ class Visitor:
 def form_key(secret: str) -> str:
     """What a form must hold that belongs to a cookie."""
     return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest()
+
+
+def is_form_key(told: str, secret: str) -> bool:
+    """Whether a form came with the key of this secret. Without a secret none is right: its key is no secret either."""
+    return bool(secret) and hmac.compare_digest(told.encode(), form_key(secret).encode())
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor | None:

@@ -14,12 +14,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from callscribe.config.settings import Settings
+from callscribe.config.web import WebSettings
 from callscribe.console import gate
 from callscribe.console.app import make_app
 from callscribe.console.permissions import RULES, UNKNOWN, Open
 from callscribe.console.reading import AGAIN_S
 from callscribe.console.route_table import known_routes
-from callscribe.domain.access import PERMISSIONS, AccountRole, Permission
+from callscribe.console.visitor import Visitor, form_key
+from callscribe.domain.access import PERMISSIONS, AccountRole, Permission, Principal, User
 from storage.audit import AuditEntry, AuditFilter, AuditLog
 from storage.database import Database
 from storage.users import UserStore
@@ -125,7 +127,28 @@ def test_signing_out_ends_it(guarded: Console) -> None:
 def test_a_form_that_another_site_filled_in_signs_nobody_in(guarded: Console) -> None:
     fields = {"name": "root", "password": PASSWORD, "form_key": "guessed"}
     assert guarded.client.post("/login", data=fields).status_code == 403
+    without_cookie = {**fields, "form_key": form_key("")}
+    with httpx.Client(base_url=guarded.url, trust_env=False) as client:
+        assert client.post("/login", data=without_cookie).status_code == 403
     assert guarded.client.post("/login", data=fields, headers={"origin": "https://evil.example"}).status_code == 403
+
+
+def test_a_token_signs_no_browser_out(guarded: Console) -> None:
+    before = len(entries(guarded.settings, "user.signed-out", "root"))
+    answer = guarded.client.post("/logout", data={"form_key": form_key("")}, headers=token_for(guarded, "root"))
+    assert answer.status_code == 403
+    assert len(entries(guarded.settings, "user.signed-out", "root")) == before
+
+
+def test_a_form_of_more_fields_than_ours_is_refused(guarded: Console) -> None:
+    answer = guarded.client.post("/login", data={f"field-{number}": "x" for number in range(30)})
+    assert answer.status_code == 422
+    assert "too many fields" in answer.text
+
+
+def test_no_secret_shows_where_a_visitor_or_settings_do() -> None:
+    user = User("ann", AccountRole.AGENT)
+    assert "hidden" not in f"{Visitor(Principal(user, frozenset()), None, 'hidden')}{WebSettings(token='hidden')}"
 
 
 def test_a_cookie_alone_changes_nothing(guarded: Console) -> None:
