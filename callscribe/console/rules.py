@@ -21,6 +21,7 @@ from callscribe.domain.errors import AssistRuleOutdated
 from callscribe.events.assist import CardGiven
 from callscribe.text.assist import replay
 from callscribe.text.assist_rules import AssistRule, NamedRule
+from callscribe.text.rule_set import RuleSet
 
 router = APIRouter(prefix=API, tags=["Assist rules"])
 
@@ -173,7 +174,7 @@ def try_rules(sources: SourcesOf, wanted: TrialRequest) -> CardsAnswer:
     rules = sources.rules.all() if named is None else named
     length = record.end.samples if record.end else max((each.final.end for each in transcript.utterances), default=0)
     language = sources.trunk_named(record.call.trunk).language
-    return CardsAnswer.of(record.call, replay(transcript, length, rules, language))
+    return CardsAnswer.of(record.call, replay(transcript, length, RuleSet.of(rules), language))
 
 
 @router.get("/calls/{key:path}/cards", responses=responses(404, 422, 503))

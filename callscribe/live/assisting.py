@@ -16,6 +16,7 @@ from callscribe.events.schema import Event
 from callscribe.live.journal import CardSaved, Entry
 from callscribe.text.assist import CallAssist
 from callscribe.text.assist_rules import NamedRule
+from callscribe.text.rule_set import RuleSet
 from telephony.settings import TrunkSettings
 
 log = structlog.get_logger()
@@ -43,7 +44,7 @@ class RuleBook:
         self._store = store
         self._languages = {trunk.name: trunk.language for trunk in trunks}
         self._known: Mapping[str, int] = {}
-        self.rules: tuple[NamedRule, ...] = ()
+        self.rules = RuleSet.of(())
 
     def language_of(self, call: Call) -> str:
         """BCP 47 tag, or UNKNOWN."""
@@ -54,7 +55,7 @@ class RuleBook:
         try:
             newest = await asyncio.to_thread(self._store.newest)
             if newest != self._known:
-                self.rules = await asyncio.to_thread(self._store.all)
+                self.rules = await asyncio.to_thread(lambda: RuleSet.of(self._store.all()))
                 self._known = newest
         except (StorageError, ValueError) as error:
             log.warning("assist_rules_not_read", reason=type(error).__name__)

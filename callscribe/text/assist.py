@@ -5,9 +5,9 @@ that words which settle in the final give none again, and nothing is ever taken 
 beginning of each utterance: one that is changed meanwhile counts from the next on.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from itertools import takewhile
 from uuid import UUID
 
 from callscribe.domain.assist import AssistCard, card_id
@@ -25,9 +25,11 @@ from callscribe.text.assist_rules import (
     SilenceCondition,
     TalkOverCondition,
 )
-from callscribe.text.phrases import BREATH_MS, Form, find_each, streams
+from callscribe.text.phrases import BREATH_MS, Run, SpokenWords, breaths, spoken_words
+from callscribe.text.rule_set import RuleSet
 from callscribe.text.scoring import SPEAKERS
 
+NO_RULES = RuleSet.of(())
 UTTERANCES_KEPT = 2
 """Of a channel, before the newest: a phrase may go on from one to the next."""
 SPANS_KEPT = 2
@@ -54,12 +56,26 @@ class _Span:
     """Whether its final has told its end."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What phrases were looked for in, the newest utterance of a channel, and for whom."""
+
+    utterance_id: UUID
+    views: tuple[tuple[str, ...], ...]
+    """Its words, as they were spoken and in figures."""
+    role: Role
+    language: str
+
+
 @dataclass(slots=True)
 class _Channel:
-    rules: tuple[NamedRule, ...] = ()
+    rules: RuleSet
     """As they were when the newest utterance began."""
     said: list[Utterance] = field(default_factory=list)
     """The newest utterance, as far as it is committed, and those before it that its words may go on from."""
+    cut: dict[UUID, SpokenWords] = field(default_factory=dict)
+    """Their words."""
+    looked: _Looked | None = None
     spans: list[_Span] = field(default_factory=list)
     language: str = UNKNOWN
     """Of the newest final."""
@@ -80,7 +96,7 @@ class CallAssist:
         """By rule: sample up to which the call was heard when it gave its last card."""
         self._quiet_since = 0
 
-    def partial(self, partial: Partial, rules: Collection[NamedRule]) -> tuple[AssistCard, ...]:
+    def partial(self, partial: Partial, rules: RuleSet) -> tuple[AssistCard, ...]:
         """What is committed now."""
         if not (partial.committed or partial.tentative):
             return ()
@@ -94,7 +110,7 @@ class CallAssist:
             cards += self._words(said, partial.end)
         return tuple(cards)
 
-    def final(self, final: Final, rules: Collection[NamedRule]) -> tuple[AssistCard, ...]:
+    def final(self, final: Final, rules: RuleSet) -> tuple[AssistCard, ...]:
         """As it is told."""
         self._spoken(final.channel, _Span(final.start, final.end, True))
         cards = list(self._talk_over(rules))
@@ -104,7 +120,7 @@ class CallAssist:
         cards += self._emotion(final, rules)
         return tuple(cards)
 
-    def understood(self, offset: int, rules: Collection[NamedRule]) -> tuple[AssistCard, ...]:
+    def understood(self, offset: int, rules: RuleSet) -> tuple[AssistCard, ...]:
         """Up to this sample of every channel all was told that was said there: a silence may have lasted long enough.
 
         What is paused is no silence, for nobody knows it.
@@ -113,7 +129,7 @@ class CallAssist:
             return ()
         quiet_since = max((self._quiet_since, *(pause.end or 0 for pause in self.call.pauses)))
         cards: list[AssistCard] = []
-        for named in self._fitting(rules, self._language):
+        for named in self._fitting(rules.about(SilenceCondition), self._language):
             if not isinstance(named.rule.when, SilenceCondition):
                 continue
             until = quiet_since + int(named.rule.when.seconds * self.call.sample_rate)
@@ -122,7 +138,7 @@ class CallAssist:
         return tuple(cards)
 
     def _channel(self, index: int) -> _Channel:
-        return self._channels.setdefault(index, _Channel())
+        return self._channels.setdefault(index, _Channel(NO_RULES))
 
     def _language_of(self, channel: int) -> str:
         return self._channel(channel).language if self._language == UNKNOWN else self._language
@@ -138,7 +154,7 @@ class CallAssist:
         others = [each for each in self._channel(channel).spans if each.start != span.start]
         self._channel(channel).spans = [*others, span][-SPANS_KEPT:]
 
-    def _take(self, said: Final, rules: Collection[NamedRule]) -> bool:
+    def _take(self, said: Final, rules: RuleSet) -> bool:
         """Take what is known of an utterance now; False where that is nothing new."""
         channel = self._channel(said.channel)
         newest = channel.said[-1].final if channel.said else None
@@ -149,8 +165,8 @@ class CallAssist:
         elif newest is not None and newest.start > said.start:
             # It was held back until its rest was known, and the next has begun.
             channel.said = []
-        elif channel.rules != (now := tuple(rules)):
-            channel.rules, channel.said = now, []
+        elif channel.rules != rules:
+            channel.rules, channel.said = rules, []
         elif newest is not None and said.start - newest.end > ms_to_samples(BREATH_MS, self.call.sample_rate):
             channel.said = []
         name = utterance_id(self.call.id, said.channel, said.start)
@@ -158,28 +174,65 @@ class CallAssist:
         return bool(said.text)
 
     def _words(self, said: Final, heard: int) -> Iterator[AssistCard]:
-        channel, role = self._channel(said.channel), self._role(said.channel)
-        fitting = self._fitting(channel.rules, self._language_of(said.channel))
-        rules = [named for named in fitting if role in SPEAKERS[named.rule.speaker]]
-        for named in rules:
-            if isinstance(named.rule.when, PatternCondition):
-                yield from self._pattern(named, named.rule.when.pattern, channel.said[-1], heard)
-        wanted = [(named, _forms(named.rule.when)) for named in rules if isinstance(named.rule.when, Phrased)]
-        if wanted:
-            yield from self._phrases(wanted, said.channel, heard)
+        channel, role, language = self._channel(said.channel), self._role(said.channel), self._language_of(said.channel)
+        utterance = channel.said[-1]
+        for named in self._fitting(channel.rules.about(PatternCondition), language):
+            known = (named.name, utterance.id) in self._seen
+            if isinstance(named.rule.when, PatternCondition) and role in SPEAKERS[named.rule.speaker] and not known:
+                yield from self._pattern(named, named.rule.when.pattern, utterance, heard)
+        yield from self._phrases(channel, said.channel, heard)
 
-    def _phrases(
-        self, wanted: Sequence[tuple[NamedRule, tuple[Form, ...]]], channel: int, heard: int
-    ) -> Iterator[AssistCard]:
-        transcript = Transcript(self.call, CallState.ACTIVE, None, tuple(self._channel(channel).said))
-        said = streams(transcript, [channel])
-        found = find_each([forms for _, forms in wanted], said)
-        for (named, _), evidence in zip(wanted, found, strict=True):
-            for each in evidence:
-                if each.utterance_id is not None:
-                    start = ms_to_samples(each.start_ms, self.call.sample_rate)
-                    place = _Place(each.utterance_id, start, heard, channel, each.utterance_id)
-                    yield from self._give(named, place)
+    def _phrases(self, channel: _Channel, index: int, heard: int) -> Iterator[AssistCard]:
+        role, language = self._role(index), self._language_of(index)
+        wanted = {
+            number: named
+            for number, named in enumerate(channel.rules.rules)
+            if isinstance(named.rule.when, Phrased)
+            and role in SPEAKERS[named.rule.speaker]
+            and named.rule.is_for(self.call.trunk, language)
+        }
+        if not wanted:
+            return
+        found = {
+            (number, run[at].start_ms, run[at].utterance.id)
+            for run, fresh in self._runs(channel, role, language)
+            for number, at in channel.rules.phrases.places(run, fresh, wanted)
+        }
+        for number, start_ms, utterance in sorted(found):
+            start = ms_to_samples(start_ms, self.call.sample_rate)
+            yield from self._give(wanted[number], _Place(utterance, start, heard, index, utterance))
+
+    def _runs(self, channel: _Channel, role: Role, language: str) -> Iterator[tuple[Run, int]]:
+        """What is said in the newest breath, and the first of its words that was not looked at before for these."""
+        breath = breaths(self._cut(channel))[-1]
+        newest, looked = breath[-1], channel.looked
+        views = [[each.spoken for each in breath], [each.figures for each in breath]]
+        words = tuple(tuple(word.token.text for word in view[-1]) for view in views)
+        channel.looked = _Looked(newest.utterance.id, words, role, language)
+        runs: list[Run] = []
+        for number, view in enumerate(views):
+            run = tuple(word for each in view for word in each)
+            fresh = len(run) - len(view[-1])
+            if looked is None or (looked.role, looked.language) != (role, language):
+                fresh = 0
+            elif looked.utterance_id == newest.utterance.id:
+                same = takewhile(
+                    lambda pair: pair[0] == pair[1], zip(words[number], looked.views[number], strict=False)
+                )
+                fresh += sum(1 for _ in same)
+            if run not in runs:
+                runs.append(run)
+                yield run, fresh
+
+    def _cut(self, channel: _Channel) -> list[SpokenWords]:
+        """The words of what is said; those that are known are not cut again."""
+        transcript = Transcript(self.call, CallState.ACTIVE, None, ())
+        words = []
+        for said in (each for each in channel.said if each.text):
+            known = channel.cut.get(said.id)
+            words.append(known if known and known.utterance is said else spoken_words(transcript, said))
+        channel.cut = {each.utterance.id: each for each in words}
+        return words
 
     def _pattern(self, named: NamedRule, pattern: str, said: Utterance, heard: int) -> Iterator[AssistCard]:
         final = said.final
@@ -189,15 +242,16 @@ class CallAssist:
                 start = final.start + (final.end - final.start) * first // len(text)
                 yield from self._give(named, _Place(said.id, start, heard, final.channel, said.id))
 
-    def _emotion(self, final: Final, rules: Iterable[NamedRule]) -> Iterator[AssistCard]:
+    def _emotion(self, final: Final, rules: RuleSet) -> Iterator[AssistCard]:
         name = utterance_id(self.call.id, final.channel, final.start)
-        for named in self._fitting(rules, self._language_of(final.channel)):
+        for named in self._fitting(rules.about(EmotionCondition), self._language_of(final.channel)):
             heard_by = self._role(final.channel) in SPEAKERS[named.rule.speaker]
             if isinstance(named.rule.when, EmotionCondition) and final.emotion in named.rule.when.emotions and heard_by:
                 yield from self._give(named, _Place(name, final.start, final.end, final.channel, name))
 
-    def _talk_over(self, rules: Iterable[NamedRule]) -> Iterator[AssistCard]:
-        wanted = [(each, each.rule.when) for each in self._fitting(rules, self._language)]
+    def _talk_over(self, rules: RuleSet) -> Iterator[AssistCard]:
+        fitting = self._fitting(rules.about(TalkOverCondition), self._language)
+        wanted = [(each, each.rule.when) for each in fitting]
         bounds = [(each, when.seconds) for each, when in wanted if isinstance(when, TalkOverCondition)]
         for start, end in self._at_once() if bounds else ():
             for named, seconds in bounds:
@@ -246,14 +300,7 @@ class CallAssist:
         )
 
 
-@lru_cache(maxsize=4096)
-def _forms(wanted: Phrased) -> tuple[Form, ...]:
-    return tuple(dict.fromkeys(wanted.forms()))
-
-
-def replay(
-    transcript: Transcript, length: int, rules: Collection[NamedRule], language: str = UNKNOWN
-) -> tuple[AssistCard, ...]:
+def replay(transcript: Transcript, length: int, rules: RuleSet, language: str = UNKNOWN) -> tuple[AssistCard, ...]:
     """The cards that the rules would have given on a call of so many samples, from its finals alone.
 
     A card about words comes with the end of its utterance here; live, as soon as they are committed.

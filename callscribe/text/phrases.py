@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
-from callscribe.domain.measures import speech_of
+from callscribe.domain.measures import Span, speech_of
 from callscribe.domain.scores import Evidence
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.text.scorecard import GAP, WantedPhrase
@@ -36,6 +35,16 @@ Run = tuple[Heard, ...]
 """Words of one channel without a longer breath between."""
 
 
+class SpokenWords(NamedTuple):
+    """An utterance's words."""
+
+    utterance: Utterance
+    spoken: Run
+    """With numbers as they were spoken."""
+    figures: Run
+    speech: Span
+
+
 class Form(NamedTuple):
     """A phrase as it may have been written: the words before, between and behind its gaps."""
 
@@ -61,22 +70,37 @@ def streams(transcript: Transcript, channels: Iterable[int]) -> tuple[Stream, ..
 
 def find(phrases: Iterable[WantedPhrase], heard: Iterable[Stream]) -> tuple[Evidence, ...]:
     """Everywhere that one of the phrases is said, in the order of time."""
-    forms = (forms_of(tuple(phrase.text.split(GAP)), phrase.distance, GAP_WORDS) for phrase in phrases)
-    return find_each([[form for each in forms for form in each]], heard)[0]
-
-
-def find_each(wanted: Sequence[Iterable[Form]], heard: Iterable[Stream]) -> tuple[tuple[Evidence, ...], ...]:
-    """As `find`, for each of several sets of phrases of which `forms_of` made the forms."""
-    sets = [tuple(dict.fromkeys(forms)) for forms in wanted]
-    found: list[list[Evidence]] = [[] for _ in sets]
+    each = (forms_of(tuple(phrase.text.split(GAP)), phrase.distance, GAP_WORDS) for phrase in phrases)
+    forms = tuple(dict.fromkeys(form for forms in each for form in forms))
+    found: list[Evidence] = []
     for run in (run for stream in heard for run in stream.runs):
         places = _places(run)
-        for forms, evidence in zip(sets, found, strict=True):
-            evidence += [_evidence(run[start:end]) for form in forms for start, end in _matches(form, run, places)]
-    return tuple(
-        tuple(sorted(dict.fromkeys(each), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
-        for each in found
-    )
+        found += [_evidence(run[start:end]) for form in forms for start, end in _matches(form, run, places)]
+    return tuple(sorted(dict.fromkeys(found), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
+
+
+def match(form: Form, run: Run, at: int) -> int | None:
+    """The word behind the last where the phrase begins at `at`, by the shortest gaps."""
+    return _match(form, form.parts, run, at)
+
+
+def slips(wanted: str, distance: int) -> int:
+    """Letters in which a word may differ from it."""
+    return min(distance, len(wanted) // LETTERS_PER_SLIP)
+
+
+def alike(wanted: str, heard: str, distance: int) -> bool:
+    """Whether a heard word is a wanted one."""
+    if wanted == heard:
+        return True
+    most = slips(wanted, distance)
+    if not most or abs(len(wanted) - len(heard)) > most:
+        return False
+    # Each letter that one has and the other has not takes a slip: most words are told apart by that alone.
+    one, other = _letters(wanted), _letters(heard)
+    if (one & ~other).bit_count() > most or (other & ~one).bit_count() > most:
+        return False
+    return _near(wanted, heard, most)
 
 
 def forms_of(parts: tuple[str, ...], distance: int, gap: int) -> tuple[Form, ...]:
@@ -95,18 +119,27 @@ def forms_of(parts: tuple[str, ...], distance: int, gap: int) -> tuple[Form, ...
     return tuple(Form(form, distance, gap) for form in dict.fromkeys(forms))
 
 
+def spoken_words(transcript: Transcript, utterance: Utterance) -> SpokenWords:
+    """The words of an utterance's newest text, which has some."""
+    spoken, figures = (tuple(_heard(transcript, utterance, view)) for view in (_spoken, _figures))
+    return SpokenWords(utterance, spoken, figures, speech_of(transcript, utterance))
+
+
+def breaths(said: Iterable[SpokenWords]) -> Sequence[Sequence[SpokenWords]]:
+    """One channel's utterances, those together that phrases may go on in."""
+    found: list[list[SpokenWords]] = []
+    for words in said:
+        if not found or words.speech.start - found[-1][-1].speech.end > BREATH_MS:
+            found.append([])
+        found[-1].append(words)
+    return found
+
+
 def _runs(transcript: Transcript, channel: int) -> Iterator[Run]:
-    said = [utterance for utterance in transcript.utterances if utterance.final.channel == channel and utterance.text]
-    breaths: list[list[Utterance]] = [said[:1]] if said else []
-    for before, utterance in pairwise(said):
-        pause = speech_of(transcript, utterance).start - speech_of(transcript, before).end
-        if pause > BREATH_MS:
-            breaths.append([])
-        breaths[-1].append(utterance)
-    for breath in breaths:
-        spoken, figures = (
-            tuple(word for each in breath for word in _heard(transcript, each, view)) for view in (_spoken, _figures)
-        )
+    said = (utterance for utterance in transcript.utterances if utterance.final.channel == channel and utterance.text)
+    for breath in breaths(spoken_words(transcript, utterance) for utterance in said):
+        spoken = tuple(word for each in breath for word in each.spoken)
+        figures = tuple(word for each in breath for word in each.figures)
         yield spoken
         if figures != spoken:
             yield figures
@@ -145,12 +178,12 @@ def _places(run: Run) -> Mapping[str, Sequence[int]]:
 def _matches(form: Form, run: Run, places: Mapping[str, Sequence[int]]) -> Iterator[tuple[int, int]]:
     """First word and the one behind the last of each place, none of which overlap."""
     first, behind = form.parts[0][0], 0
-    if _slips(first, form.distance):
-        begun = sorted(place for text, found in places.items() if _alike(first, text, form.distance) for place in found)
+    if slips(first, form.distance):
+        begun = sorted(place for text, found in places.items() if alike(first, text, form.distance) for place in found)
     else:
         begun = [*places.get(first, ())]
     for at in begun:
-        end = _match(form, form.parts, run, at) if at >= behind else None
+        end = match(form, run, at) if at >= behind else None
         if end is not None:
             yield at, end
             behind = end
@@ -160,31 +193,13 @@ def _match(form: Form, parts: Sequence[tuple[str, ...]], run: Run, at: int) -> i
     """The word behind the last when the parts begin at `at`, by the shortest gaps."""
     end = at + len(parts[0])
     if end > len(run) or not all(
-        _alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
+        alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
     ):
         return None
     if len(parts) == 1:
         return end
     ends = (_match(form, parts[1:], run, end + skipped) for skipped in range(form.gap + 1))
     return next((found for found in ends if found is not None), None)
-
-
-def _slips(wanted: str, distance: int) -> int:
-    """Letters in which a word may differ from it."""
-    return min(distance, len(wanted) // LETTERS_PER_SLIP)
-
-
-def _alike(wanted: str, heard: str, distance: int) -> bool:
-    if wanted == heard:
-        return True
-    slips = _slips(wanted, distance)
-    if not slips or abs(len(wanted) - len(heard)) > slips:
-        return False
-    # Each letter that one has and the other has not takes a slip: most words are told apart by that alone.
-    one, other = _letters(wanted), _letters(heard)
-    if (one & ~other).bit_count() > slips or (other & ~one).bit_count() > slips:
-        return False
-    return _near(wanted, heard, slips)
 
 
 @lru_cache(maxsize=8192)

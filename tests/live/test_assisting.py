@@ -1,6 +1,7 @@
 """Assist rules on a session: cards in events and journal, at once and without what is masked."""
 
 import asyncio
+import threading
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +15,8 @@ from callscribe.live import assisting as module
 from callscribe.live.assisting import RuleBook
 from callscribe.live.journal import CardSaved, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
-from callscribe.text.assist_rules import AssistRule, NamedRule
+from callscribe.text.assist_rules import AssistRule, NamedRule, PhraseCondition
+from callscribe.text.phrases import Form
 from callscribe.text.redaction.masking import RedactionPolicy
 from telephony.settings import TrunkSettings
 from tests.live.calls import Rules, make_call, make_final
@@ -94,20 +96,36 @@ async def test_a_silence_gives_its_card_once_every_channel_is_understood_or_has_
     assert [each.start_ms for each in cards(ports)] == [1000, 8000]
 
 
+async def test_rules_are_made_ready_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    forms = PhraseCondition.forms
+
+    def noted(condition: PhraseCondition) -> tuple[Form, ...]:
+        threads.append(threading.get_ident())
+        return forms(condition)
+
+    monkeypatch.setattr(PhraseCondition, "forms", noted)
+    ports, session = await session_with(saying("made ready beside"))
+    session.partial(Partial(1, 8000, 16000, "it was made ready beside us", "", 1))
+    assert len(cards(ports)) == 1
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
+
+
 async def test_rules_are_read_when_one_has_changed_and_stand_while_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = Rules((saying("one"),))
     book = RuleBook(store, TRUNKS)
     await book.refresh()
-    assert book.rules == (saying("one"),)
+    assert book.rules.rules == (saying("one"),)
     store.away, store.rules = True, (saying("two", version=2),)
     await book.refresh()
-    assert book.rules == (saying("one"),)
+    assert book.rules.rules == (saying("one"),)
     store.away = False
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
     async with asyncio.timeout(5):
         task = asyncio.create_task(book.keep_fresh())
-        while book.rules != store.rules:
+        while book.rules.rules != store.rules:
             await asyncio.sleep(0.01)
         task.cancel()

@@ -1,5 +1,6 @@
 """Assist rules over calls that go on: which cards they give, when, and how often."""
 
+import random
 import time
 import tracemalloc
 from collections.abc import Sequence
@@ -11,11 +12,14 @@ import pytest
 
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallState, Channel, Dialect, Party, Role
+from callscribe.domain.language import UNKNOWN
 from callscribe.domain.pause import Pause
 from callscribe.domain.transcript import Final, Partial, utterance_id
 from callscribe.domain.utterance import Transcript, Utterance
-from callscribe.text.assist import CallAssist, replay
+from callscribe.text import assist as module
+from callscribe.text.assist import replay
 from callscribe.text.assist_rules import AssistRule, NamedRule
+from callscribe.text.rule_set import RuleSet
 
 RATE = 8000
 AGENT, CUSTOMER = 0, 1
@@ -29,6 +33,22 @@ CALL = Call(
     caller=Party("sip:bob@example.com"),
     callee=Party("sip:ann@example.com"),
 )
+
+
+class CallAssist:
+    """That of the module, by rules of which it makes the sets."""
+
+    def __init__(self, call: Call, language: str = UNKNOWN) -> None:
+        self.over = module.CallAssist(call, language)
+
+    def partial(self, said: Partial, rules: Sequence[NamedRule]) -> tuple[AssistCard, ...]:
+        return self.over.partial(said, RuleSet.of(rules))
+
+    def final(self, said: Final, rules: Sequence[NamedRule]) -> tuple[AssistCard, ...]:
+        return self.over.final(said, RuleSet.of(rules))
+
+    def understood(self, offset: int, rules: Sequence[NamedRule]) -> tuple[AssistCard, ...]:
+        return self.over.understood(offset, RuleSet.of(rules))
 
 
 def rule(when: object, name: str = "rule", version: int = 1, **more: object) -> NamedRule:
@@ -189,6 +209,34 @@ def test_usual_expressions_are_taken(pattern: str, said: str) -> None:
     assert CallAssist(CALL).final(final(said), [rule({"kind": "pattern", "pattern": pattern})])
 
 
+def test_many_rules_with_slips_delay_no_words() -> None:
+    chance = random.Random(7)
+    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 11))) for _ in range(3000)]
+    rules = RuleSet.of(
+        phrase(*({"text": " ".join(chance.choices(words, k=3)), "distance": 1} for _ in range(20)), name=f"rule {each}")
+        for each in range(60)
+    )
+    assist, said = module.CallAssist(CALL), chance.choices(words, k=40)
+    begun = time.thread_time()
+    for known in range(1, 41):
+        assist.partial(partial(" ".join(said[:known]), end=1 + known / 3), rules)
+    assert time.thread_time() - begun < 0.5
+
+
+def test_a_phrase_is_found_once_its_number_is_whole_and_once_its_speaker_is_known() -> None:
+    assist, rules = CallAssist(CALL, "en"), [phrase("twenty four hours"), phrase("24 hours", name="figures")]
+    assert assist.partial(partial("it takes twenty"), rules) == ()
+    assert assist.partial(partial("it takes twenty four"), rules) == ()
+    assert len(assist.partial(partial("it takes twenty four hours"), rules)) == 2
+
+    rules = [phrase("cancel", speaker="customer")]
+    unknown = replace(CALL, channels=(Channel(AGENT), Channel(CUSTOMER)))
+    late = CallAssist(unknown)
+    assert late.partial(partial("please cancel"), rules) == ()
+    late.over.call = CALL
+    assert late.partial(partial("please cancel it"), rules)
+
+
 def test_what_was_said_is_not_kept_for_the_sake_of_rules() -> None:
     wanted = [{"text": f"{letter}ancellation", "distance": 1} for letter in "abcdefghijklmnopqrstuvwxyz"]
     assist, rules = CallAssist(CALL), [phrase(*wanted)]
@@ -253,9 +301,9 @@ def test_a_silence_gives_one_card_when_all_before_it_is_understood() -> None:
 def test_what_is_paused_is_no_silence() -> None:
     assist, rules = CallAssist(CALL), [rule({"kind": "silence", "seconds": 5})]
     assist.final(final("Hello.", start=1, end=3), rules)
-    assist.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, None, "api", ""),))
+    assist.over.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, None, "api", ""),))
     assert assist.understood(20 * RATE, rules) == ()
-    assist.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, 18 * RATE, "api", ""),))
+    assist.over.call = replace(CALL, pauses=(Pause(CUSTOMER, 4 * RATE, 18 * RATE, "api", ""),))
     assert assist.understood(20 * RATE, rules) == ()
     assert seconds(assist.understood(24 * RATE, rules)) == [23.0]
 
@@ -319,7 +367,7 @@ def test_a_replay_gives_the_cards_of_a_past_call_in_their_order() -> None:
         rule({"kind": "emotion", "emotions": ["angry"]}, name="angry"),
         phrase("cancel", name="cancel"),
     ]
-    cards = replay(Transcript(CALL, CallState.ENDED, None, said), 30 * RATE, rules)
+    cards = replay(Transcript(CALL, CallState.ENDED, None, said), 30 * RATE, RuleSet.of(rules))
     assert [(card.rule, card.start / RATE) for card in cards if card.rule != "cancel"] == [
         ("silence", 2),
         ("talk-over", 15),
