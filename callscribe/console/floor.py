@@ -13,7 +13,7 @@ from callscribe.console.models import FloorAnswer, LiveAnswer, LiveCallAnswer
 from callscribe.console.scoped_events import ScopedEvents, described_in
 from callscribe.console.sources import Sources
 from callscribe.domain.call import Call, CallState
-from callscribe.domain.errors import CallNotFound
+from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
 from callscribe.domain.transcript import Final
 from callscribe.events.schema import (
     CallCorrected,
@@ -106,7 +106,7 @@ async def floor_messages(
 ) -> AsyncGenerator[Message, None]:
     """Every event of every call that the reader sees, after `last_id`; without one, from now on.
 
-    Never ends but after missed events.
+    Never ends but after missed events, or where the database does not tell for a while whose an event is.
     """
     arrivals = subscribe(sources.events_url, None, last_id or NOW, idle_s)
     theirs = ScopedEvents(sources.reader, sources.scope)
@@ -117,7 +117,12 @@ async def floor_messages(
                 return
             if isinstance(arrival, Delivery):
                 event = read_event(arrival)
-                if event is not None and await theirs.has(event):
+                try:
+                    is_theirs = event is not None and await theirs.has(event)
+                except DatabaseUnavailable:
+                    yield RESYNC
+                    return
+                if event is not None and is_theirs:
                     yield Message(event.type, arrival.json, arrival.id)
             else:
                 yield PING

@@ -30,7 +30,8 @@ async def get_live(sources: SourcesOf) -> FloorAnswer:
 async def follow_live(sources: SourcesOf, header: LastEventId = None, query: LastEventIdQuery = None) -> Response:
     """Everything that happens on every call from now on, or after the event that Last-Event-ID names.
 
-    `resync` comes when events after that one are no longer kept: read /live again and go on from its cursor.
+    `resync` comes when events after that one are no longer kept, and to who sees some calls only, where the database
+    does not answer for a while: read /live again and go on from its cursor.
     """
     return EventStream(floor_messages(sources, _stream_id(header or query)), sources.closing)
 
