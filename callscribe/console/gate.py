@@ -20,6 +20,7 @@ from callscribe.console.route_table import Asked, RouteTable
 from callscribe.console.security import HARMLESS
 from callscribe.console.sources import Sources
 from callscribe.console.visitor import Visitor, name_call
+from callscribe.domain.access import Permission
 from callscribe.domain.errors import CallNotFound, CallscribeError
 from storage.audit import acting_as
 
@@ -75,8 +76,9 @@ class Gate:
             raise Refused(HTTPStatus.UNAUTHORIZED, "Sign in at /login, or send an API token that holds: Bearer TOKEN.")
         if visitor.secret and not asked.rule.has_form_key and not _is_own(connection):
             raise Refused(HTTPStatus.FORBIDDEN, "A page of ours must ask for this, or a program with an API token.")
-        if not isinstance(asked.rule.need, Open) and not visitor.principal.may(asked.rule.need):
-            raise Refused(HTTPStatus.FORBIDDEN, f"This needs the permission {asked.rule.need}, which you have not.")
+        for need in (asked.rule.need, asked.rule.also):
+            if isinstance(need, Permission) and not visitor.principal.may(need):
+                raise Refused(HTTPStatus.FORBIDDEN, f"This needs the permission {need}, which you have not.")
         subject = await self._subject(asked, visitor, connection.scope)
         if asked.rule.reads and subject:
             name, token, rule = visitor.name, visitor.principal.token, asked.rule

@@ -29,6 +29,8 @@ class Rule:
     """The answer may never end: whoever signs out or is let in no more loses it."""
     has_form_key: bool = False
     """The route itself checks that its form came from a page of ours."""
+    also: Need | None = None
+    """A second permission that the route needs."""
 
 
 ALL, USERS = Rule(Open.TO_ALL), Rule(Open.TO_USERS)
@@ -92,7 +94,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{API}/rules/{{name}}"): Rule(Need.LISTS_READ),
     ("PUT", f"{API}/rules/{{name}}"): Rule(Need.LISTS_WRITE),
     ("DELETE", f"{API}/rules/{{name}}"): Rule(Need.LISTS_WRITE),
-    ("POST", f"{API}/rules/test"): Rule(Need.LISTS_WRITE, "rules.tested", every_time=True),
+    ("POST", f"{API}/rules/test"): Rule(Need.LISTS_WRITE, also=Need.CALLS_READ),
     ("GET", f"{CALL}/cards"): Rule(Need.CALLS_READ, "call.read"),
     ("POST", f"{API}/evaluations"): Rule(Need.SCORES_WRITE),
     ("POST", f"{CALL}/evaluate"): Rule(Need.SCORES_WRITE),

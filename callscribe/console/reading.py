@@ -4,6 +4,9 @@ import threading
 import time
 from collections import OrderedDict
 
+from starlette.requests import HTTPConnection
+
+from callscribe.console.visitor import visitor_of
 from storage.audit import write_audit
 from storage.database import Database
 
@@ -25,9 +28,7 @@ class ReadLog:
         key = (f"{by} {token}", action, subject)
         if not every_time and self._is_noted(key):
             return
-        detail = {"token": token} if token else {}
-        with self._database.transaction() as session:
-            write_audit(session, action=action, subject=subject, by=by, detail=detail)
+        _write(self._database, by, action, subject, token)
         with self._lock:
             self._noted[key] = time.monotonic()
             self._noted.move_to_end(key)
@@ -37,3 +38,15 @@ class ReadLog:
     def _is_noted(self, key: tuple[str, str, str]) -> bool:
         with self._lock:
             return time.monotonic() - self._noted.get(key, float("-inf")) < AGAIN_S
+
+
+def note_read(connection: HTTPConnection, database: Database, action: str, subject: str) -> None:
+    """Note what only the route knows that it reads; nothing where nobody signs in. Raises DatabaseUnavailable."""
+    if visitor := visitor_of(connection):
+        _write(database, visitor.name, action, subject, visitor.principal.token)
+
+
+def _write(database: Database, by: str, action: str, subject: str, token: str) -> None:
+    detail = {"token": token} if token else {}
+    with database.transaction() as session:
+        write_audit(session, action=action, subject=subject, by=by, detail=detail)

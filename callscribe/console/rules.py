@@ -8,11 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from callscribe.console.answer import Answer
 from callscribe.console.calls import KEY_LIMIT, Key
 from callscribe.console.etag import Precondition, PreconditionOf, tell_version
 from callscribe.console.problems import responses
+from callscribe.console.reading import note_read
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.assist import AssistCard, Severity
@@ -20,14 +22,13 @@ from callscribe.domain.call import Call, Role
 from callscribe.domain.errors import AssistRuleOutdated
 from callscribe.events.assist import CardGiven
 from callscribe.text.assist import replay
-from callscribe.text.assist_rules import AssistRule, NamedRule
+from callscribe.text.assist_rules import MAX_RULES, AssistRule, NamedRule
 from callscribe.text.rule_set import RuleSet
 
 router = APIRouter(prefix=API, tags=["Assist rules"])
 
 NAME = r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$"
 """Something that can be seen, and no control characters: Postgres has no place for NUL."""
-MAX_TRIED = 200
 MAX_VERSION = 2**31 - 1
 RuleName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the rule.")]
 By = Annotated[str, Query(max_length=100, pattern=r"^\P{Cc}*$", description='Who asks; "": not told.')]
@@ -114,7 +115,7 @@ class TrialRequest(BaseModel):
 
     call: str = Field(max_length=KEY_LIMIT, description="Id of the call, Callscribe's or another system's.")
     rules: dict[Annotated[str, Field(min_length=1, max_length=100, pattern=NAME)], AssistRule] | None = Field(
-        None, min_length=1, max_length=MAX_TRIED, description="By their names; null: those that there are."
+        None, min_length=1, max_length=MAX_RULES, description="By their names; null: those that there are."
     )
 
     def named(self) -> tuple[NamedRule, ...] | None:
@@ -163,13 +164,14 @@ def delete_rule(sources: SourcesOf, name: RuleName, condition: PreconditionOf, b
 
 
 @router.post("/rules/test", responses=responses(404, 422, 503))
-def try_rules(sources: SourcesOf, wanted: TrialRequest) -> CardsAnswer:
+def try_rules(request: Request, sources: SourcesOf, wanted: TrialRequest) -> CardsAnswer:
     """Hold rules against a past call: the cards that they would have given, with their times. Nothing is kept of it.
 
     What was said is read as it stood in the finals: a card about words comes with the end of its utterance here, and
     live as soon as the words are committed. A rule that is not for the call's trunk or language gives none here either.
     """
     record, transcript = sources.reader.call(wanted.call), sources.reader.transcript(wanted.call)
+    note_read(request, sources.database, "rules.tested", str(record.call.id))
     named = wanted.named()
     rules = sources.rules.all() if named is None else named
     length = record.end.samples if record.end else max((each.final.end for each in transcript.utterances), default=0)

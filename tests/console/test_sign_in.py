@@ -267,6 +267,22 @@ def test_the_audit_log_has_who_read_which_call_once_in_a_while(guarded: Console,
     assert len(entries(guarded.settings, "calls.exported")) == before + 2
 
 
+def test_who_holds_rules_against_a_call_must_be_able_to_read_it_and_the_log_has_which(
+    guarded: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start(sip_call_id="tried-by-qa@sbc")
+    call.end(second_pass=False)
+    asking = {"call": "tried-by-qa@sbc"}
+    writer = token_for(guarded, "qa", Permission.LISTS_WRITE)
+    assert guarded.client.post("/api/v1/rules/test", json=asking, headers=writer).status_code == 403
+    reader = token_for(guarded, "qa", Permission.LISTS_WRITE, Permission.CALLS_READ)
+    for _ in range(2):
+        assert guarded.client.post("/api/v1/rules/test", json=asking, headers=reader).status_code == 200
+    first, second = entries(guarded.settings, "rules.tested", str(call.id))
+    assert {first.by, second.by} == {"qa"}
+    assert str(first.detail["token"]).startswith("qa-")
+
+
 def test_what_a_user_changes_is_the_users_whatever_name_they_give(guarded: Console, switchboard: Switchboard) -> None:
     call = switchboard.start()
     call.end(second_pass=False)
