@@ -13,11 +13,14 @@ from storage.lost_nodes import BATCH, LostCall
 
 log = structlog.get_logger()
 
+LATE = timedelta(minutes=5)
+"""A look that comes later than this was not slow: nobody looked meanwhile."""
+
 
 class LostNodes(Protocol):
     """Where nodes that are gone are known (storage.lost_nodes.LostNodeStore)."""
 
-    def note_running(self, nodes: Collection[str]) -> None: ...
+    def note_running(self, nodes: Collection[str], gap: timedelta) -> None: ...
     def end_calls(self, patience: timedelta) -> Sequence[LostCall]: ...
 
 
@@ -30,13 +33,15 @@ class NodeWatch:
         running: Callable[[], Collection[str]],
         publish: Callable[[Sequence[Event]], object],
         patience: timedelta,
+        every: timedelta,
     ) -> None:
         """`running`: the processes that posted to the board lately (callscribe.events.board). `patience` 0: calls wait
-        for their nodes for ever."""
+        for their nodes for ever. `every`: how often it is looked."""
         self._nodes = nodes
         self._running = running
         self._publish = publish
         self._patience = patience
+        self._gap = every + LATE
 
     def end_lost(self) -> int:
         """End the calls of nodes that did not run for so long; how many. Raises EventsUnavailable, while nobody knows
@@ -44,7 +49,8 @@ class NodeWatch:
         if not self._patience:
             return 0
         running = self._running()
-        self._nodes.note_running({name.removeprefix(NODE_ROLE) for name in running if name.startswith(NODE_ROLE)})
+        nodes = {name.removeprefix(NODE_ROLE) for name in running if name.startswith(NODE_ROLE)}
+        self._nodes.note_running(nodes, self._gap)
         count = 0
         while True:
             ended = self._nodes.end_calls(self._patience)

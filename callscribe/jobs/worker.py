@@ -122,6 +122,7 @@ def _make_sweep(settings: Settings, database: Database) -> Sweep:
         partial(posting_now, settings.events.url),
         partial(publish_now, settings.events.url, stream_length=settings.events.stream_length),
         timedelta(hours=settings.retention.lost_node_hours),
+        timedelta(seconds=settings.retention.sweep_s),
     )
     stores = (RetentionStore(database, folder), ErasureStore(database, folder), SearchIndex(database))
     return Sweep(*stores, events, watch)

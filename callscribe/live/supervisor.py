@@ -43,6 +43,8 @@ from telephony.node import SipNode
 
 log = structlog.get_logger()
 
+ANEW_S = 1.0
+"""Wait before work that failed is begun anew."""
 CONTROL_LIMIT_S = 5.0
 """How long the start waits until pauses can be asked for: calls are taken without, too."""
 STOP_LIMIT_S = 2.0
@@ -98,8 +100,9 @@ class Supervisor:
         self._recorder.start()
         await self._publisher.start()
         await self._pool.start()
-        self._spawn(self._board.keep_posting(f"sip-{self.node}", self.counters))
-        self._spawn(self._refusals.keep_posting(self.node, self._sip.refusals))
+        # Of who does not post it is taken that he is gone: his calls would be ended.
+        self._spawn(self._keep(lambda: self._board.keep_posting(f"sip-{self.node}", self.counters)))
+        self._spawn(self._keep(lambda: self._refusals.keep_posting(self.node, self._sip.refusals)))
         self._spawn(self._control.run())
         await self._control.tried(CONTROL_LIMIT_S)
         await self._hotwords.refresh()
@@ -303,6 +306,15 @@ class Supervisor:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+
+    async def _keep(self, begin: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Do work that has no end, anew whenever it fails, until cancelled."""
+        while True:
+            try:
+                await begin()
+            except Exception as error:
+                log.error("task_failed", error=type(error).__name__, exc_info=error)
+            await asyncio.sleep(ANEW_S)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -36,7 +36,10 @@ class ErasedCallRow(Base):
 
 
 class LostNodeRow(Base):
-    """A node that has calls that go on, and does not run. It is no more here once it runs again."""
+    """A node that has calls that go on, and does not run. It is no more here once it runs again.
+
+    The row with the name "" is of no node: its `since` is when it was last looked who runs.
+    """
 
     __tablename__ = "lost_nodes"
 

@@ -9,11 +9,11 @@ import pytest
 from callscribe.domain.call import CallEnd
 from callscribe.domain.errors import EventsUnavailable
 from callscribe.events.schema import Event
-from callscribe.jobs.node_watch import NodeWatch
+from callscribe.jobs.node_watch import LATE, NodeWatch
 from storage.lost_nodes import BATCH, NODE_LOST, LostCall
 from tests.live.calls import make_call
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -23,7 +23,8 @@ class Nodes:
     left: int
     running: list[Collection[str]] = field(default_factory=list)
 
-    def note_running(self, nodes: Collection[str]) -> None:
+    def note_running(self, nodes: Collection[str], gap: timedelta) -> None:
+        assert gap == MINUTE + LATE
         self.running.append(nodes)
 
     def end_calls(self, patience: timedelta) -> Sequence[LostCall]:
@@ -52,14 +53,14 @@ def processes() -> frozenset[str]:
 
 def test_all_calls_of_lost_nodes_are_ended_and_told() -> None:
     nodes, told = Nodes(BATCH + 3), Told()
-    assert NodeWatch(nodes, processes, told.publish, DAY).end_lost() == BATCH + 3
+    assert NodeWatch(nodes, processes, told.publish, DAY, MINUTE).end_lost() == BATCH + 3
     assert nodes.running == [{"node-1", "node-2"}]
     assert {event.type for event in told.events} == {"call.ended"}
     assert len(told.events) == BATCH + 3
 
 
 def test_calls_are_ended_where_nobody_can_be_told() -> None:
-    assert NodeWatch(Nodes(2), processes, Told(away=True).publish, DAY).end_lost() == 2
+    assert NodeWatch(Nodes(2), processes, Told(away=True).publish, DAY, MINUTE).end_lost() == 2
 
 
 def test_while_nobody_knows_who_runs_no_node_is_missed() -> None:
@@ -68,11 +69,11 @@ def test_while_nobody_knows_who_runs_no_node_is_missed() -> None:
 
     nodes = Nodes(2)
     with pytest.raises(EventsUnavailable):
-        NodeWatch(nodes, away, Told().publish, DAY).end_lost()
+        NodeWatch(nodes, away, Told().publish, DAY, MINUTE).end_lost()
     assert (nodes.running, nodes.left) == ([], 2)
 
 
 def test_without_an_end_of_patience_calls_wait_for_their_node() -> None:
     nodes = Nodes(2)
-    assert NodeWatch(nodes, processes, Told().publish, timedelta(0)).end_lost() == 0
+    assert NodeWatch(nodes, processes, Told().publish, timedelta(0), MINUTE).end_lost() == 0
     assert (nodes.running, nodes.left) == ([], 2)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, CallState, Channel, OutsideIds
 from callscribe.domain.errors import PortUnavailable
 from callscribe.domain.hotword import Hotword
-from callscribe.events.board import cost_of
+from callscribe.events.board import CounterBoard, cost_of, posting_now
 from callscribe.events.control import CHANNEL, PauseRequest
 from callscribe.events.schema import CallEnded, CallStarted, Event, UtteranceFinal, UtterancePartial, from_json
 from callscribe.events.settings import EventSettings
@@ -223,6 +223,23 @@ async def test_what_paid_engines_ask_is_counted_by_engine(settings: Settings) ->
             node.final(1, replace(make_final(0, "one"), engine=engine, cost=cost))
         costs = {name: count for name, count in node.counters().items() if name.startswith(cost_of(""))}
     assert costs == {cost_of("google"): 0.75, cost_of("azure"): 0.25}
+
+
+async def test_a_node_goes_on_posting_after_a_post_that_broke(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = asyncio.Event()
+
+    async def breaks(self: CounterBoard, process: str, values: Mapping[str, float]) -> None:
+        monkeypatch.undo()
+        broken.set()
+        raise ValueError("no number")
+
+    monkeypatch.setattr(CounterBoard, "post", breaks)
+    async with running(settings), asyncio.timeout(20):
+        await broken.wait()
+        while "sip-node-1" not in await asyncio.to_thread(posting_now, settings.events.url):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_stopping_node_writes_all_that_was_said_before_it_goes(settings: Settings, reader: CallReader) -> None:

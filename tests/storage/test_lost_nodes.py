@@ -1,8 +1,9 @@
 """Calls of a node that is gone for good end, and a node that comes back all the same has the last word."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -14,12 +15,15 @@ from storage.database import Database
 from storage.erasure import ErasureOrder, ErasureStore
 from storage.lost_nodes import BATCH, LostNodeStore
 from storage.reader import CallReader
+from storage.recordings import recording_path
 from storage.retention import KeepTimes, RetentionStore
-from tests.storage.samples import ENDED, STARTED, make_call, make_final, make_recording
+from tests.storage.samples import ENDED, make_call, make_final, make_recording
 
 pytestmark = pytest.mark.integration
 
 DAY = timedelta(days=1)
+GAP = timedelta(minutes=6)
+LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
 
 
 @pytest.fixture
@@ -30,17 +34,34 @@ def nodes(database: Database) -> LostNodeStore:
 def left_open(calls: CallStore, node: str) -> Call:
     """A call that goes on, of which two seconds were heard."""
     fresh = make_call()
-    call = replace(fresh, outside_ids=OutsideIds(f"{fresh.id}@pbx"))
+    call = replace(fresh, started_at=LONG_AGO, outside_ids=OutsideIds(f"{fresh.id}@pbx"))
     calls.save_call(call, node)
     calls.save_final(call.id, make_final(0, 8000, "zanzibar"))
     return call
 
 
+def begun_now(database: Database, calls: CallStore, node: str) -> UUID:
+    call = left_open(calls, node)
+    with database.transaction() as session:
+        session.execute(text("UPDATE calls SET started_at = now() WHERE id = :id"), {"id": call.id})
+    return call.id
+
+
 def miss(database: Database, nodes: LostNodeStore, *running: str) -> None:
     """Only these run, for two days now."""
-    nodes.note_running(running)
+    nodes.note_running(running, GAP)
+    pass_time(database, "2 days")
+    # Somebody looked all the time.
     with database.transaction() as session:
-        session.execute(text("UPDATE lost_nodes SET since = since - interval '2 days'"))
+        session.execute(text("UPDATE lost_nodes SET since = now() WHERE name = ''"))
+
+
+def pass_time(database: Database, interval: str) -> None:
+    """What was written until now was written so much longer ago."""
+    with database.transaction() as session:
+        for column in ("lost_nodes SET since", "utterances SET created_at"):
+            name = column.rpartition(" ")[2]
+            session.execute(text(f"UPDATE {column} = {name} - interval '{interval}'"))
 
 
 def test_calls_of_a_node_that_is_missed_for_long_end_with_their_last_final(
@@ -53,7 +74,7 @@ def test_calls_of_a_node_that_is_missed_for_long_end_with_their_last_final(
     record = reader.call(lost.id)
     assert record.end is not None
     assert (record.state, record.end.reason, record.end.samples) == (CallState.INTERRUPTED, "node-lost", 16_000)
-    assert record.end.ended_at == STARTED + timedelta(seconds=2)
+    assert record.end.ended_at == LONG_AGO + timedelta(seconds=2)
     assert reader.call(going_on.id).state is CallState.ACTIVE
     assert nodes.end_calls(DAY) == ()
     [entry] = AuditLog(database).entries().entries
@@ -64,12 +85,51 @@ def test_a_node_that_is_missed_for_a_short_time_or_ran_since_keeps_its_calls(
     database: Database, calls: CallStore, nodes: LostNodeStore
 ) -> None:
     left_open(calls, "gone")
-    nodes.note_running(["node-1"])
+    nodes.note_running(["node-1"], GAP)
     assert nodes.end_calls(DAY) == ()
     miss(database, nodes, "node-1")
-    nodes.note_running(["node-1", "gone"])
-    nodes.note_running(["node-1"])
+    nodes.note_running(["node-1", "gone"], GAP)
+    nodes.note_running(["node-1"], GAP)
     assert nodes.end_calls(DAY) == ()
+
+
+def test_a_call_that_began_later_than_that_goes_on(
+    database: Database, calls: CallStore, reader: CallReader, nodes: LostNodeStore
+) -> None:
+    old = left_open(calls, "gone")
+    miss(database, nodes)
+    fresh = begun_now(database, calls, "gone")
+    assert [lost.call.id for lost in nodes.end_calls(DAY)] == [old.id]
+    assert reader.call(fresh).state is CallState.ACTIVE
+
+
+@pytest.mark.parametrize("sign", ["call", "final"])
+def test_a_node_that_works_is_not_missed_though_nobody_sees_it(
+    database: Database, calls: CallStore, nodes: LostNodeStore, sign: str
+) -> None:
+    call = left_open(calls, "unseen")
+    miss(database, nodes)
+    if sign == "call":
+        begun_now(database, calls, "unseen")
+    else:
+        calls.save_final(call.id, make_final(0, 24_000, "island"))
+    nodes.note_running([], GAP)
+    assert nodes.end_calls(DAY) == ()
+    miss(database, nodes)
+    assert nodes.end_calls(DAY) != ()
+
+
+def test_a_time_in_which_nobody_looked_is_no_time_in_which_a_node_was_missed(
+    database: Database, calls: CallStore, nodes: LostNodeStore
+) -> None:
+    left_open(calls, "gone")
+    nodes.note_running([], GAP)
+    pass_time(database, "2 days")
+    nodes.note_running([], GAP)
+    assert nodes.end_calls(DAY) == ()
+    miss(database, nodes)
+    nodes.note_running([], GAP)
+    assert len(nodes.end_calls(DAY)) == 1
 
 
 def test_very_many_calls_end_in_batches(database: Database, calls: CallStore, nodes: LostNodeStore) -> None:
@@ -83,7 +143,7 @@ def test_then_they_are_erased_and_expire_as_others(
     database: Database, calls: CallStore, reader: CallReader, nodes: LostNodeStore, tmp_path: Path
 ) -> None:
     erased, expired = left_open(calls, "gone"), left_open(calls, "gone")
-    path = tmp_path / make_recording(erased).path
+    path = tmp_path / recording_path(erased)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"RIFF")
     miss(database, nodes)
