@@ -6,8 +6,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from callscribe.domain.errors import AssistRuleOutdated
-from callscribe.text.assist_rules import AssistRule, NamedRule
+from callscribe.domain.errors import AssistRuleOutdated, TooManyAssistRules
+from callscribe.text.assist_rules import MAX_RULES, AssistRule, NamedRule
 from storage.audit import write_audit
 from storage.clean import clean_name
 from storage.database import Database
@@ -55,13 +55,15 @@ class AssistRuleStore:
             return None if row is None or row.definition is None else _named(row)
 
     def put(self, name: str, rule: AssistRule, by: str = "", expects: Callable[[int], bool] = anything) -> NamedRule:
-        """Make the rule, or a new version of it, unless nothing is changed by that."""
+        """Make the rule, or a new version of it, unless nothing is changed by that. Raises TooManyAssistRules."""
         with self._database.transaction() as session:
             newest = _hold_newest(session, clean_name(name))
             if newest is not None and newest.definition is not None and _named(newest).rule == rule:
                 return _named(newest)
             if not expects(_standing(newest)):
                 raise AssistRuleOutdated
+            if not _standing(newest):
+                _make_sure_of_place(session)
             return _named(_add(session, clean_name(name), newest, rule, by))
 
     def delete(self, name: str, by: str = "", expects: Callable[[int], bool] = anything) -> bool:
@@ -89,6 +91,13 @@ def _hold_newest(session: Session, name: str) -> AssistRuleRow | None:
 
 def _standing(newest: AssistRuleRow | None) -> int:
     return 0 if newest is None or newest.definition is None else newest.version
+
+
+def _make_sure_of_place(session: Session) -> None:
+    """For one rule more; nobody else makes one until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("assist rules", 0))))
+    if sum(row.definition is not None for row in session.scalars(_newest())) >= MAX_RULES:
+        raise TooManyAssistRules
 
 
 def _add(session: Session, name: str, newest: AssistRuleRow | None, rule: AssistRule | None, by: str) -> AssistRuleRow:

@@ -27,6 +27,7 @@ from callscribe.domain.errors import (
     RecordingNotFound,
     RevisionOutdated,
     TooManyAlike,
+    TooManyAssistRules,
     TooManyHotwords,
     UtteranceNotFound,
 )
@@ -43,6 +44,7 @@ STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     RevisionOutdated: HTTPStatus.CONFLICT,
     HotwordListOutdated: HTTPStatus.CONFLICT,
     AssistRuleOutdated: HTTPStatus.CONFLICT,
+    TooManyAssistRules: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManyHotwords: HTTPStatus.UNPROCESSABLE_ENTITY,
     CallActive: HTTPStatus.CONFLICT,
     CallHeld: HTTPStatus.CONFLICT,

@@ -29,6 +29,7 @@ CallscribeError
 │   ├── RevisionOutdated
 │   ├── HotwordListOutdated
 │   ├── AssistRuleOutdated
+│   ├── TooManyAssistRules
 │   └── TooManyHotwords
 ├── EventsUnavailable
 ├── QueryError
@@ -157,6 +158,10 @@ class HotwordListOutdated(StorageError):
 
 class AssistRuleOutdated(StorageError):
     """Somebody changed the rule meanwhile; read it again, and send your change with the version that it has now."""
+
+
+class TooManyAssistRules(StorageError):
+    """There are as many assist rules as calls can be held against; remove one first, or give one more phrases."""
 
 
 class TooManyHotwords(StorageError):

@@ -13,6 +13,9 @@ from callscribe.text.phrases import GAP_WORDS, Form, forms_of
 from callscribe.text.scorecard import GAP, Phrases, Plain, Speaker, Written
 from callscribe.text.tokens import tokens
 
+MAX_RULES = 200
+"""That stand at once: each is held against each word of each call."""
+MAX_PHRASES = 50
 MAX_NEAR = 4
 """Words that shall stand near each other."""
 
@@ -24,7 +27,7 @@ class PhraseCondition(Written):
     """One of the phrases is said."""
 
     kind: Literal["phrase"]
-    phrases: Phrases
+    phrases: Annotated[Phrases, Field(max_length=MAX_PHRASES)]
 
     def forms(self) -> tuple[Form, ...]:
         """How they may have been written."""

@@ -59,12 +59,22 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused(console: Console)
         rule("x", when={"kind": "pattern", "pattern": r"(a+)\1"}),
         rule("x", when={"kind": "near", "words": ["one"]}),
         rule("x", when={"kind": "silence", "seconds": 1}),
+        rule("x", *(f"phrase {number}" for number in range(51))),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_with_a_sentence(console: Console, wrong: dict[str, object]) -> None:
     answer = console.client.put(f"{RULES}/wrong", json=wrong)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+def test_one_rule_too_many_is_refused_with_a_sentence(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.assist_rules.MAX_RULES", 0)
+    answer = console.client.put(f"{RULES}/one-too-many", json=rule("nowhere", "cancel"))
+    assert (answer.status_code, answer.json()["detail"].partition(";")[2]) == (
+        422,
+        " remove one first, or give one more phrases.",
+    )
 
 
 def test_rules_are_tried_on_a_past_call(console: Console, switchboard: Switchboard) -> None:

@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from callscribe.domain.assist import AssistCard, Severity, card_id
-from callscribe.domain.errors import AssistRuleOutdated, CallNotFound
+from callscribe.domain.errors import AssistRuleOutdated, CallNotFound, TooManyAssistRules
 from callscribe.text.assist_rules import AssistRule, NamedRule
+from storage import assist_rules as module
 from storage.assist_cards import AssistCardStore
 from storage.assist_rules import AssistRuleStore
 from storage.calls import CallStore
@@ -64,6 +65,20 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused(database: Databas
     with pytest.raises(AssistRuleOutdated):
         store.delete("shared", expects=lambda version: version == 1)
     assert store.find("shared") == NamedRule("shared", 2, rule("two"))
+
+
+def test_more_rules_than_calls_can_be_held_against_are_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = AssistRuleStore(database)
+    store.put("first", rule("one"))
+    monkeypatch.setattr(module, "MAX_RULES", len(store.all()))
+    with pytest.raises(TooManyAssistRules, match="remove one first"):
+        store.put("second", rule("two"))
+    assert store.find("second") is None
+    assert store.put("first", rule("two")).version == 2
+    store.delete("first")
+    assert store.put("second", rule("two")).version == 1
 
 
 def test_changes_stand_in_the_audit_log_without_what_is_on_the_rule(database: Database) -> None:
