@@ -1,6 +1,6 @@
 """Who may use pages and API."""
 
-from callscribe.cli.checks.finding import Finding, bad, hint, ok
+from callscribe.cli.checks.finding import Finding, hint, ok
 from callscribe.config.web import LOOPBACK, WebSettings
 
 CHECK = "sign-in"
@@ -10,7 +10,8 @@ def check_web(web: WebSettings) -> Finding:
     """Whether somebody else may read calls, or passwords on their way."""
     if web.is_open:
         detail = f"web.host is {web.host} and nobody has to sign in: whoever reaches the port reads all calls"
-        return bad(CHECK, detail, "set web.sign_in to on, or web.host to 127.0.0.1")
+        cure = "set web.sign_in to on, or web.host to 127.0.0.1, unless a proxy asks who comes and nobody gets past it"
+        return hint(CHECK, detail, cure)
     if not web.signs_in:
         return ok(CHECK, "off; pages and API are for this machine only")
     if web.host not in LOOPBACK and not web.is_secure:
