@@ -261,6 +261,6 @@ def _erased(sources: Sources, erased: Erasure, *, dry_run: bool) -> ErasureAnswe
             events.erase(erased.calls, datetime.now(UTC))
             events.renew_file()
         except EventsUnavailable as error:
-            # The workers' sweep does all of it again, until it is done.
+            # The workers' sweep does all of it, and tells it, once the store is there.
             log.warning("events_not_erased_yet", calls=len(erased.calls), reason=str(error))
     return ErasureAnswer.of(erased, dry_run=dry_run)

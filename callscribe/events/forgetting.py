@@ -14,7 +14,10 @@ from callscribe.events.schema import CallErased, to_json
 from callscribe.events.streams import FAILURES, FIELD, FLOOR, call_stream, connect_sync
 
 ERASED_TTL_S = 60
-"""How long it can be read in an erased call's own stream that it was erased: those who follow it read it at once."""
+"""How long it can be read at most in an erased call's own stream that it was erased: those who follow it read it at
+once, and the next `forget` or `erase`, as of the workers' sweep, takes it away sooner."""
+TOLD_TTL_S = 86_400
+"""How long it is known of an erased call that this was told."""
 TELLING = "call.erased"
 """Type of the events that stay."""
 PAGE = 1_000
@@ -43,18 +46,26 @@ class StoredEvents:
             return streams + _forget_on_floor(client, calls)
 
     def erase(self, calls: Sequence[UUID], at: datetime) -> int:
-        """As `forget`, for calls that were erased at `at`: who follows them, or the floor, is told. What tells it has
-        nothing of a call but its id; it stays in the floor's stream, and in the call's own for ERASED_TTL_S."""
+        """As `forget`, for calls that were erased: who follows them, or the floor, is told, at `at`, but of calls of
+        which that was told before. What tells it has nothing of a call but its id; it stays in the floor's stream, and
+        in the call's own for ERASED_TTL_S."""
         forgotten = self.forget(calls)
-        if calls:
-            with self._connected() as client, client.pipeline(transaction=False) as pipeline:
-                for call_id in calls:
-                    entry: dict[FieldT, EncodableT] = {FIELD: to_json(CallErased(call_id=call_id, at=at))}
-                    pipeline.xadd(call_stream(call_id), entry)
-                    pipeline.expire(call_stream(call_id), ERASED_TTL_S)
-                    pipeline.xadd(FLOOR, entry, maxlen=self._stream_length, approximate=True)
-                pipeline.execute()
+        with self._connected() as client:
+            for start in range(0, len(calls), PAGE):
+                page = calls[start : start + PAGE]
+                told = client.mget(map(_told, page))
+                self._tell(client, [call for call, before in zip(page, told, strict=True) if before is None], at)
         return forgotten
+
+    def _tell(self, client: redis.Redis, calls: Sequence[UUID], at: datetime) -> None:
+        with client.pipeline(transaction=False) as pipeline:
+            for call_id in calls:
+                entry: dict[FieldT, EncodableT] = {FIELD: to_json(CallErased(call_id=call_id, at=at))}
+                pipeline.xadd(call_stream(call_id), entry)
+                pipeline.expire(call_stream(call_id), ERASED_TTL_S)
+                pipeline.xadd(FLOOR, entry, maxlen=self._stream_length, approximate=True)
+                pipeline.set(_told(call_id), "", ex=TOLD_TTL_S)
+            pipeline.execute()
 
     def renew_file(self) -> bool:
         """Ask a store that writes what it is told to a file to write that anew, without what was removed until now.
@@ -78,6 +89,10 @@ class StoredEvents:
             raise EventsUnavailable from error
         finally:
             client.close()
+
+
+def _told(call_id: UUID) -> str:
+    return f"callscribe:erased:{call_id}"
 
 
 def _forget_on_floor(client: redis.Redis, calls: Collection[UUID]) -> int:

@@ -75,5 +75,5 @@ class Eraser:
             self._events.erase(calls, datetime.now(UTC))
             self._events.renew_file()
         except EventsUnavailable as error:
-            # The sweep does all of it again, until it is done.
+            # The sweep does all of it, and tells it, once the store is there.
             log.warning("events_not_erased_yet", calls=len(calls), reason=str(error))

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 from uuid import UUID
@@ -41,6 +42,9 @@ class EventStreams(Protocol):
 
     def forget(self, calls: Sequence[UUID]) -> int:
         """Take calls out of the streams; how many streams and entries that were."""
+
+    def erase(self, calls: Sequence[UUID], at: datetime) -> int:
+        """The same of erased calls; whoever follows them is told that they were erased, if nobody told it before."""
 
     def renew_file(self) -> bool:
         """Have the store's file written anew; False: it is being written already, ask again."""
@@ -97,7 +101,10 @@ class Sweep:
         """Last, so that the store's file is written anew once, whatever was removed from the streams."""
         # Before the look at the streams: what is settled has come there by then.
         settled = self._erased.settled()
-        self._forget(self._erased.unswept())
+        unswept = self._erased.unswept()
+        # Who erased them may have been killed, or found the store away, before it was told.
+        if unswept and self._events.erase(unswept, datetime.now(UTC)):
+            self._file_is_stale = True
         if (settled or self._file_is_stale) and self._events.renew_file():
             self._file_is_stale = False
             if settled:

@@ -80,6 +80,20 @@ def test_who_follows_an_erased_call_or_the_floor_is_told_and_reads_nothing_else_
     assert events.erase([], AT) == 0
 
 
+def test_what_still_comes_of_an_erased_call_goes_and_nobody_is_told_of_it_twice(valkey: EmbeddedValkey) -> None:
+    first, second = a_call(), a_call()
+    events = StoredEvents(valkey.url, 1000)
+    events.erase([first.id], AT)
+    publish_now(valkey.url, [a_final(first, "zanzibar")], 1000)
+    events.erase([first.id, second.id], AT)
+    events.erase([second.id, first.id], AT)
+    with connect_sync(valkey.url) as client:
+        told = [from_json(fields[FIELD]) for _, fields in client.xrange(FLOOR)]
+        theirs = [event for event in told if event.call_id in (first.id, second.id)]
+        assert theirs == [CallErased(call_id=call.id, at=AT) for call in (first, second)]
+        assert not client.exists(call_stream(first.id))
+
+
 def test_a_store_that_is_away_is_told() -> None:
     with pytest.raises(EventsUnavailable):
         StoredEvents("redis://127.0.0.1:1/0", 1000).forget([a_call().id])

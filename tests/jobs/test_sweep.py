@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
@@ -69,12 +70,19 @@ class Events:
     away: bool = False
     asked: int = 0
     forgotten: list[UUID] = field(default_factory=list)
+    told: list[UUID] = field(default_factory=list)
+    """Those that were erased."""
 
     def forget(self, calls: Sequence[UUID]) -> int:
         if self.away:
             raise EventsUnavailable
         self.forgotten += calls
         return len(calls)
+
+    def erase(self, calls: Sequence[UUID], at: datetime) -> int:
+        assert at <= datetime.now(UTC)
+        self.told += calls
+        return self.forget(calls)
 
     def renew_file(self) -> bool:
         self.asked += 1
@@ -118,6 +126,8 @@ def test_erased_calls_are_noted_as_swept_once_their_events_are_gone() -> None:
     erased, events = Erased([uuid4()], late=True), Events()
     Sweep(Calls(), erased, Words(), events, Lost()).sweep(AUDIO, TEXT)
     assert erased.calls[0] in events.forgotten
+    # Whoever erased them may not have told it; texts that expired are no erased calls.
+    assert events.told == erased.calls
     assert erased.swept == erased.calls
 
 
