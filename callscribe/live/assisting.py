@@ -1,7 +1,7 @@
 """Assist rules on running calls: what rules there are, and what becomes of the cards that they give."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -45,6 +45,8 @@ class RuleBook:
         self._languages = {trunk.name: trunk.language for trunk in trunks}
         self._known: Mapping[str, int] = {}
         self.rules = RuleSet.of(())
+        self.failures = 0
+        """Times that they could not be held against what was said."""
 
     def language_of(self, call: Call) -> str:
         """BCP 47 tag, or UNKNOWN."""
@@ -89,6 +91,8 @@ class Assistant:
         """By channel: sample up to which audio has come."""
         self._understood: dict[int, int] = {}
         """By channel: sample up to which all was told that was said."""
+        self._broken = False
+        """Whether rules broke on this call, which is logged once."""
 
     def describe(self, call: Call) -> None:
         """What is known of the call now."""
@@ -96,11 +100,11 @@ class Assistant:
 
     def partial(self, partial: Partial, began: float) -> None:
         """As it was published. `began`: the clock when it came from the recogniser."""
-        self._give(self._assist.partial(partial, self._ports.rules.rules), began)
+        self._hold(lambda: self._assist.partial(partial, self._ports.rules.rules), began)
 
     def final(self, final: Final, began: float) -> None:
         """As it was published; `began` as above."""
-        self._give(self._assist.final(final, self._ports.rules.rules), began)
+        self._hold(lambda: self._assist.final(final, self._ports.rules.rules), began)
 
     def audio(self, channel: int, end: int) -> None:
         """Audio has come up to this sample."""
@@ -111,12 +115,26 @@ class Assistant:
         self._understood[channel] = max(offset, self._understood.get(channel, 0))
         newest = max(self._heard.values(), default=0)
         stalled = newest - int(STALLED_S * self._assist.call.sample_rate)
-        offsets = (
+        offsets = [
             self._understood.get(each, 0) if heard > stalled else max(stalled, self._understood.get(each, 0))
             for each, heard in self._heard.items()
-        )
-        cards = self._assist.understood(min(offsets, default=0), self._ports.rules.rules)
-        self._give(cards, self._ports.clock())
+        ]
+        least = min(offsets, default=0)
+        self._hold(lambda: self._assist.understood(least, self._ports.rules.rules), self._ports.clock())
+
+    def _hold(self, rules: Callable[[], Sequence[AssistCard]], began: float) -> None:
+        """What was said stands beside what rules make of it: should they break, only their cards are missed."""
+        try:
+            cards = rules()
+        except Exception as error:
+            if not self._broken:
+                log.error(
+                    "assist_failed", call_id=str(self._assist.call.id), error=type(error).__name__, exc_info=error
+                )
+            self._broken = True
+            self._ports.rules.failures += 1
+            return
+        self._give(cards, began)
 
     def _give(self, cards: Sequence[AssistCard], began: float) -> None:
         call = self._assist.call

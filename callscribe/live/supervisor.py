@@ -334,6 +334,7 @@ class Supervisor:
             **self._recorder.counters(),
             **self._journal.counters(),
             **self._costs,
+            "assist_failures": self.rules.failures,
             "calls_active": self._sip.active,
             "calls_capacity": self._sip.capacity,
             "recognizer_ready": int(self._pool.ready()),

@@ -15,6 +15,7 @@ from callscribe.live import assisting as module
 from callscribe.live.assisting import RuleBook
 from callscribe.live.journal import CardSaved, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
+from callscribe.text.assist import CallAssist
 from callscribe.text.assist_rules import AssistRule, NamedRule, PhraseCondition
 from callscribe.text.phrases import Form
 from callscribe.text.redaction.masking import RedactionPolicy
@@ -94,6 +95,28 @@ async def test_a_silence_gives_its_card_once_every_channel_is_understood_or_has_
     session.audio(AudioChunk(0, 6 * RATE, bytes(2 * 12 * RATE)))
     session.acknowledged(0, 18 * RATE)
     assert [each.start_ms for each in cards(ports)] == [1000, 8000]
+
+
+async def test_rules_that_break_lose_nothing_of_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports, session = await session_with(saying("cancel"))
+
+    def broken(*_: object) -> None:
+        raise RecursionError
+
+    for method in ("partial", "final", "understood"):
+        monkeypatch.setattr(CallAssist, method, broken)
+    with capture_logs() as logs:
+        session.partial(Partial(0, 0, 8000, "cancel", "", 1))
+        session.final(make_final(0, "Cancel."))
+        session.acknowledged(0, RATE)
+    assert [type(event) for event in ports.events[-2:]] == [UtterancePartial, UtteranceFinal]
+    assert isinstance(ports.entries[-1], FinalSaved)
+    assert [(each["event"], each["error"]) for each in logs] == [("assist_failed", "RecursionError")]
+    assert ports.rules.failures == 3
+
+    monkeypatch.undo()
+    session.final(make_final(2 * RATE, "Cancel!"))
+    assert [card.rule for card in cards(ports)] == ["offer"]
 
 
 async def test_rules_are_made_ready_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
