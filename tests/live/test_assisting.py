@@ -147,7 +147,7 @@ async def test_rules_are_read_when_one_has_changed_and_stand_while_the_database_
     assert book.rules.rules == (saying("one"),)
     store.away = False
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(book.keep_fresh())
         while book.rules.rules != store.rules:
             await asyncio.sleep(0.01)
