@@ -67,27 +67,19 @@ def set_command(
 ) -> None:
     """Make a rule, or give it another condition and card. It is given by one of --phrase, --near, --pattern, --silence,
     --talk-over and --emotion."""
-    conditions: dict[str, object] = {
-        "phrase": {"phrases": phrase} if phrase else None,
-        "near": {"words": near, "apart": apart} if near else None,
-        "pattern": {"pattern": pattern} if pattern else None,
-        "silence": {"seconds": silence} if silence else None,
-        "talk-over": {"seconds": talk_over} if talk_over else None,
-        "emotion": {"emotions": emotion} if emotion else None,
-    }
-    given = {
-        "when": _one_of(conditions),
-        "title": title,
-        "text": text,
-        "link": link,
-        "severity": severity,
-        "speaker": speaker,
-        "cool_down_s": cool_down,
-        "once": once,
-        "trunks": trunk or [],
-        "languages": language or [],
-    }
-    _put(context, name, _rule(name, name, given), by)
+    when = _one_of(
+        {
+            "phrase": {"phrases": phrase},
+            "near": {"words": near, "apart": apart},
+            "pattern": {"pattern": pattern},
+            "silence": {"seconds": silence},
+            "talk-over": {"seconds": talk_over},
+            "emotion": {"emotions": emotion},
+        }
+    )
+    card = {"title": title, "text": text, "link": link, "severity": severity, "cool_down_s": cool_down, "once": once}
+    whom = {"speaker": speaker, "trunks": trunk or [], "languages": language or []}
+    _put(context, name, _rule(name, name, {"when": when, **card, **whom}), by)
 
 
 @app.command("import")
@@ -159,9 +151,9 @@ def _path(name: str) -> str:
     return f"{API}/{urllib.parse.quote(name, safe='')}"
 
 
-def _one_of(conditions: Mapping[str, object]) -> dict[str, object]:
-    """Raises SettingsError unless there is one."""
-    given = [{"kind": kind, **told} for kind, told in conditions.items() if isinstance(told, dict)]
+def _one_of(conditions: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """The condition whose first value was given. Raises SettingsError unless there is one."""
+    given = [{"kind": kind, **told} for kind, told in conditions.items() if next(iter(told.values()))]
     if len(given) != 1:
         raise SettingsError("give one of --phrase, --near, --pattern, --silence, --talk-over and --emotion")
     return given[0]

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from callscribe.cli import rules as module
 from callscribe.cli.rules import read_rules
-from callscribe.domain.errors import CallscribeError
-from callscribe.text.assist_rules import PhraseCondition, SilenceCondition
+from callscribe.domain.errors import CallscribeError, SettingsError
+from callscribe.text.assist_rules import AssistRule, PhraseCondition, SilenceCondition
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "assist.md"
 RULES = """
@@ -75,3 +77,36 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(tmp_path: Path, text: st
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(CallscribeError, match="cannot be read"):
         read_rules(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "condition"),
+    [
+        (("--phrase", "cancel", "--phrase", "refund"), {"kind": "phrase", "phrases": ["cancel", "refund"]}),
+        (("--near", "a", "--near", "b", "--apart", "2"), {"kind": "near", "words": ["a", "b"], "apart": 2}),
+        (("--pattern", "a+b"), {"kind": "pattern", "pattern": "a+b"}),
+        (("--silence", "30"), {"kind": "silence", "seconds": 30}),
+        (("--talk-over", "3"), {"kind": "talk-over", "seconds": 3}),
+        (("--emotion", "angry"), {"kind": "emotion", "emotions": ["angry"]}),
+    ],
+)
+def test_a_rule_is_set_by_one_condition(
+    monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], condition: dict[str, object]
+) -> None:
+    sent: list[tuple[str, object]] = []
+
+    def put(_: object, name: str, rule: AssistRule, by: str) -> None:
+        sent.append((f"{name} of {by}", rule))
+
+    monkeypatch.setattr(module, "_put", put)
+    command = ["set", "offer", "--title", "Offer", "--by", "ann", "--trunk", "main", "--once"]
+    result = CliRunner().invoke(module.app, [*command, *given])
+    assert result.exit_code == 0, result.output
+    wanted = {"when": condition, "title": "Offer", "trunks": ["main"], "once": True}
+    assert sent == [("offer of ann", AssistRule.model_validate(wanted))]
+
+
+@pytest.mark.parametrize("given", [(), ("--silence", "30", "--pattern", "a")])
+def test_a_rule_is_not_set_by_none_or_two(given: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(module.app, ["set", "offer", "--title", "Offer", *given])
+    assert isinstance(result.exception, SettingsError)
