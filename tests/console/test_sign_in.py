@@ -25,6 +25,7 @@ from callscribe.domain.access import PERMISSIONS, AccountRole, Permission, Princ
 from storage.audit import AuditEntry, AuditFilter, AuditLog
 from storage.database import Database
 from storage.users import UserStore
+from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.guarding import PASSWORD, guarded_console, sign_in, signed_in, token_for
 from tests.console.switchboard import Switchboard
@@ -317,6 +318,21 @@ def test_streams_end_once_their_reader_has_signed_out(impatient: Console, settin
             socket.recv(timeout=20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == gate.CODE_SIGNED_OUT
+    database.close()
+
+
+@pytest.mark.browser
+def test_a_page_whose_reader_was_signed_out_leads_to_the_form(
+    impatient: Console, settings: Settings, browser: Browser
+) -> None:
+    database = Database(settings.database.url)
+    browser.open(f"{impatient.url}/login?next=/%3Ftrunk%3Dsbc")
+    browser.press("qa", "\ue004")
+    browser.press(PASSWORD, "\ue007")
+    browser.until(lambda: browser.texts(".who span") == ["qa"], "the floor")
+    browser.until(lambda: browser.one("#floor").get_attribute("aria-busy") == "false", "what goes on")
+    UserStore(database).set_password("qa", PASSWORD, "tests")
+    browser.until(lambda: browser.driver.current_url.endswith("/login?next=%2F%3Ftrunk%3Dsbc"), "the form")
     database.close()
 
 

@@ -16,9 +16,23 @@ export async function ask(path, options) {
   } catch {
     throw new Error("The server does not answer. This page tries again by itself.");
   }
+  // What somebody has typed to be saved stays on the page.
+  if (answer.status === 401 && !options?.method) signInAgain();
   const body = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (!answer.ok) throw Object.assign(new Error(body?.detail ?? `The server answered ${answer.status}.`), { status: answer.status });
   return body;
+}
+
+/** To the form, and back here after it; only from pages that tell who signed in. */
+function signInAgain() {
+  if (!document.querySelector(".who")) return;
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+/** An EventSource does not tell why it was refused. */
+async function leaveWhereSignedOut() {
+  const answer = await fetch("/api/v1/openapi.json", { method: "HEAD" }).catch(() => null);
+  if (answer?.status === 401) signInAgain();
 }
 
 /**
@@ -46,6 +60,7 @@ export function follow(path, calls, after = "") {
     source.onerror = () => {
       calls.onState(source.readyState === EventSource.CLOSED ? "lost" : "waiting");
       if (source.readyState === EventSource.CLOSED) {
+        leaveWhereSignedOut();
         timer = setTimeout(open, wait);
         wait = Math.min(wait * 2, LONGEST_WAIT_MS);
       }
