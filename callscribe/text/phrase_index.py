@@ -40,11 +40,12 @@ class PhraseIndex:
 
         `numbers`: sets that are looked for.
         """
+        failed: dict[int, set[tuple[int, int]]] = {}
         for at in range(max(fresh - self._longest + 1, 0), len(run)):
             for wanted in self._begun_by(run[at].token.text):
                 if at + wanted.words <= fresh or wanted.number not in numbers:
                     continue
-                end = match(wanted.form, run, at)
+                end = match(wanted.form, run, at, failed.setdefault(id(wanted), set()))
                 if end is not None and end > fresh:
                     yield wanted.number, at
 

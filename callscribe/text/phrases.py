@@ -79,9 +79,12 @@ def find(phrases: Iterable[WantedPhrase], heard: Iterable[Stream]) -> tuple[Evid
     return tuple(sorted(dict.fromkeys(found), key=lambda evidence: (evidence.start_ms, -len(evidence.quote))))
 
 
-def match(form: Form, run: Run, at: int) -> int | None:
-    """The word behind the last where the phrase begins at `at`, by the shortest gaps."""
-    return _match(form, form.parts, run, at)
+def match(form: Form, run: Run, at: int, failed: set[tuple[int, int]] | None = None) -> int | None:
+    """The word behind the last where the phrase begins at `at`, by the shortest gaps.
+
+    `failed`: for all places of a form in a run, so that none of its parts is tried twice at a word.
+    """
+    return _match(form, 0, run, at, set() if failed is None else failed)
 
 
 def slips(wanted: str, distance: int) -> int:
@@ -189,17 +192,22 @@ def _matches(form: Form, run: Run, places: Mapping[str, Sequence[int]]) -> Itera
             behind = end
 
 
-def _match(form: Form, parts: Sequence[tuple[str, ...]], run: Run, at: int) -> int | None:
-    """The word behind the last when the parts begin at `at`, by the shortest gaps."""
-    end = at + len(parts[0])
-    if end > len(run) or not all(
-        alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(parts[0], run[at:end], strict=True)
-    ):
+def _match(form: Form, number: int, run: Run, at: int, failed: set[tuple[int, int]]) -> int | None:
+    """As `match`, where the part of this number begins at `at`."""
+    if (number, at) in failed:
         return None
-    if len(parts) == 1:
-        return end
-    ends = (_match(form, parts[1:], run, end + skipped) for skipped in range(form.gap + 1))
-    return next((found for found in ends if found is not None), None)
+    part = form.parts[number]
+    end = at + len(part)
+    found = None
+    if end <= len(run) and all(
+        alike(wanted, heard.token.text, form.distance) for wanted, heard in zip(part, run[at:end], strict=True)
+    ):
+        last = number + 1 == len(form.parts)
+        ends = (_match(form, number + 1, run, end + skipped, failed) for skipped in range(form.gap + 1))
+        found = end if last else next((each for each in ends if each is not None), None)
+    if found is None:
+        failed.add((number, at))
+    return found
 
 
 @lru_cache(maxsize=8192)

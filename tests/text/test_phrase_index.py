@@ -1,5 +1,6 @@
 """Many phrases over words that keep coming: what is found, and how little is looked at for it."""
 
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -62,12 +63,20 @@ def test_only_what_a_new_word_may_end_is_matched_again(monkeypatch: pytest.Monke
     matched: list[int] = []
     find = phrases.match
 
-    def counted(form: Form, heard: Run, at: int) -> int | None:
+    def counted(form: Form, heard: Run, at: int, failed: set[tuple[int, int]]) -> int | None:
         matched.append(at)
-        return find(form, heard, at)
+        return find(form, heard, at, failed)
 
     monkeypatch.setattr("callscribe.text.phrase_index.match", counted)
     within = index("no thanks", "no thank you")
     said = "no " * 50
     assert found(within, said, 49) == []
     assert matched == [47, 48, 48, 49, 49]
+
+
+def test_gaps_between_words_that_are_said_over_and_over_are_not_tried_over_and_over() -> None:
+    within = index("no*no*no*cancel", gap=20)
+    begun = time.thread_time()
+    assert found(within, "no " * 80, 79) == []
+    assert time.thread_time() - begun < 0.1
+    assert (0, 77) in found(within, f"{'no ' * 80}cancel", 80)
