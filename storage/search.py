@@ -51,8 +51,6 @@ _SETTINGS = {
     "max_parallel_workers_per_gather": "0",
     # Of a frequent word the first texts of the table seem to be enough; none of them may be of the days asked for.
     "enable_seqscan": "off",
-    # What the system has in memory is read sooner than another process of the server is asked for it (Postgres 18).
-    "effective_io_concurrency": "0",
     "statement_timeout": f"{STATEMENT_LIMIT_S}s",
 }
 _TABLE = cast(literal(SearchTextRow.__tablename__), REGCLASS)
