@@ -27,7 +27,7 @@ class Match(Protocol):
 class Expression(Protocol):
     """An expression that is ready."""
 
-    def search(self, text: str) -> Match | None: ...
+    def search(self, text: str, start: int = 0) -> Match | None: ...
 
 
 @lru_cache(maxsize=1024)
@@ -48,9 +48,8 @@ def bounded(pattern: str) -> Expression:
 
 def first_place(pattern: str, text: str) -> int | None:
     """The character at which the first match in the end of the text begins."""
-    skipped = max(len(text) - LOOKED_AT, 0)
-    match = bounded(pattern).search(text[skipped:])
-    return None if match is None else skipped + match.start()
+    match = bounded(pattern).search(text, max(len(text) - LOOKED_AT, 0))
+    return None if match is None else match.start()
 
 
 def _refusal(reason: str) -> str:

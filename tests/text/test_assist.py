@@ -191,6 +191,9 @@ def test_of_a_long_text_an_expression_is_held_against_the_end() -> None:
     (card,) = CallAssist(CALL).final(final(f"{'well ' * 500}refund", start=0, end=3), rules)
     assert card.start == 3 * RATE * 2500 // 2506
     assert CallAssist(CALL).final(final(f"refund {'well ' * 500}"), rules) == ()
+    begun = [rule({"kind": "pattern", "pattern": "^well"})]
+    assert CallAssist(CALL).final(final("well " * 20), begun)
+    assert CallAssist(CALL).final(final("well " * 500), begun) == ()
 
 
 @pytest.mark.parametrize(
