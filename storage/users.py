@@ -38,8 +38,8 @@ class UserStore:
         row = UserRow(
             name=name_of(user.name),
             role=user.role,
-            team=clean_name(user.team),
-            addresses=[clean_name(address) for address in user.addresses],
+            team=_team(user.team),
+            addresses=_addresses(user.addresses),
             password_hash=stored,
             disabled=user.disabled,
         )
@@ -50,6 +50,24 @@ class UserStore:
             detail = {"role": str(user.role), "team": row.team}
             write_audit(session, action="user.added", subject=row.name, by=by, detail=detail)
         return user_of(row)
+
+    def change(
+        self, name: str, role: AccountRole | None, team: str | None, addresses: Sequence[str] | None, by: str
+    ) -> User:
+        """Change what an account may do and whose calls it sees; None: that stays. Raises UserUnknown.
+
+        Whoever has signed in stays so: with each request it is looked up what they may do now.
+        """
+        with self._database.transaction() as session:
+            row = session.get(UserRow, name_of(name), with_for_update=True)
+            if row is None:
+                raise UserUnknown
+            row.role = row.role if role is None else role
+            row.team = row.team if team is None else _team(team)
+            row.addresses = row.addresses if addresses is None else _addresses(addresses)
+            detail: dict[str, str | int] = {"role": row.role, "team": row.team, "addresses": len(row.addresses)}
+            write_audit(session, action="user.changed", subject=row.name, by=by, detail=detail)
+            return user_of(row)
 
     def set_password(self, name: str, password: str, by: str) -> None:
         """Give the account another password, and sign it out everywhere. Raises UserUnknown and ValueError."""
@@ -82,7 +100,7 @@ class UserStore:
 
     def addresses_of(self, team: str) -> frozenset[str]:
         """Own addresses of all in a team, those of disabled accounts too: their calls remain the team's."""
-        query = select(func.unnest(UserRow.addresses)).where(UserRow.team == clean_name(team), UserRow.team != "")
+        query = select(func.unnest(UserRow.addresses)).where(UserRow.team == _team(team), UserRow.team != "")
         with self._database.transaction() as session:
             return frozenset(session.scalars(query))
 
@@ -99,6 +117,14 @@ class UserStore:
 def name_of(name: str) -> str:
     """A user's name as it is kept."""
     return clean_name(name.strip().casefold(), 100)
+
+
+def _team(name: str) -> str:
+    return clean_name(name.strip())
+
+
+def _addresses(told: Sequence[str]) -> list[str]:
+    return [address for each in told if (address := clean_name(each.strip()))]
 
 
 def user_of(row: UserRow) -> User:

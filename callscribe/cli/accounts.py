@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,7 +17,9 @@ from rich.table import Table
 from callscribe.config.settings import Settings
 from callscribe.domain.access import AccountRole, Permission, User
 from callscribe.domain.errors import SettingsError
-from storage.database import Database
+
+if TYPE_CHECKING:
+    from storage.database import Database
 
 users = typer.Typer(help="Accounts of people and programs that use pages and API.", no_args_is_help=True)
 tokens = typer.Typer(help="Tokens with which programs use the API.", no_args_is_help=True)
@@ -69,6 +71,28 @@ def list_users_command(context: typer.Context, as_json: AsJson = False) -> None:
             user.name, user.role, user.team, " ".join(user.addresses), "disabled" if user.disabled else "active"
         )
     Console().print(table)
+
+
+@users.command("change")
+def change_command(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[AccountRole | None, typer.Option("--role", help="What they may do from now on.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help='Another team; "": none.')] = None,
+    address: Annotated[
+        list[str] | None, typer.Option("--address", help="Own addresses, in place of those so far. Repeatable.")
+    ] = None,
+    no_address: Annotated[bool, typer.Option("--no-address", help="Own addresses: none.")] = False,
+) -> None:
+    """Change what an account may do and whose calls it sees, at once. What is not named stays."""
+    from storage.users import UserStore
+
+    addresses = () if no_address else tuple(address) if address else None
+    if role is None and team is None and addresses is None:
+        raise SettingsError("nothing to change: give --role, --team, --address or --no-address")
+    with _database(context) as database:
+        made = UserStore(database).change(name, role, team, addresses, getpass.getuser())
+    typer.echo(f"{made.name} is {made.role}")
 
 
 @users.command("password")
@@ -145,7 +169,7 @@ def revoke_command(context: typer.Context, name: TokenName) -> None:
 
 
 @contextmanager
-def _database(context: typer.Context) -> Iterator[Database]:
+def _database(context: typer.Context) -> "Iterator[Database]":
     from callscribe.cli.servers import opened_database
 
     settings: Settings = context.obj.settings

@@ -113,6 +113,9 @@ def test_accounts_and_tokens_are_let_in_and_shut_out_by_the_command_line(guarded
     assert asked(guarded, "/api/v1/calls", bot)["calls"] is not None
     users = {user["name"]: user for user in json.loads(callscribe(guarded, "user", "list", "--json"))}
     assert (users["bot"]["role"], users["ben"]["addresses"]) == ("qa", ["1001"])
+    callscribe(guarded, "user", "change", "bot", "--role", "agent", "--address", " 3003 ")
+    assert callscribe(guarded, "user", "list", "--json").count('"3003"') == 1
+    assert asked(guarded, "/api/v1/calls", bot)["calls"] == []
     callscribe(guarded, "token", "revoke", "bots")
     with pytest.raises(urllib.error.HTTPError):
         asked(guarded, "/api/v1/calls", bot)

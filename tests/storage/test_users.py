@@ -102,6 +102,28 @@ def test_a_browser_that_asks_is_not_idle(users: UserStore, database: Database) -
         assert sign_ins.find(secret)
 
 
+def test_an_account_changes_in_what_is_named_and_stays_signed_in(users: UserStore, database: Database) -> None:
+    sign_ins = SignInStore(database, LIMITS)
+    secret = sign_ins.open("ann")
+    changed = User("ann", AccountRole.QA, "sales", ("1042",))
+    assert users.change(" ANN ", AccountRole.QA, None, None, "root") == changed
+    assert sign_ins.find(secret) == changed
+    moved = User("ann", AccountRole.QA, "support", ("1099", "sip:ann@pbx.example.com"))
+    assert users.change("ann", None, " support ", (" 1099", "sip:ann@pbx.example.com ", " "), "root") == moved
+    assert users.addresses_of("support") == {"1099", "sip:ann@pbx.example.com"}
+    assert users.change("ann", None, "", (), "root") == User("ann", AccountRole.QA)
+    [newest, *_] = AuditLog(database).entries().entries
+    assert (newest.action, newest.subject, newest.by) == ("user.changed", "ann", "root")
+    assert newest.detail == {"role": "qa", "team": "", "addresses": 0}
+    with pytest.raises(UserUnknown):
+        users.change("bob", AccountRole.QA, None, None, "root")
+
+
+def test_what_stands_around_an_own_address_is_no_part_of_it(users: UserStore) -> None:
+    assert users.add(User("eve", AccountRole.AGENT, " sales ", (" 2002 ", "")), None, "root").addresses == ("2002",)
+    assert users.addresses_of("sales") == {"1042", "2002"}
+
+
 def test_a_token_gives_its_scopes_and_no_more_than_its_owner_may(users: UserStore, database: Database) -> None:
     tokens = ApiTokenStore(database)
     secret = tokens.create("sync", "Ann", [Permission.CALLS_READ, Permission.AUDIT_READ], None, "root")
