@@ -150,8 +150,9 @@ def test_of_calls_with_one_outside_id_each_finds_their_own(guarded: Console, swi
 
 
 def test_the_floors_events_are_those_of_calls_that_are_seen(guarded: Console, switchboard: Switchboard) -> None:
-    before = start(switchboard, "sip:1042@pbx.example.com")
-    others_before = start(switchboard, "sip:1099@pbx.example.com")
+    shared = f"{uuid4()}@sbc"
+    before = start(switchboard, "sip:1042@pbx.example.com", outside_id=shared)
+    others_before = start(switchboard, "sip:1099@pbx.example.com", outside_id=shared)
     url = guarded.url.replace("http", "ws") + "/api/v1/live/ws"
     with signed_in(guarded, "agent") as client:
         headers = {"cookie": f"callscribe={client.cookies['callscribe']}", "origin": guarded.url}
@@ -159,7 +160,7 @@ def test_the_floors_events_are_those_of_calls_that_are_seen(guarded: Console, sw
             others_before.final(0, 0, "not yours, begun before")
             start(switchboard, "sip:1099@pbx.example.com", words="not yours").end(second_pass=False)
             before.final(0, 0, "yours, begun before")
-            own = start(switchboard, "sip:1042@pbx.example.com", words="yours")
+            own = start(switchboard, "sip:1042@pbx.example.com", outside_id=shared, words="yours")
             events = [json.loads(socket.recv(timeout=20)) for _ in range(3)]
             for call in (before, others_before, own):
                 call.end(second_pass=False)
