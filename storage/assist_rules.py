@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
@@ -12,6 +14,8 @@ from storage.audit import write_audit
 from storage.clean import clean_name
 from storage.database import Database
 from storage.models import AssistRuleRow
+
+log = structlog.get_logger()
 
 NOBODY = "api"
 """Who changed a rule, for the audit log, where nobody was named."""
@@ -33,9 +37,10 @@ class AssistRuleStore:
         self._database = database
 
     def all(self) -> tuple[NamedRule, ...]:
-        """The newest version of each rule that has not been removed, by name."""
+        """The newest version of each rule that has not been removed, by name, but those that another release wrote and
+        this one does not know."""
         with self._database.transaction() as session:
-            return tuple(_named(row) for row in session.scalars(_newest()) if row.definition is not None)
+            return tuple(named for row in session.scalars(_newest()) if (named := _read(row)) is not None)
 
     def newest(self) -> Mapping[str, int]:
         """The version of each rule, removed ones too: what tells cheaply whether any has changed."""
@@ -44,7 +49,7 @@ class AssistRuleStore:
             return dict(session.execute(query).all())
 
     def find(self, name: str, version: int | None = None) -> NamedRule | None:
-        """This version of a rule, or the newest; None where there is none, or it was removed."""
+        """This version of a rule, or the newest; None where there is none, it was removed or is not known here."""
         query = _newest().where(AssistRuleRow.name == clean_name(name))
         if version is not None:
             query = select(AssistRuleRow).where(
@@ -52,14 +57,14 @@ class AssistRuleStore:
             )
         with self._database.transaction() as session:
             row = session.scalar(query)
-            return None if row is None or row.definition is None else _named(row)
+            return None if row is None else _read(row)
 
     def put(self, name: str, rule: AssistRule, by: str = "", expects: Callable[[int], bool] = anything) -> NamedRule:
         """Make the rule, or a new version of it, unless nothing is changed by that. Raises TooManyAssistRules."""
         with self._database.transaction() as session:
             newest = _hold_newest(session, clean_name(name))
-            if newest is not None and newest.definition is not None and _named(newest).rule == rule:
-                return _named(newest)
+            if newest is not None and (known := _read(newest)) is not None and known.rule == rule:
+                return known
             if not expects(_standing(newest)):
                 raise AssistRuleOutdated
             if not _standing(newest):
@@ -118,3 +123,14 @@ def _add(session: Session, name: str, newest: AssistRuleRow | None, rule: Assist
 
 def _named(row: AssistRuleRow) -> NamedRule:
     return NamedRule(row.name, row.version, AssistRule.model_validate(row.definition))
+
+
+def _read(row: AssistRuleRow) -> NamedRule | None:
+    """None where it was removed, or is none of this release's: that one is not to keep others from being read."""
+    if row.definition is None:
+        return None
+    try:
+        return _named(row)
+    except ValidationError:
+        log.warning("assist_rule_unknown", rule=row.name, version=row.version, cure="PUT /api/v1/rules/NAME")
+        return None

@@ -56,6 +56,19 @@ def test_each_change_of_a_rule_is_a_version_and_what_changes_nothing_is_none(dat
     assert store.put("calm", first.rule).version == 4
 
 
+def test_a_rule_of_another_release_keeps_no_other_from_being_read_and_can_be_replaced(database: Database) -> None:
+    store = AssistRuleStore(database)
+    store.put("known", rule("damn"))
+    store.put("strange", rule("hell"))
+    with database.transaction() as session:
+        session.execute(text("""UPDATE assist_rules SET definition = '{"when": "later"}' WHERE name = 'strange'"""))
+    names = [named.name for named in store.all()]
+    assert "known" in names
+    assert "strange" not in names
+    assert store.find("strange") is None
+    assert store.put("strange", rule("heck")) in store.all()
+
+
 def test_a_change_of_what_somebody_else_has_changed_is_refused(database: Database) -> None:
     store = AssistRuleStore(database)
     store.put("shared", rule("one"), expects=lambda version: version == 0)
