@@ -48,6 +48,8 @@ CORRECTED_ADDRESS = "127.0.0.45"
 """Calls from here have a hotword list, and people correct them."""
 KEPT_S = 6
 """So many."""
+LINES = 6
+"""Of the shared service, of four calls each: the dialects alone are up to eighteen calls at once."""
 HOOKED_ADDRESS = "127.0.0.46"
 """A webhook is told of calls from here."""
 ASSISTED_ADDRESS = "127.0.0.47"
@@ -184,7 +186,7 @@ def service(open_folder: Path, receiver: Receiver, request: pytest.FixtureReques
     signer = make_pair(folder, "signer")
     make_pair(folder, TRUSTED, signer=signer)
     tls_port, funasr_port = free_port(), free_port()
-    sip = f'tls_port = {tls_port}\ntls_certificate = "{certificate}"\ntls_key = "{key}"\nlines = 4\n'
+    sip = f'tls_port = {tls_port}\ntls_certificate = "{certificate}"\ntls_key = "{key}"\nlines = {LINES}\n'
     sip += f'tls_client_ca = "{signer.certificate}"\n'
     settings = {"sip": sip, "funasr_server": f'port = {funasr_port}\ntrunk = "calls"\n', "retention": RETENTION}
     service = RunningService(folder, settings, tls_port=tls_port, funasr_port=funasr_port, callee_port=free_port())
