@@ -10,6 +10,7 @@ import structlog
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call
 from callscribe.domain.errors import StorageError
+from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.assist import CardGiven
 from callscribe.events.schema import Event
@@ -50,7 +51,7 @@ class RuleBook:
 
     def language_of(self, call: Call) -> str:
         """BCP 47 tag, or UNKNOWN."""
-        return self._languages[call.trunk]
+        return self._languages.get(call.trunk, UNKNOWN)
 
     async def refresh(self) -> None:
         """Read the rules again where one has changed. While the database is away, what was known stands."""

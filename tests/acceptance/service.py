@@ -202,7 +202,8 @@ class RunningService:
         """The call with this id of another system, once it is stored."""
         try:
             return self.get(f"/api/v1/calls/{urllib.parse.quote(outside_id, safe='')}")
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as refused:
+            refused.close()
             return None
 
     def wait_call(self, outside_id: str, state: str = "ended", seconds: float = 60) -> Json:

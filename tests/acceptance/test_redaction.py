@@ -53,6 +53,7 @@ def recording(service: RunningService, call_id: str) -> tuple[NDArray[np.int16]]
         with urllib.request.urlopen(f"{service.web}/api/v1/calls/{call_id}/audio", timeout=10) as response:
             sound = io.BytesIO(response.read())
     except urllib.error.HTTPError as refused:
+        refused.close()
         if refused.code != NOT_YET:
             raise
         return None

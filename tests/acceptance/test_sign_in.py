@@ -100,6 +100,7 @@ def sign_in(browser: Browser, name: str, password: str) -> None:
 def test_programs_need_a_token(guarded: RunningService, token: str, call: Json) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         guarded.get("/api/v1/calls")
+    refused.value.close()
     assert refused.value.code == 401
     assert asked(guarded, f"/api/v1/calls/{call['id']}", token)["id"] == call["id"]
     assert '"entries"' in callscribe(guarded, "audit", "--json", token=token)
@@ -117,8 +118,9 @@ def test_accounts_and_tokens_are_let_in_and_shut_out_by_the_command_line(guarded
     assert callscribe(guarded, "user", "list", "--json").count('"3003"') == 1
     assert asked(guarded, "/api/v1/calls", bot)["calls"] == []
     callscribe(guarded, "token", "revoke", "bots")
-    with pytest.raises(urllib.error.HTTPError):
+    with pytest.raises(urllib.error.HTTPError) as revoked:
         asked(guarded, "/api/v1/calls", bot)
+    revoked.value.close()
 
 
 @pytest.mark.browser

@@ -99,7 +99,8 @@ def test_a_call_that_shares_an_id_with_too_many_is_erased_with_them_where_wanted
     console: Console, switchboard: Switchboard
 ) -> None:
     day = datetime.now(UTC) - timedelta(days=next(_days))
-    theirs = [switchboard.start(started_at=day) for _ in range(10)]
+    shared = f"{uuid4()}@sbc"
+    theirs = [switchboard.start(sip_call_id=shared, started_at=day) for _ in range(10)]
     for call in theirs:
         call.end(second_pass=False)
     tried = console.client.delete(f"{CALLS}/{theirs[0].id}", params={**WHY, "dry_run": True}).json()
