@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from callscribe.cli.ports import free_port
 from tests.acceptance.raw_sip import RawPeer, Reply, parse_reply
 from tests.acceptance.rtp import RtpSender
 from tests.acceptance.sipp import Sipp, launch
@@ -109,7 +108,8 @@ def play_by_sipp(fixture: Fixture, port: int, folder: Path, run: str) -> list[Ou
     outcomes = _outcomes(fixture, run)
     players = []
     for outcome in outcomes:
-        place = ("-i", "127.0.0.1", "-p", str(free_port()), "-mi", "127.0.0.1")
+        # Without -p sipp takes the first port that it can bind: several start at once.
+        place = ("-i", "127.0.0.1", "-mi", "127.0.0.1")
         command = (require("sipp"), f"127.0.0.1:{port}", *place, "-m", "1", "-cid_str", outcome.call_id, *_PATIENCE)
         players.append(launch(command, scenario(fixture.title, outcome.dialog), folder))
         time.sleep(0.1)
