@@ -2,21 +2,20 @@
 
 import getpass
 import json
-import tomllib
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from callscribe.cli.api import base_url, fetch, send
+from callscribe.cli.tables import checked, read_tables
 from callscribe.domain.assist import Severity
-from callscribe.domain.errors import CallscribeError, SettingsError
+from callscribe.domain.errors import SettingsError
 from callscribe.text.assist_rules import AssistRule
 
 app = typer.Typer(help="Assist rules: what shows a card while a call goes on.", no_args_is_help=True)
@@ -79,7 +78,7 @@ def set_command(
     )
     card = {"title": title, "text": text, "link": link, "severity": severity, "cool_down_s": cool_down, "once": once}
     whom = {"speaker": speaker, "trunks": trunk or [], "languages": language or []}
-    _put(context, name, _rule(name, name, {"when": when, **card, **whom}), by)
+    _put(context, name, checked(AssistRule, name, name, {"when": when, **card, **whom}), by)
 
 
 @app.command("import")
@@ -121,24 +120,7 @@ def try_command(
 
 def read_rules(file: Path) -> dict[str, AssistRule]:
     """The rules of a TOML file by their names. Raises CallscribeError that tells the place of what is wrong."""
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CallscribeError(f"{file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CallscribeError(f"{file} is no TOML: {error}") from error
-    if not document:
-        raise CallscribeError(f"{file} has no rule: begin one with [NAME]")
-    return {name: _rule(str(file), name, told) for name, told in document.items()}
-
-
-def _rule(where: str, name: str, told: object) -> AssistRule:
-    try:
-        return AssistRule.model_validate(told)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(str(part) for part in (name, *wrong["loc"]))
-        raise CallscribeError(f"{where}: {place}: {wrong['msg']}") from error
+    return read_tables(file, AssistRule, "has no rule: begin one with [NAME]")
 
 
 def _put(context: typer.Context, name: str, rule: AssistRule, by: str) -> None:

@@ -2,18 +2,16 @@
 
 import getpass
 import json
-import tomllib
 import urllib.parse
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from callscribe.cli.api import base_url, fetch, send
-from callscribe.domain.errors import CallscribeError
+from callscribe.cli.tables import read_tables
 from callscribe.text.scorecard import Scorecard
 
 app = typer.Typer(help="Scorecards: rules that quality assurance has for calls.", no_args_is_help=True)
@@ -66,21 +64,4 @@ def remove_command(
 
 def read_scorecards(file: Path) -> dict[str, Scorecard]:
     """The scorecards of a TOML file by their names. Raises CallscribeError that tells the place of what is wrong."""
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CallscribeError(f"{file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CallscribeError(f"{file} is no TOML: {error}") from error
-    if not document:
-        raise CallscribeError(f"{file} has no scorecard: begin one with [NAME] and [[NAME.rules]]")
-    return {name: _card(file, name, told) for name, told in document.items()}
-
-
-def _card(file: Path, name: str, told: object) -> Scorecard:
-    try:
-        return Scorecard.model_validate(told)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        place = ".".join(str(part) for part in (name, *wrong["loc"]))
-        raise CallscribeError(f"{file}: {place}: {wrong['msg']}") from error
+    return read_tables(file, Scorecard, "has no scorecard: begin one with [NAME] and [[NAME.rules]]")
