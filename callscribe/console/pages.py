@@ -1,7 +1,6 @@
 """The pages: a shell made here, filled by the scripts in static/ from the API."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -14,9 +13,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from callscribe.console.finding import find_call
 from callscribe.console.sources import SourcesOf
 from callscribe.console.visitor import visitor_of
+from callscribe.console.wording import LANGUAGES, STATIC, Wording, language_of
+from callscribe.domain.access import Permission
 
-FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
+PLACES = (
+    ("/", "Calls", Permission.CALLS_READ),
+    ("/search", "Search", Permission.CALLS_READ),
+    ("/quality", "Quality", Permission.QUALITY_READ),
+)
+"""Path, label and what is needed for it, of what the bar leads to."""
 FORMATS = (("txt", "Text"), ("srt", "SRT"), ("vtt", "WebVTT"), ("csv", "CSV"), ("json", "JSON"), ("vcon", "vCon"))
 SEARCH_FIELDS = (
     ("party", "Name or address", "Anna, +4930"),
@@ -49,7 +54,7 @@ SEARCH_HELP = (
 router = APIRouter(include_in_schema=False)
 
 _templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+    loader=jinja2.FileSystemLoader(STATIC.parent / "templates"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -59,8 +64,18 @@ _templates = jinja2.Environment(
 
 def page(request: HTTPConnection, name: str, status: int = 200, **values: object) -> HTMLResponse:
     """A template as an answer."""
-    text = _templates.get_template(name).render(node=request.app.state.node, visitor=visitor_of(request), **values)
-    return HTMLResponse(text, status)
+    language, visitor = language_of(request), visitor_of(request)
+    text = _templates.get_template(name).render(
+        _=Wording(language),
+        language=language,
+        languages=LANGUAGES,
+        node=request.app.state.node,
+        visitor=visitor,
+        places=[(path, label) for path, label, need in PLACES if visitor is None or visitor.principal.may(need)],
+        here=request.url.path,
+        **values,
+    )
+    return HTMLResponse(text, status, {"vary": "accept-language, cookie"})
 
 
 def problem_page(request: HTTPConnection, status: int, title: str, detail: str, headers: Mapping[str, str]) -> Response:
