@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from callscribe.config.settings import Settings
 from callscribe.console import (
+    admin,
     audit,
     calls,
     correcting,
@@ -91,6 +92,7 @@ def make_app(settings: Settings) -> FastAPI:
         health,
         metrics,
         nodes,
+        admin,
         pages,
     ):
         app.include_router(room.router)

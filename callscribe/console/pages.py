@@ -19,9 +19,9 @@ from callscribe.domain.access import Permission
 PLACES = (
     ("/", "Calls", Permission.CALLS_READ),
     ("/search", "Search", Permission.CALLS_READ),
-    ("/quality", "Quality", Permission.QUALITY_READ),
+    ("/admin", "Administration", Permission.LISTS_READ),
 )
-"""Path, label and what is needed for it, of what the bar leads to."""
+"""Path, label and what is needed for it, of what the bar leads to. Who may see a page under /admin has LISTS_READ."""
 FORMATS = (("txt", "Text"), ("srt", "SRT"), ("vtt", "WebVTT"), ("csv", "CSV"), ("json", "JSON"), ("vcon", "vCon"))
 SEARCH_FIELDS = (
     ("party", "Name or address", "Anna, +4930"),

@@ -53,6 +53,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/search"): Rule(Need.CALLS_READ),
     ("GET", "/calls/{key:path}"): Rule(Need.CALLS_READ),
     ("GET", "/quality"): Rule(Need.QUALITY_READ),
+    ("GET", "/admin"): Rule(Need.LISTS_READ),
     ("GET", "/metrics"): Rule(Need.OPERATION_READ),
     ("GET", f"{API}/live"): Rule(Need.CALLS_READ, "floor.read"),
     ("GET", f"{API}/live/events"): Rule(Need.CALLS_READ, "floor.read", is_stream=True),

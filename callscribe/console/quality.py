@@ -10,9 +10,9 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from callscribe.console.admin import admin_page
 from callscribe.console.answer import Answer
 from callscribe.console.correcting import CorrectionQuery
-from callscribe.console.pages import page
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import Sources, SourcesOf
@@ -94,7 +94,9 @@ def quality_page(request: Request, sources: SourcesOf) -> Response:
     weeks = sources.corrections.weeks(CorrectionFilter(since=datetime.now(UTC) - timedelta(weeks=PAGE_WEEKS)))
     names = dict.fromkeys(found.trunk for found in weeks)
     trunks = [_trunk(name, [found for found in weeks if found.trunk == name]) for name in names]
-    return page(request, "quality.html", trunks=trunks, sample=SAMPLE, width=WIDTH, height=HEIGHT, weeks=PAGE_WEEKS)
+    return admin_page(
+        request, "quality.html", trunks=trunks, sample=SAMPLE, width=WIDTH, height=HEIGHT, weeks=PAGE_WEEKS
+    )
 
 
 def recent_quality(sources: Sources) -> dict[str, WeekOfCorrections]:

@@ -1,0 +1,51 @@
+"""The administration pages: a frame with a navigation of its own; scripts fill each page from the API."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from callscribe.console.pages import page
+from callscribe.console.visitor import visitor_of
+from callscribe.domain.access import Permission
+
+ADMIN_PLACES = (
+    ("/admin/trunks", "Trunks", Permission.OPERATION_READ),
+    ("/admin/jobs", "Jobs and webhooks", Permission.OPERATION_READ),
+    ("/admin/hotwords", "Hotwords", Permission.LISTS_READ),
+    ("/admin/rules", "Assist rules", Permission.LISTS_READ),
+    ("/admin/scorecards", "Scorecards", Permission.LISTS_READ),
+    ("/quality", "Word error rates", Permission.QUALITY_READ),
+    ("/admin/retention", "Retention", Permission.RETENTION_WRITE),
+    ("/admin/audit", "Audit log", Permission.AUDIT_READ),
+)
+"""Path, label and what is needed for it, of what the side navigation leads to."""
+
+router = APIRouter(prefix="/admin", include_in_schema=False)
+
+
+def admin_page(request: Request, name: str, **values: object) -> Response:
+    """A template that extends admin.html. It gets `admin_places` and `may`, the permissions of who looks."""
+    may = " ".join(sorted(_permissions(request)))
+    return page(request, name, 200, admin_places=list(_places(request)), may=may, **values)
+
+
+def _permissions(request: Request) -> frozenset[Permission]:
+    """All of them where nobody has to sign in."""
+    visitor = visitor_of(request)
+    return frozenset(Permission) if visitor is None else visitor.principal.permissions
+
+
+def _places(request: Request) -> Iterator[tuple[str, str]]:
+    may = _permissions(request)
+    return ((path, label) for path, label, need in ADMIN_PLACES if need in may)
+
+
+@router.get("")
+def first_page(request: Request) -> Response:
+    """Leads to the first page that the visitor may see."""
+    for path, _ in _places(request):
+        return RedirectResponse(path)
+    raise HTTPException(403, "None of these pages is for your account; an administrator can give it another role.")
