@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callscribe.console.finding import find_call
 from callscribe.console.sources import SourcesOf
+from callscribe.console.theme import THEMES, theme_of
 from callscribe.console.visitor import visitor_of
 from callscribe.console.wording import LANGUAGES, STATIC, Wording, language_of
 from callscribe.domain.access import Permission
@@ -69,6 +70,8 @@ def page(request: HTTPConnection, name: str, status: int = 200, **values: object
         _=Wording(language),
         language=language,
         languages=LANGUAGES,
+        theme=theme_of(request),
+        themes=THEMES,
         node=request.app.state.node,
         visitor=visitor,
         places=[(path, label) for path, label, need in PLACES if visitor is None or visitor.principal.may(need)],

@@ -60,6 +60,9 @@ CURES: dict[type[CallscribeError], str] = {
     CallNotFound: "There is no call with this id, and none that another system knows by it; /api/v1/calls lists calls.",
     RecordingNotFound: "The call has no recording that can be fetched: it is still going on, or its audio is not kept.",
 }
+NOTHING_HERE = "There is nothing at this address; /api/v1/openapi.json describes what there is."
+OTHER_METHOD = "This address does not take this method; /api/v1/openapi.json says which it takes."
+FAILED = "Callscribe failed to answer; its log names the cause."
 
 
 class Problem(BaseModel):
@@ -95,7 +98,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem.of(status, _sentence(status, error.detail))
     if isinstance(error, RequestValidationError):
         return Problem.of(HTTPStatus.UNPROCESSABLE_ENTITY, _first_complaint(error))
-    return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR, "Callscribe failed to answer; its log names the cause.")
+    return Problem.of(HTTPStatus.INTERNAL_SERVER_ERROR, FAILED)
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
@@ -131,9 +134,9 @@ def wants_page(connection: HTTPConnection) -> bool:
 
 def _sentence(status: HTTPStatus, detail: object) -> str:
     if status is HTTPStatus.NOT_FOUND and detail == status.phrase:
-        return "There is nothing at this address; /api/v1/openapi.json describes what there is."
+        return NOTHING_HERE
     if status is HTTPStatus.METHOD_NOT_ALLOWED and detail == status.phrase:
-        return "This address does not take this method; /api/v1/openapi.json says which it takes."
+        return OTHER_METHOD
     return str(detail)
 
 

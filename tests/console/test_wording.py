@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from callscribe.console import wording
+from callscribe.console.pages import PLACES
+from callscribe.console.problems import CURES, FAILED, NOTHING_HERE, OTHER_METHOD
+from callscribe.console.signing_in import WRONG
+from callscribe.console.theme import COOKIE as THEME_COOKIE
+from callscribe.console.theme import THEMES
 from callscribe.console.wording import COOKIE, STATIC
 from tests.console.conftest import Console
 
@@ -15,10 +20,23 @@ CALLED = re.compile(r"""\b(?:_|t)\(\s*("(?:[^"\\]|\\.)*")""")
 """The text of `_("…")` in a template and of `t("…")` in a script."""
 
 
+DECLARED = (
+    *(place[1] for place in PLACES),
+    *THEMES.values(),
+    *CURES.values(),
+    NOTHING_HERE,
+    OTHER_METHOD,
+    FAILED,
+    WRONG,
+)
+"""Texts that stand in Python, where a template gets them from."""
+
+
 def texts() -> set[str]:
-    """What templates and scripts give to be translated."""
+    """What is given to be translated."""
     places = [*TEMPLATES.glob("*.html"), *STATIC.glob("*.js")]
-    return {json.loads(found) for place in places for found in CALLED.findall(place.read_text(encoding="utf-8"))}
+    called = {json.loads(found) for place in places for found in CALLED.findall(place.read_text(encoding="utf-8"))}
+    return called.union(DECLARED)
 
 
 @pytest.mark.parametrize("language", sorted(wording.LANGUAGES.keys() - {wording.ENGLISH}))
@@ -49,5 +67,22 @@ def test_a_page_is_in_the_language_chosen_or_asked_for(
 ) -> None:
     headers = {"accept-language": asked, "cookie": f"{COOKIE}={chosen}"}
     page = console.client.get("/", headers=headers)
-    assert f'<html lang="{language}">' in page.text
+    assert f'<html lang="{language}" ' in page.text
     assert ("跳到正文" in page.text) is (language == "zh")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "theme", "schemes"),
+    [
+        ("", "system", "light dark"),
+        ("dark", "dark", "dark"),
+        ("light", "light", "light"),
+        ("xx", "system", "light dark"),
+    ],
+)
+def test_a_page_has_the_chosen_theme_before_any_script_runs(
+    console: Console, chosen: str, theme: str, schemes: str
+) -> None:
+    page = console.client.get("/", headers={"cookie": f"{THEME_COOKIE}={chosen}"})
+    assert f'data-theme="{theme}">' in page.text
+    assert f'<meta name="color-scheme" content="{schemes}">' in page.text

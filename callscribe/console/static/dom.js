@@ -1,5 +1,7 @@
 // Elements are made here and nowhere from markup: text from a call only ever becomes a text node.
 
+import { t } from "./wording.js";
+
 /** An element with properties, `data-` attributes and children (strings become text). */
 export function element(name, { data = {}, attributes = {}, ...properties } = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -34,7 +36,9 @@ export function notice(text) {
   place.hidden = !text;
 }
 
-const CONNECTION_WORDS = { live: "Live", waiting: "Reconnecting", lost: "Not connected", done: "Call has ended", idle: "" };
+const CONNECTION_WORDS = {
+  live: t("Live"), waiting: t("Reconnecting"), lost: t("Not connected"), done: t("Call has ended"), idle: "",
+};
 
 /** Tells in the bar how the page stands with the server: "live", "waiting", "lost", "done" or "idle". */
 export function connection(state, words = CONNECTION_WORDS[state]) {

@@ -1,8 +1,10 @@
 // Following an event stream of the server and asking its API.
 
+import { t } from "./wording.js";
+
 const EVENT_TYPES = [
   "call.started", "call.updated", "call.corrected", "call.paused", "call.resumed", "utterance.partial", "utterance.final",
-  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "call.erased", "assist.card",
+  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "call.erased", "call.noted", "assist.card",
 ];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
@@ -14,13 +16,18 @@ export async function ask(path, options) {
   try {
     answer = await fetch(path, { headers: { accept: "application/json" }, ...options });
   } catch {
-    throw new Error("The server does not answer. This page tries again by itself.");
+    throw new Error(t("The server does not answer. This page tries again by itself."));
   }
   // What somebody has typed to be saved stays on the page.
   if (answer.status === 401 && !options?.method) signInAgain();
   const body = answer.status === 204 ? null : await answer.json().catch(() => null);
-  if (!answer.ok) throw Object.assign(new Error(body?.detail ?? `The server answered ${answer.status}.`), { status: answer.status });
+  if (!answer.ok) throw Object.assign(new Error(sentence(answer, body)), { status: answer.status });
   return body;
+}
+
+/** What an error says. The API says it in English; sentences that a catalogue has are the reader's. */
+function sentence({ status }, body) {
+  return body?.detail ? t(body.detail) : t("The server answered {status}.", { status });
 }
 
 /** To the form, and back here after it; only from pages that tell who signed in. */

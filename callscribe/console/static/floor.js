@@ -4,6 +4,7 @@ import { announce, byId, connection, element, notice } from "./dom.js";
 import { ask, follow } from "./feed.js";
 import { TranscriptView } from "./transcript.js";
 import { callTitle, clock, endNote, fullMoment, moment, plural, speaker } from "./words.js";
+import { t } from "./wording.js";
 
 const LINES_IN_A_CARD = 14;
 const RECENT_AT_ONCE = 12;
@@ -87,7 +88,7 @@ function dropCard(id) {
 
 function count() {
   const active = [...cards.values()].filter((card) => !card.ended).length;
-  byId("now-count").textContent = active ? plural(active, "call") : "";
+  byId("now-count").textContent = active ? plural(active, t("{count} call", { count: active }), t("{count} calls", { count: active })) : "";
   byId("floor-empty").hidden = cards.size > 0;
   document.title = `${active ? `(${active}) ` : ""}Calls now · Callscribe`;
 }
@@ -162,7 +163,10 @@ const recent = { cursor: null, shown: RECENT_AT_ONCE };
 
 function recentRow(call) {
   const note = call.failed_jobs ? "Work failed" : endNote(call);
-  const said = call.utterances ? plural(call.utterances, "utterance") : "Nothing said";
+  const count = call.utterances;
+  const said = count
+    ? plural(count, t("{count} utterance", { count }), t("{count} utterances", { count }))
+    : t("Nothing said");
   const row = element(
     "a",
     { className: "recent-row", href: `/calls/${call.id}` },

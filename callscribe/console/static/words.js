@@ -1,5 +1,7 @@
 // How times, lengths and parties are written on the pages.
 
+import { LOCALE, t } from "./wording.js";
+
 /** Milliseconds as 0:07, 12:34 or 1:02:03. */
 export function clock(ms) {
   const total = Math.max(0, Math.floor(ms / 1000));
@@ -8,17 +10,17 @@ export function clock(ms) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
-const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
+const DAY_AND_TIME = new Intl.DateTimeFormat(LOCALE, {
   weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
 });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "medium" });
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const FULL = new Intl.DateTimeFormat(LOCALE, { dateStyle: "long", timeStyle: "medium" });
+const TIME = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
 
 /** An ISO time as people near it would say it: only the time for today. */
 export function moment(iso) {
   const at = new Date(iso);
   const today = at.toDateString() === new Date().toDateString();
-  return today ? `Today, ${TIME.format(at)}` : DAY_AND_TIME.format(at);
+  return today ? t("Today, {time}", { time: TIME.format(at) }) : DAY_AND_TIME.format(at);
 }
 
 export const fullMoment = (iso) => FULL.format(new Date(iso));
@@ -29,17 +31,18 @@ export function partyName(party) {
   return party.name || party.address.replace(/^(sips?|tel|funasr):/i, "").replace(/@.*$/, "");
 }
 
-export const ROLE_WORDS = { agent: "Agent", customer: "Customer", mixed: "Both", unknown: "" };
+export const ROLE_WORDS = { agent: t("Agent"), customer: t("Customer"), mixed: t("Both"), unknown: "" };
 
 /** What to call the person on a channel of a call; number: which of several people there, 0 where that is not known. */
 export function speaker(call, index, role = "unknown", number = 0) {
   const channel = call?.channels.find((each) => each.index === index);
   const known = channel?.role ?? role;
   const party = partyName(channel?.party);
-  if (!number) return party || ROLE_WORDS[known] || ROLE_WORDS[role] || `Channel ${index + 1}`;
+  const unnamed = t("Channel {number}", { number: index + 1 });
+  if (!number) return party || ROLE_WORDS[known] || ROLE_WORDS[role] || unnamed;
   const who = party || (known === "mixed" ? "" : ROLE_WORDS[known]);
-  if (!who && call?.channels.length === 1) return `Speaker ${number}`;
-  return `${who || `Channel ${index + 1}`}, speaker ${number}`;
+  if (!who && call?.channels.length === 1) return t("Speaker {number}", { number });
+  return t("{who}, speaker {number}", { who: who || unnamed, number });
 }
 
 /** Which side of the page a channel speaks from: the agent (or the first channel) is near. */
@@ -52,18 +55,21 @@ export function side(index, role) {
 /** "Anna to +49 30 123": who called whom. */
 export function callTitle(call) {
   const [from, to] = [partyName(call.caller), partyName(call.callee)];
-  if (from && to) return `${from} to ${to}`;
-  return from || to || "Unnamed call";
+  if (from && to) return t("{from} to {to}", { from, to });
+  return from || to || t("Unnamed call");
 }
 
-export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
+const PLURALS = new Intl.PluralRules(document.documentElement.lang);
+
+/** The one of two texts that a count takes: for one of something, or for any other number. Both are translated. */
+export function plural(count, one, many) {
+  return PLURALS.select(count) === "one" ? one : many;
 }
 
 const END_WORDS = {
-  bye: "", rejected: "Refused", "no-media": "No audio came", "line-lost": "A line failed",
-  "connection-lost": "Connection lost",
-  drained: "Ended by shutdown", interrupted: "Interrupted", "node-lost": "Its machine was lost",
+  bye: "", rejected: t("Refused"), "no-media": t("No audio came"), "line-lost": t("A line failed"),
+  "connection-lost": t("Connection lost"),
+  drained: t("Ended by shutdown"), interrupted: t("Interrupted"), "node-lost": t("Its machine was lost"),
 };
 
 /** How a call ended where that was not simply a hang-up. */
