@@ -168,7 +168,7 @@ class RecordingWriter:
             raise OSError(errno.EFBIG, "a WAV ends at 4 GiB")
         frames = np.zeros((end - start, self.channels), SAMPLE)
         if start < self._samples:
-            old = _read_frames(self._file, self.channels, start, min(end, self._samples))
+            old = read_frames(self._file, self.channels, start, min(end, self._samples))
             frames[: len(old)] = old
         for chunk in span:
             frames[chunk.offset - start : chunk.end - start, chunk.channel] = np.frombuffer(chunk.pcm, SAMPLE)
@@ -179,7 +179,7 @@ class RecordingWriter:
         header = WaveHeader(self._rate, self.channels + 1, self._samples * (self.channels + 1) * SAMPLE_BYTES)
         _write_at(copy, 0, header.to_bytes())
         for start in range(0, self._samples, COPY_FRAMES):
-            old = _read_frames(self._file, self.channels, start, min(start + COPY_FRAMES, self._samples))
+            old = read_frames(self._file, self.channels, start, min(start + COPY_FRAMES, self._samples))
             wide = np.zeros((len(old), self.channels + 1), SAMPLE)
             wide[:, : self.channels] = old
             _write_at(copy, HEADER_BYTES + start * header.frame_bytes, wide.tobytes())
@@ -234,7 +234,7 @@ def read_channel(path: Path, channel: int, start: int, end: int) -> NDArray[np.i
             if not 0 <= channel < header.channels:
                 raise ValueError(f"the recording has {header.channels} channels")
             start = max(0, start)
-            frames = _read_frames(file.fileno(), header.channels, start, max(start, min(end, header.samples)))
+            frames = read_frames(file.fileno(), header.channels, start, max(start, min(end, header.samples)))
     except FileNotFoundError:
         raise RecordingNotFound from None
     except OSError as error:
@@ -256,7 +256,7 @@ def bleep(path: Path, ranges: Sequence[ChannelRange]) -> None:
             for found in (found for found in ranges if found.channel < header.channels):
                 for start in range(found.start, min(found.end, header.samples), COPY_FRAMES):
                     end = min(found.end, header.samples, start + COPY_FRAMES)
-                    frames = _read_frames(file.fileno(), header.channels, start, end).copy()
+                    frames = read_frames(file.fileno(), header.channels, start, end).copy()
                     frames[:, found.channel] = _tone(start, start + len(frames), header.rate)
                     _write_at(file.fileno(), HEADER_BYTES + start * header.frame_bytes, frames.tobytes())
             os.fdatasync(file.fileno())
@@ -287,7 +287,7 @@ def _spans(chunks: Sequence[AudioChunk], gap: int) -> Iterator[Sequence[AudioChu
         yield run
 
 
-def _read_frames(file: int, channels: int, start: int, end: int) -> Frames:
+def read_frames(file: int, channels: int, start: int, end: int) -> Frames:
     """Frames `start` to `end`, fewer where the file ends before."""
     frame_bytes = channels * SAMPLE_BYTES
     wanted = (end - start) * frame_bytes

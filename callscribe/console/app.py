@@ -28,6 +28,7 @@ from callscribe.console import (
     scoring,
     searching,
     signing_in,
+    waveforms,
     webhooks,
 )
 from callscribe.console.accounts import Accounts
@@ -80,6 +81,7 @@ def make_app(settings: Settings) -> FastAPI:
         rules,
         exporting,
         correcting,
+        waveforms,
         calls,
         pausing,
         retention,

@@ -65,6 +65,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     (WEBSOCKET, f"{CALL}/ws"): Rule(Need.CALLS_READ, "transcript.read", is_stream=True),
     ("GET", f"{CALL}/scores"): Rule(Need.CALLS_READ, "call.read"),
     ("GET", f"{CALL}/audio"): Rule(Need.RECORDINGS_READ, "recording.read"),
+    ("GET", f"{CALL}/waveform"): Rule(Need.RECORDINGS_READ, "call.read"),
     ("GET", f"{API}/export"): Rule(Need.CALLS_EXPORT, "calls.exported", every_time=True),
     ("POST", f"{CALL}/pause"): Rule(Need.CALLS_PAUSE),
     ("POST", f"{CALL}/resume"): Rule(Need.CALLS_PAUSE),

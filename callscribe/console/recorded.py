@@ -14,6 +14,7 @@ from callscribe.domain.call import CallState
 from callscribe.domain.errors import CallNotFound, RecordingNotFound
 from callscribe.domain.utterance import Transcript
 from callscribe.text.formats import RecordedAudio
+from storage.recordings import recording_path
 from storage.records import CallRecord, JobKind, JobRecord, JobState
 
 NOT_BLEEPED = (
@@ -31,6 +32,15 @@ def recording_of(sources: Sources, record: CallRecord) -> Path:
     if sources.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
         raise HTTPException(409, NOT_BLEEPED)
     return _inside(sources.recordings, sources.recordings / record.recording.path)
+
+
+def audible_file(sources: Sources, record: CallRecord) -> Path:
+    """As `recording_of`; of a call that goes on, the WAV that is being written."""
+    if record.recording is None and record.state is CallState.ACTIVE:
+        if sources.trunk_named(record.call.trunk).redaction:
+            raise HTTPException(409, NOT_BLEEPED)
+        return _inside(sources.recordings, sources.recordings / recording_path(record.call))
+    return recording_of(sources, record)
 
 
 def audio_of(sources: Sources, transcript: Transcript) -> RecordedAudio | None:
