@@ -23,6 +23,7 @@ from storage.models import (
     CallRow,
     ChannelRow,
     JobRow,
+    NoteRow,
     OutsideIdRow,
     PartyRow,
     RecordingRow,
@@ -157,6 +158,7 @@ def _over(kept: KeepTimes) -> ColumnElement[bool]:
 
 def _remove_text(session: Session, calls: Sequence[UUID]) -> None:
     session.execute(delete(UtteranceRow).where(UtteranceRow.call_id.in_(calls)))
+    session.execute(delete(NoteRow).where(NoteRow.call_id.in_(calls)))
     session.execute(update(RuleResultRow).where(RuleResultRow.call_id.in_(calls)).values(quote=""))
     session.execute(update(ChannelRow).where(ChannelRow.call_id.in_(calls)).values(party_id=None, label=""))
     session.execute(delete(PartyRow).where(PartyRow.call_id.in_(calls)))

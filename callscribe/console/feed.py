@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from callscribe.console.backlog import Backlog, Entry
-from callscribe.console.history import closing_events, is_over, opening_event, past_events
+from callscribe.console.history import closing_events, is_over, noted_events, opening_event, past_events
 from callscribe.console.position import Position
 from callscribe.console.sources import Sources
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
+from callscribe.domain.note import Note
 from callscribe.domain.utterance import Transcript
 from callscribe.events.schema import (
     CallErased,
@@ -137,7 +138,8 @@ class CallFeed:
             self._message(event) for event in (*opening, *past_events(record, transcript, self._position, cards))
         ]
         if is_over(record):
-            messages += [self._message(event) for event in closing_events(record)]
+            notes = noted_events(self._call_id, await self._notes())
+            messages += [self._message(event) for event in (*notes, *closing_events(record))]
             self._position = replace(self._position, over=True)
         return messages
 
@@ -154,6 +156,13 @@ class CallFeed:
                 return None
             except DatabaseUnavailable:
                 await asyncio.sleep(DATABASE_RETRY_S)
+
+    async def _notes(self) -> Sequence[Note]:
+        """None where the database is away: whoever shows notes reads them from the API, too."""
+        try:
+            return await asyncio.to_thread(self._sources.notes.of_call, self._call_id)
+        except DatabaseUnavailable:
+            return ()
 
     def _deliver(self, entries: Sequence[Entry]) -> Iterator[Message]:
         for stream_id, event in entries:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from callscribe.console.position import Position
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallState
+from callscribe.domain.note import Note
 from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.events.schema import (
     CallEnded,
+    CallNoted,
     CallProcessed,
     CallStarted,
     CardGiven,
@@ -53,6 +56,12 @@ def past_events(
         yield from _revisions(record, utterance, transcript.ended_at)
         if utterance.turns:
             yield UtteranceSpeakers.of(record.call, utterance, transcript.ended_at or record.call.started_at)
+
+
+def noted_events(call_id: UUID, notes: Iterable[Note]) -> Iterator[Event]:
+    """The notes that a call has now; of those that were removed nothing is known."""
+    for note in notes:
+        yield CallNoted.of(call_id, note, note.changed_at)
 
 
 def closing_events(record: CallRecord) -> Iterator[Event]:

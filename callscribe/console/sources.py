@@ -24,6 +24,7 @@ from storage.erasure import ErasureStore
 from storage.holds import HoldStore
 from storage.hotwords import HotwordStore
 from storage.jobs import JobStore
+from storage.notes import NoteStore
 from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
 from storage.saved_searches import SavedSearchStore
@@ -48,6 +49,7 @@ class Sources:
     scorecards: ScorecardStore
     rules: AssistRuleStore
     cards: AssistCardStore
+    notes: NoteStore
     holds: HoldStore
     erasures: ErasureStore
     party_erasures: PartyErasureStore
@@ -89,6 +91,7 @@ class Sources:
             scorecards=ScorecardStore(database),
             rules=AssistRuleStore(database),
             cards=AssistCardStore(database),
+            notes=NoteStore(database),
             holds=HoldStore(database),
             erasures=erasures,
             party_erasures=PartyErasureStore(database, erasures),

@@ -23,6 +23,8 @@ class Permission(StrEnum):
     CALLS_EXPORT = "calls:export"
     """Many calls or hits at once."""
     CALLS_PAUSE = "calls:pause"
+    NOTES_WRITE = "notes:write"
+    """Notes, comments and pins on calls that may be read; other people's notes only with ADMIN."""
     CORRECTIONS_WRITE = "corrections:write"
     SEARCHES_WRITE = "searches:write"
     LISTS_READ = "lists:read"
@@ -42,7 +44,7 @@ class Permission(StrEnum):
     """Whatever is not named above."""
 
 
-_AGENT = frozenset({Permission.CALLS_READ, Permission.RECORDINGS_READ, Permission.CALLS_PAUSE})
+_AGENT = frozenset({Permission.CALLS_READ, Permission.RECORDINGS_READ, Permission.CALLS_PAUSE, Permission.NOTES_WRITE})
 _SUPERVISOR = _AGENT | {
     Permission.CALLS_EXPORT,
     Permission.CORRECTIONS_WRITE,

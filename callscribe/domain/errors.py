@@ -148,6 +148,22 @@ class UtteranceNotFound(StorageError):
     """The call has no such utterance; its transcript names them."""
 
 
+class NoteNotFound(StorageError):
+    """The call has no such note; its notes name them."""
+
+
+class NoteForbidden(StorageError):
+    """Only who wrote a note, or an administrator, may change or remove it; write one of your own."""
+
+
+class TooManyNotes(StorageError):
+    """The call has as many notes as it can hold; change or remove one."""
+
+
+class TextExpired(StorageError):
+    """What was said on the call was removed when its time was over; nothing more is kept of it."""
+
+
 class RevisionOutdated(StorageError):
     """The utterance has a newer text than the one that was corrected; read the transcript again."""
 

@@ -16,6 +16,7 @@ from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit, Role
 from callscribe.domain.pause import Pause
 from callscribe.events.assist import CardGiven
+from callscribe.events.notes import CallNoted
 from callscribe.events.parts import EventChannel, EventParty, EventPause, Stamped, UtcTime, speaker_of
 from callscribe.events.utterances import UtteranceFinal, UtterancePartial, UtteranceRevised, UtteranceSpeakers
 
@@ -23,6 +24,7 @@ __all__ = [
     "CallCorrected",
     "CallEnded",
     "CallErased",
+    "CallNoted",
     "CallPaused",
     "CallProcessed",
     "CallResumed",
@@ -200,7 +202,7 @@ class CallErased(Stamped):
 
 
 Described = CallStarted | CallUpdated | CallCorrected
-Happened = CardGiven | DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed | CallErased
+Happened = CardGiven | DtmfPressed | CallPaused | CallResumed | CallEnded | CallProcessed | CallErased | CallNoted
 Event = Described | UtterancePartial | UtteranceFinal | UtteranceRevised | UtteranceSpeakers | Happened
 
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

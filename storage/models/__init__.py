@@ -10,6 +10,7 @@ from storage.models.erasures import PartyErasureCallRow, PartyErasureRow
 from storage.models.hotwords import HotwordListRow, HotwordListVersionRow, HotwordRow
 from storage.models.jobs import JobRow
 from storage.models.measures import CallMeasuresRow, CallScoreRow, RuleResultRow, ScorecardRow
+from storage.models.notes import NoteRow
 from storage.models.retention import ErasedCallRow, HoldRow, LostCallRow, LostNodeRow
 from storage.models.search import SearchQueueRow, SearchTextRow, SearchWordRow
 from storage.models.searches import SavedSearchRow
@@ -36,6 +37,7 @@ __all__ = [
     "JobRow",
     "LostCallRow",
     "LostNodeRow",
+    "NoteRow",
     "OutsideIdRow",
     "PartyErasureCallRow",
     "PartyErasureRow",
