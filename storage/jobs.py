@@ -1,6 +1,6 @@
 """Work on ended calls. The rows are the truth: a broker only carries their ids."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -194,24 +194,6 @@ class JobStore:
             job.state = JobState.QUEUED
             job.due_at = NOW + back_off(job.attempts)
             return True
-
-    def retry(self, job_id: UUID) -> bool:
-        """Queue a job that was given up, with all its attempts; False when it was not."""
-        with self._database.transaction() as session:
-            queued = session.scalar(
-                update(JobRow)
-                .where(JobRow.id == job_id, JobRow.state == JobState.FAILED)
-                .values(state=JobState.QUEUED, attempts=0, due_at=NOW, finished_at=None)
-                .returning(JobRow.id)
-            )
-            return queued is not None
-
-    def counts(self) -> Mapping[JobState, int]:
-        """How many jobs are in each state."""
-        with self._database.transaction() as session:
-            rows = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
-            found = {JobState(state): count for state, count in rows}
-        return {state: found.get(state, 0) for state in JobState}
 
 
 def _hold_job(session: Session, job_id: UUID) -> tuple[CallRow, JobRow] | tuple[None, None]:

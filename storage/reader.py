@@ -1,9 +1,6 @@
 """Calls and transcripts as pages, the API and exports read them."""
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,12 +14,13 @@ from callscribe.domain.transcript import Final
 from callscribe.domain.utterance import Transcript
 from storage.clean import clean_name
 from storage.conversations import linked_calls, of_conversations
+from storage.cursors import read_place, write_place
 from storage.database import Database
 from storage.holds import held
 from storage.measures import measures_of
 from storage.models import CallMeasuresRow, CallRow, JobRow, OutsideIdRow, RevisionRow, RuleResultRow, UtteranceRow
-from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobKind, JobRecord, JobState
-from storage.rows import call_of, call_parts, end_of, final_of, party_of, recording_of, utterance_of
+from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobRecord, JobState
+from storage.rows import call_of, call_parts, end_of, final_of, job_of, party_of, recording_of, utterance_of
 from storage.scoping import in_scope
 
 PAGE_LIMIT = 500
@@ -48,7 +46,7 @@ class CallReader:
             raise ValueError(f"limit must be 1 to {PAGE_LIMIT}")
         query = _matching(conditions or CallFilter()).where(*self._seen)
         if cursor is not None:
-            query = query.where(tuple_(CallRow.started_at, CallRow.id) < tuple_(*_read_cursor(cursor)))
+            query = query.where(tuple_(CallRow.started_at, CallRow.id) < tuple_(*read_place(cursor)))
         query = query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(limit + 1)
         with self._database.transaction() as session:
             rows = session.execute(query).all()
@@ -68,7 +66,7 @@ class CallReader:
                 for row, spoken, failed in rows[:limit]
             )
         more = len(rows) > limit
-        return CallPage(calls, _write_cursor(calls[-1].call.started_at, calls[-1].call.id) if more else None)
+        return CallPage(calls, write_place(calls[-1].call.started_at, calls[-1].call.id) if more else None)
 
     def call(self, key: UUID | str) -> CallRecord:
         """The call with this id, or the newest with this outside id. Raises CallNotFound."""
@@ -211,34 +209,4 @@ def _cost(session: Session, call_id: UUID) -> float:
 
 def _jobs(session: Session, call_id: UUID) -> tuple[JobRecord, ...]:
     rows = session.scalars(select(JobRow).where(JobRow.call_id == call_id).order_by(JobRow.created_at, JobRow.kind))
-    return tuple(
-        JobRecord(
-            id=row.id,
-            call_id=row.call_id,
-            kind=JobKind(row.kind),
-            state=JobState(row.state),
-            attempts=row.attempts,
-            error=row.error,
-            due_at=row.due_at,
-            created_at=row.created_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-        )
-        for row in rows
-    )
-
-
-def _write_cursor(started_at: datetime, call_id: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{started_at.isoformat()} {call_id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        started_at, _, call_id = text.partition(" ")
-        place = datetime.fromisoformat(started_at), UUID(call_id)
-    except (ValueError, binascii.Error):
-        raise ValueError("the cursor was not given by a page of calls") from None
-    if place[0].tzinfo is None:
-        raise ValueError("the cursor was not given by a page of calls")
-    return place
+    return tuple(map(job_of, rows))

@@ -12,8 +12,8 @@ from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
 from storage.clean import clean_name
-from storage.models import CallRow, ChannelRow, OutsideIdRow, PartyRow, RecordingRow, RevisionRow, UtteranceRow
-from storage.records import RecordingFile
+from storage.models import CallRow, ChannelRow, JobRow, OutsideIdRow, PartyRow, RecordingRow, RevisionRow, UtteranceRow
+from storage.records import JobKind, JobRecord, JobState, RecordingFile
 
 NOBODY = Party("")
 
@@ -164,3 +164,19 @@ def utterance_of(row: UtteranceRow) -> Utterance:
 def stored_confidence(value: float) -> float:
     """`value` within 0 to 1, which rounding may have left; 0 for what is no number."""
     return 0.0 if math.isnan(value) else min(max(value, 0.0), 1.0)
+
+
+def job_of(row: JobRow) -> JobRecord:
+    """The job of a row."""
+    return JobRecord(
+        id=row.id,
+        call_id=row.call_id,
+        kind=JobKind(row.kind),
+        state=JobState(row.state),
+        attempts=row.attempts,
+        error=row.error,
+        due_at=row.due_at,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )

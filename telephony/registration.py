@@ -28,7 +28,7 @@ class RegistrationState(StrEnum):
     REFUSED = "refused"
 
 
-_WORDS = {
+SENTENCES = {
     RegistrationState.REGISTERING: "waits for the answer of {registrar}",
     RegistrationState.REGISTERED: "registered as {extension} at {registrar}",
     RegistrationState.STOPPED: "no longer registered, because the node stops or drains",
@@ -75,6 +75,7 @@ _WORDS = {
     RegistrationState.UNAVAILABLE: "{registrar} cannot register anybody now: look at the PBX",
     RegistrationState.REFUSED: "{registrar} refuses the registration: look at its log for extension {extension}",
 }
+"""What a state means, and after ": " the cure. {registrar}, {extension}, {transport} are filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,6 @@ def gauge(state: RegistrationState, trunk: str) -> str:
 
 def explain(state: RegistrationState, account: RegisterSettings) -> str:
     """The state of a registration, and the cure where it needs one, in one sentence; never the password."""
-    return _WORDS[state].format(
+    return SENTENCES[state].format(
         registrar=account.registrar, extension=account.extension, transport=account.transport.upper()
     )

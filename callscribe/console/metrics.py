@@ -18,6 +18,7 @@ from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.corrected import WeekOfCorrections
 from callscribe.domain.errors import EventsUnavailable, StorageError
 from callscribe.events.board import ENGINE_MARK, LABELS
+from storage.records import JobState
 
 router = APIRouter(tags=["Operation"])
 
@@ -168,9 +169,10 @@ async def _read_boards(sources: Sources) -> Mapping[str, Mapping[str, float]] | 
 
 def _count_jobs(sources: Sources) -> Mapping[str, int] | None:
     try:
-        return {state.value: count for state, count in sources.jobs.counts().items()}
+        counts = sources.job_lists.counts()
     except StorageError:
         return None
+    return {state.value: sum(each.number for each in counts if each.state is state) for state in JobState}
 
 
 def _count_waiting(sources: Sources) -> int | None:

@@ -175,7 +175,7 @@ def try_rules(request: Request, sources: SourcesOf, wanted: TrialRequest) -> Car
     named = wanted.named()
     rules = sources.rules.all() if named is None else named
     length = record.end.samples if record.end else max((each.final.end for each in transcript.utterances), default=0)
-    language = sources.trunk_named(record.call.trunk).language
+    language = sources.settings.trunk_named(record.call.trunk).language
     return CardsAnswer.of(record.call, replay(transcript, length, RuleSet.of(rules), language))
 
 

@@ -1,7 +1,6 @@
 """What the console reads and writes, opened once for the life of the application."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from storage.database import Database
 from storage.erasure import ErasureStore
 from storage.holds import HoldStore
 from storage.hotwords import HotwordStore
-from storage.jobs import JobStore
+from storage.job_lists import JobLists
 from storage.notes import NoteStore
 from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
@@ -31,8 +30,8 @@ from storage.saved_searches import SavedSearchStore
 from storage.scorecards import ScorecardStore
 from storage.search import SearchStore
 from storage.search_index import SearchIndex
+from storage.trunk_traffic import TrafficReader
 from storage.webhooks import WebhookStore
-from telephony.settings import TrunkSettings
 
 POOL_SIZE = 8
 """Database connections kept; requests and live pages share them."""
@@ -44,7 +43,8 @@ class Sources:
 
     database: Database
     reader: CallReader
-    jobs: JobStore
+    job_lists: JobLists
+    """Also what queues failed ones again."""
     hotwords: HotwordStore
     scorecards: ScorecardStore
     rules: AssistRuleStore
@@ -64,8 +64,9 @@ class Sources:
     events_url: str
     stream_length: int
     """Entries kept in each event stream."""
-    trunk_named: Callable[[str], TrunkSettings]
-    """A trunk's settings; defaults where it is gone."""
+    traffic: TrafficReader
+    settings: Settings
+    """Those in force."""
     public_url: str
     """The address that people use; "": none is known."""
     recordings: Path
@@ -86,7 +87,7 @@ class Sources:
         return cls(
             database=database,
             reader=CallReader(database),
-            jobs=JobStore(database),
+            job_lists=JobLists(database),
             hotwords=HotwordStore(database),
             scorecards=ScorecardStore(database),
             rules=AssistRuleStore(database),
@@ -105,7 +106,8 @@ class Sources:
             corrections=CorrectionStore(database),
             events_url=settings.events.url,
             stream_length=settings.events.stream_length,
-            trunk_named=settings.trunk_named,
+            traffic=TrafficReader(database),
+            settings=settings,
             public_url=settings.web.public_url,
             recordings=settings.recordings_folder,
         )

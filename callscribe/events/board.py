@@ -27,6 +27,8 @@ LABELS = {
 """What stands behind marks of a value's name instead of an engine, by the name; the last may hold marks itself."""
 NODE_ROLE = "sip-"
 """Stands before the name of a node that takes calls, as it posts."""
+WORKER_ROLE = "worker-"
+"""The same of a node that works on ended calls."""
 _NAMES = "callscribe:boards"
 
 

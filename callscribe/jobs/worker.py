@@ -25,7 +25,7 @@ from callscribe.config.keeping import audio_times, text_times
 from callscribe.config.notify import notify_ready
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
-from callscribe.events.board import INTERVAL_S, post_now, posting_now
+from callscribe.events.board import INTERVAL_S, WORKER_ROLE, post_now, posting_now
 from callscribe.events.forgetting import StoredEvents
 from callscribe.events.publisher import publish_now
 from callscribe.jobs.app import TaskQueue, make_app
@@ -219,4 +219,4 @@ def _keep_posting(settings: Settings, counted: Sequence[Counting], stop: threadi
             "tasks_active": len(state.active_requests),
         }
         with suppress(EventsUnavailable):
-            post_now(settings.events.url, f"worker-{settings.node.name}", counters)
+            post_now(settings.events.url, WORKER_ROLE + settings.node.name, counters)

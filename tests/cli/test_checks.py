@@ -19,10 +19,11 @@ from callscribe.cli.checks.finding import Finding, Verdict
 from callscribe.cli.checks.firewall import Need, Rules, check_firewall, rules_of_iptables, rules_of_nft
 from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_served
 from callscribe.cli.checks.sockets import Bound
-from callscribe.cli.checks.traffic import REMEDIES, check_capacity, check_refusals, check_registration, check_trunk
+from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
 from callscribe.cli.ports import PublicPort, free_port
 from callscribe.config.settings import Settings
 from callscribe.console.nodes import NodeAnswer, RefusalAnswer
+from callscribe.console.remedies import REMEDIES
 from telephony.front.tls import HandshakeFault
 from telephony.registration import RegistrationState, gauge
 from telephony.settings import RegisterSettings, SipSettings, TrunkSettings

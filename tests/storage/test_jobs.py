@@ -14,6 +14,7 @@ from callscribe.domain.transcript import Correction, Revision, Word, utterance_i
 from callscribe.text.redaction.masking import RedactionPolicy
 from storage.calls import CallStore
 from storage.database import Database
+from storage.job_lists import JobFilter, JobLists
 from storage.jobs import MAX_ATTEMPTS, WORKER_LOST, JobStore, back_off
 from storage.reader import CallReader
 from storage.records import ChannelRange, JobIntent, JobKind, JobRecord, JobState
@@ -287,18 +288,21 @@ def test_a_hopeless_job_is_given_up_at_once_and_what_follows_from_it_becomes_due
     assert record(database, after).state == JobState.QUEUED
 
 
-def test_what_follows_from_a_job_waits_as_long_as_it_may_succeed(jobs: JobStore, ended: JobIntent) -> None:
+def test_what_follows_from_a_job_waits_as_long_as_it_may_succeed(
+    jobs: JobStore, database: Database, ended: JobIntent
+) -> None:
     work = jobs.begin(ended.id)
     assert work is not None
     assert jobs.fail(ended.id, "Not yet.", follow=(JobIntent.of(work.call.id, JobKind.RECOVER),)) is True
-    assert jobs.counts()[JobState.QUEUED] == 1
+    assert [count.state for count in JobLists(database).counts()] == [JobState.QUEUED]
 
 
 def test_a_given_up_job_can_be_tried_again(jobs: JobStore, database: Database, ended: JobIntent) -> None:
-    assert jobs.retry(ended.id) is False
+    again = JobLists(database)
+    assert again.retry(JobFilter(), [ended.id]) == 0
     for _ in range(MAX_ATTEMPTS):
         fail_once(database, ended.id, "No.")
-    assert jobs.retry(ended.id) is True
+    assert again.retry(JobFilter(), [ended.id]) == 1
     work = jobs.begin(ended.id)
     assert work is not None
     assert work.attempt == 1
@@ -338,10 +342,3 @@ def test_a_call_that_is_being_bleeped_is_bleeped_once_more_after_that(
     )
     states = [job.state for job in reader.jobs(call_id) if job.kind is JobKind.BLEEP]
     assert sorted(states) == [JobState.QUEUED, JobState.RUNNING]
-
-
-def test_jobs_are_counted_by_state(jobs: JobStore, ended: JobIntent) -> None:
-    assert jobs.counts() == {JobState.QUEUED: 1, JobState.RUNNING: 0, JobState.DONE: 0, JobState.FAILED: 0}
-    jobs.begin(ended.id)
-    jobs.complete(ended.id)
-    assert jobs.counts() == {JobState.QUEUED: 0, JobState.RUNNING: 0, JobState.DONE: 1, JobState.FAILED: 0}
