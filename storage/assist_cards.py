@@ -22,7 +22,7 @@ class AssistCardStore:
         query = select(AssistCardRow).where(AssistCardRow.call_id == call_id)
         with self._database.transaction() as session:
             rows = session.scalars(query.order_by(AssistCardRow.heard, AssistCardRow.rule))
-            return tuple(_card_of(row) for row in rows)
+            return tuple(card_of(row) for row in rows)
 
 
 def write_card(session: Session, call_id: UUID, card: AssistCard) -> None:
@@ -44,7 +44,8 @@ def write_card(session: Session, call_id: UUID, card: AssistCard) -> None:
     session.execute(insert(AssistCardRow).values(values).on_conflict_do_nothing())
 
 
-def _card_of(row: AssistCardRow) -> AssistCard:
+def card_of(row: AssistCardRow) -> AssistCard:
+    """The row as the domain has it."""
     return AssistCard(
         id=row.id,
         rule=row.rule,

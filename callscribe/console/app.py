@@ -34,6 +34,7 @@ from callscribe.console import (
     webhooks,
 )
 from callscribe.console.accounts import Accounts
+from callscribe.console.floor_hub import FloorHub
 from callscribe.console.gate import Gate
 from callscribe.console.head import HeadAsGet
 from callscribe.console.metrics import CountRequests, RequestMetrics
@@ -55,11 +56,13 @@ that another system has for it (SIP Call-ID, SIPREC session, UCID, Cisco-Guid, U
 def make_app(settings: Settings) -> FastAPI:
     """The application; it connects when first asked. Raises SettingsError when database.url or events.url is empty."""
     sources = Sources.open(settings)
+    floor = FloorHub(sources.database, sources.events_url)
     requests = RequestMetrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await floor.close()
         await sources.close()
 
     app = DescribedApp(
@@ -73,6 +76,7 @@ def make_app(settings: Settings) -> FastAPI:
         webhooks=webhooks.notices,
     )
     app.state.sources = sources
+    app.state.floor = floor
     app.state.metrics = requests
     app.state.node = settings.node.name
     app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"

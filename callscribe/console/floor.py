@@ -9,7 +9,10 @@ from uuid import UUID
 
 from callscribe.console.backlog import read_event
 from callscribe.console.feed import IDLE_S, PING, RESYNC, Message
-from callscribe.console.models import FloorAnswer, LiveAnswer, LiveCallAnswer
+from callscribe.console.floor_board import Standing
+from callscribe.console.floor_hub import FloorHub
+from callscribe.console.floor_models import FloorAnswer, LiveAnswer
+from callscribe.console.models import LiveCallAnswer
 from callscribe.console.scoped_events import ScopedEvents, described_in
 from callscribe.console.sources import Sources
 from callscribe.domain.call import Call, CallState
@@ -39,7 +42,9 @@ Spoken = UtteranceFinal | UtterancePartial
 class FloorState:
     """What the floor's events tell of each call. Pure."""
 
-    def __init__(self) -> None:
+    def __init__(self, newest: int = LATEST) -> None:
+        """`newest`: finals of a call that are told."""
+        self._newest = newest
         self._finals: dict[UUID, dict[UUID, UtteranceFinal]] = defaultdict(dict)
         self._partials: dict[tuple[UUID, int], UtterancePartial] = {}
         self._described: dict[UUID, Described] = {}
@@ -76,16 +81,18 @@ class FloorState:
 
     def latest(self, call_id: UUID) -> list[Spoken]:
         """The call's newest finals and open partials, in order of their starts."""
-        finals = sorted(self._finals.get(call_id, {}).values(), key=_by_start)[-LATEST:]
+        finals = sorted(self._finals.get(call_id, {}).values(), key=_by_start)
+        finals = finals[len(finals) - min(self._newest, len(finals)) :]
         partials = [partial for (owner, _), partial in self._partials.items() if owner == call_id]
         return sorted([*finals, *partials], key=_by_start)
 
 
-async def read_floor(sources: Sources) -> FloorAnswer:
-    """The calls that go on now. Raises DatabaseUnavailable and EventsUnavailable."""
+async def read_floor(sources: Sources, hub: FloorHub, newest: int = LATEST) -> FloorAnswer:
+    """The calls that go on now, each with so many of its finals. Raises DatabaseUnavailable and EventsUnavailable."""
+    board = await hub.board()
     cursor = await latest_id(sources.events_url, None)
-    stored = await asyncio.to_thread(_read_active, sources.reader)
-    floor = FloorState()
+    stored = await asyncio.to_thread(_read_active, sources.reader, newest)
+    floor = FloorState(newest)
     for call, finals in stored:
         for final in finals:
             floor.take(UtteranceFinal.of(call, final, call.started_at))
@@ -97,7 +104,8 @@ async def read_floor(sources: Sources) -> FloorAnswer:
     unstored = await asyncio.to_thread(_unstored, sources.reader, fresh)
     calls = [LiveCallAnswer.of(call) for call, _ in stored if not floor.ended(call.id)]
     calls += [LiveCallAnswer.of_event(event) for event in unstored]
-    live = [LiveAnswer(call=call, latest=floor.latest(call.id)) for call in calls]
+    stand = {call.id: board.calls.get(call.id) or Standing(call) for call in calls}
+    live = [LiveAnswer(call=call, row=stand[call.id].row(), latest=floor.latest(call.id)) for call in calls]
     return FloorAnswer(at=datetime.now(UTC), cursor=cursor, calls=live)
 
 
@@ -128,12 +136,17 @@ async def floor_messages(
                 yield PING
 
 
-def _read_active(reader: CallReader) -> Sequence[tuple[Call, Sequence[Final]]]:
-    """The calls that go on, oldest first, each with its newest finals."""
+def _read_active(reader: CallReader, newest: int) -> Sequence[tuple[Call, Sequence[Final]]]:
+    """The calls that go on, oldest first, each with so many of its newest finals."""
+    calls: list[Call] = []
     page = reader.list_calls(CallFilter(CallState.ACTIVE), PAGE_LIMIT)
-    calls = [summary.call for summary in reversed(page.calls)]
-    newest = reader.newest_finals([call.id for call in calls], LATEST)
-    return [(call, newest.get(call.id, ())) for call in calls]
+    calls += [summary.call for summary in page.calls]
+    while page.cursor is not None:
+        page = reader.list_calls(CallFilter(CallState.ACTIVE), PAGE_LIMIT, page.cursor)
+        calls += [summary.call for summary in page.calls]
+    calls.reverse()
+    finals = reader.newest_finals([call.id for call in calls], newest) if newest else {}
+    return [(call, finals.get(call.id, ())) for call in calls]
 
 
 def _unstored(reader: CallReader, events: Sequence[Described]) -> Sequence[Described]:

@@ -1,12 +1,15 @@
 """The API's routes for the floor: all calls that go on now."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
 
-from callscribe.console.floor import floor_messages, read_floor
-from callscribe.console.models import FloorAnswer
+from callscribe.console.floor import LATEST, floor_messages, read_floor
+from callscribe.console.floor_hub import FloorOf
+from callscribe.console.floor_models import FloorAnswer, FloorRowsAnswer
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
@@ -20,10 +23,29 @@ EVENT_ANSWERS = responses(422, 503) | {
 }
 
 
+ROWS_ANSWERS = responses(503) | {
+    200: {
+        "model": FloorRowsAnswer,
+        "description": "Server-Sent Events `floor.rows`; `data` is one FloorRowsAnswer as JSON.",
+    }
+}
+Newest = Annotated[int, Query(ge=0, le=LATEST, description="Finals of each call at most.")]
+
+
 @router.get("/live", responses=responses(503))
-async def get_live(sources: SourcesOf) -> FloorAnswer:
+async def get_live(sources: SourcesOf, hub: FloorOf, newest: Newest = LATEST) -> FloorAnswer:
     """The calls that go on now, each with what was said last."""
-    return await read_floor(sources)
+    return await read_floor(sources, hub, newest)
+
+
+@router.get("/live/rows", response_class=StreamingResponse, responses=ROWS_ANSWERS)
+async def follow_rows(sources: SourcesOf, hub: FloorOf) -> Response:
+    """All calls that go on in a line each, and ten times a second those lines that changed: for a page of many calls.
+
+    The first message has everything. Whoever comes back gets everything again, and needs no Last-Event-ID.
+    """
+    await hub.board()
+    return EventStream(hub.watch(sources.scope), sources.closing)
 
 
 @router.get("/live/events", response_class=StreamingResponse, responses=EVENT_ANSWERS)

@@ -14,7 +14,7 @@ from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMed
 from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, MAX_WEIGHT, Hotword
 from callscribe.domain.hotword_lists import HotwordList
 from callscribe.events.parts import EventChannel, EventPause
-from callscribe.events.schema import Described, UtteranceFinal, UtterancePartial
+from callscribe.events.schema import Described
 from storage.records import CallPage, CallRecord, CallSummary, JobRecord, RecordingFile
 
 
@@ -306,26 +306,6 @@ def _channel_of(channel: EventChannel) -> ChannelAnswer:
     return ChannelAnswer(
         index=channel.index, label=channel.label, role=channel.role, codec=channel.codec, party=party, media=None
     )
-
-
-Spoken = Annotated[UtteranceFinal | UtterancePartial, Field(discriminator="type")]
-
-
-class LiveAnswer(Answer):
-    """A call that goes on now, with what was said last."""
-
-    call: LiveCallAnswer
-    latest: list[Spoken] = Field(
-        description="The newest finals, and for each channel that speaks the newest partial, in order of their starts."
-    )
-
-
-class FloorAnswer(Answer):
-    """All calls that go on now."""
-
-    at: datetime = Field(description="The server's time, UTC.")
-    cursor: str = Field(description="Pass it as `last_event_id` to /live/events: what happens after this answer.")
-    calls: list[LiveAnswer] = Field(description="Oldest first.")
 
 
 class HotwordAnswer(Answer):

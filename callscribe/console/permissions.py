@@ -56,6 +56,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/admin"): Rule(Need.LISTS_READ),
     ("GET", "/metrics"): Rule(Need.OPERATION_READ),
     ("GET", f"{API}/live"): Rule(Need.CALLS_READ, "floor.read"),
+    ("GET", f"{API}/live/rows"): Rule(Need.CALLS_READ, "floor.read", is_stream=True),
     ("GET", f"{API}/live/events"): Rule(Need.CALLS_READ, "floor.read", is_stream=True),
     (WEBSOCKET, f"{API}/live/ws"): Rule(Need.CALLS_READ, "floor.read", is_stream=True),
     ("GET", CALLS): Rule(Need.CALLS_READ),

@@ -73,7 +73,7 @@ async def subscribe(
     """
     stream = _stream(call_id)
     if last_id != NOW:
-        _order(last_id)
+        stream_order(last_id)
     client = connect(url, timeout_s=idle_s + COMMAND_TIMEOUT_S)
     reader = _Reader(client, stream, last_id)
     yielded_at = time.monotonic()
@@ -136,18 +136,18 @@ class _Reader:
 
     async def _lost_some(self) -> bool:
         """Whether events after this place are gone; the place in a stream that is no more becomes its beginning."""
-        asked = _order(self._last_id)
+        asked = stream_order(self._last_id)
         try:
             stream = await self._client.xinfo_stream(self._stream)
         except ResponseError:
             self._last_id = BEGINNING
-            return asked != _order(BEGINNING)
-        if asked > _order(stream["last-generated-id"]):
+            return asked != stream_order(BEGINNING)
+        if asked > stream_order(stream["last-generated-id"]):
             self._last_id = BEGINNING
             return True
         trimmed = stream["entries-added"] > stream["length"]
-        never_read = asked == _order(BEGINNING)
-        return asked < _order(stream["first-entry"][0]) and (trimmed or not never_read)
+        never_read = asked == stream_order(BEGINNING)
+        return asked < stream_order(stream["first-entry"][0]) and (trimmed or not never_read)
 
 
 def _stream(call_id: UUID | None) -> str:
@@ -159,8 +159,8 @@ async def _latest(client: redis.asyncio.Redis, stream: str) -> str:
     return str(newest[0][0]) if newest else BEGINNING
 
 
-def _order(stream_id: str) -> tuple[int, int]:
-    """A stream id as what it is ordered by: milliseconds and a sequence number."""
+def stream_order(stream_id: str) -> tuple[int, int]:
+    """A stream id as what it is ordered by: milliseconds and a sequence number. Raises ValueError for anything else."""
     milliseconds, _, sequence = stream_id.partition("-")
     if not (milliseconds.isdecimal() and (sequence or "0").isdecimal()):
         raise ValueError(f"not a stream id: {stream_id!r}")
