@@ -31,11 +31,16 @@ class SignInStore:
         self._database = database
         self._limits = limits
 
-    def open(self, user_name: str) -> str:
-        """Sign a user in; the secret for the browser's cookie. Those that are over are forgotten."""
+    def open(self, user_name: str, id_token: str | None = None) -> str:
+        """Sign a user in; the secret for the browser's cookie. Those that are over are forgotten.
+
+        `id_token`: the identity provider's word who it is; None: they gave a password.
+        """
         secret, now = new_secret(), func.now()
         over = or_(SignInRow.expires_at <= now, SignInRow.seen_at <= now - self._limits.idle)
-        row = SignInRow(key=key_of(secret), user_name=user_name, expires_at=now + self._limits.absolute)
+        row = SignInRow(
+            key=key_of(secret), user_name=user_name, expires_at=now + self._limits.absolute, id_token=id_token
+        )
         with self._database.transaction() as session:
             session.execute(delete(SignInRow).where(over))
             session.add(row)
@@ -65,7 +70,8 @@ class SignInStore:
                 session.execute(update(SignInRow).where(SignInRow.key == key_of(secret)).values(seen_at=now))
             return user_of(found[0])
 
-    def close(self, secret: str) -> None:
-        """Sign the browser out."""
+    def close(self, secret: str) -> str | None:
+        """Sign the browser out; the `id_token` with which it was opened."""
+        gone = delete(SignInRow).where(SignInRow.key == key_of(secret)).returning(SignInRow.id_token)
         with self._database.transaction() as session:
-            session.execute(delete(SignInRow).where(SignInRow.key == key_of(secret)))
+            return session.scalar(gone)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from callscribe.domain.access import AccountRole, User
 from callscribe.domain.errors import StorageError
@@ -19,6 +20,10 @@ class UserUnknown(StorageError):
 
 class UserExists(StorageError):
     """There is a user of this name already."""
+
+
+class LastAdmin(StorageError):
+    """This is the last administrator whom the accounts let in; make another one first."""
 
 
 class UserStore:
@@ -38,8 +43,8 @@ class UserStore:
         row = UserRow(
             name=name_of(user.name),
             role=user.role,
-            team=_team(user.team),
-            addresses=_addresses(user.addresses),
+            team=team_as_kept(user.team),
+            addresses=addresses_as_kept(user.addresses),
             password_hash=stored,
             disabled=user.disabled,
         )
@@ -54,17 +59,19 @@ class UserStore:
     def change(
         self, name: str, role: AccountRole | None, team: str | None, addresses: Sequence[str] | None, by: str
     ) -> User:
-        """Change what an account may do and whose calls it sees; None: that stays. Raises UserUnknown.
+        """Change what an account may do and whose calls it sees; None: that stays. Raises UserUnknown and LastAdmin.
 
         Whoever has signed in stays so: with each request it is looked up what they may do now.
         """
         with self._database.transaction() as session:
+            if role not in (None, AccountRole.ADMIN):
+                _keep_an_admin(session, name_of(name))
             row = session.get(UserRow, name_of(name), with_for_update=True)
             if row is None:
                 raise UserUnknown
             row.role = row.role if role is None else role
-            row.team = row.team if team is None else _team(team)
-            row.addresses = row.addresses if addresses is None else _addresses(addresses)
+            row.team = row.team if team is None else team_as_kept(team)
+            row.addresses = row.addresses if addresses is None else addresses_as_kept(addresses)
             detail: dict[str, str | int] = {"role": row.role, "team": row.team, "addresses": len(row.addresses)}
             write_audit(session, action="user.changed", subject=row.name, by=by, detail=detail)
             return user_of(row)
@@ -74,7 +81,7 @@ class UserStore:
         self._change(name, "user.password-set", by, password_hash=hash_password(password))
 
     def set_disabled(self, name: str, *, disabled: bool, by: str) -> None:
-        """Let nobody in by the account, at once, or let them in again. Raises UserUnknown."""
+        """Let nobody in by the account, at once, or let them in again. Raises UserUnknown and LastAdmin."""
         self._change(name, "user.disabled" if disabled else "user.enabled", by, disabled=disabled)
 
     def check(self, name: str, password: str) -> User | None:
@@ -98,15 +105,23 @@ class UserStore:
         with self._database.transaction() as session:
             return session.scalar(select(UserRow.name).where(UserRow.name == name_of(name)))
 
+    def named(self, name: str) -> User | None:
+        """The account; None where nobody has that name."""
+        with self._database.transaction() as session:
+            row = session.get(UserRow, name_of(name))
+        return None if row is None else user_of(row)
+
     def addresses_of(self, team: str) -> frozenset[str]:
         """Own addresses of all in a team, those of disabled accounts too: their calls remain the team's."""
-        query = select(func.unnest(UserRow.addresses)).where(UserRow.team == _team(team), UserRow.team != "")
+        query = select(func.unnest(UserRow.addresses)).where(UserRow.team == team_as_kept(team), UserRow.team != "")
         with self._database.transaction() as session:
             return frozenset(session.scalars(query))
 
     def _change(self, name: str, action: str, by: str, **values: str | bool) -> None:
         known = name_of(name)
         with self._database.transaction() as session:
+            if values.get("disabled"):
+                _keep_an_admin(session, known)
             changed = update(UserRow).where(UserRow.name == known).values(**values).returning(UserRow.name)
             if session.scalar(changed) is None:
                 raise UserUnknown
@@ -114,16 +129,25 @@ class UserStore:
             write_audit(session, action=action, subject=known, by=by)
 
 
+def _keep_an_admin(session: Session, name: str) -> None:
+    """Raise LastAdmin where nobody is an administrator but this user. No two transactions find so at once."""
+    query = select(UserRow.name).where(UserRow.role == AccountRole.ADMIN, ~UserRow.disabled).order_by(UserRow.name)
+    if list(session.scalars(query.with_for_update())) == [name]:
+        raise LastAdmin
+
+
 def name_of(name: str) -> str:
     """A user's name as it is kept."""
     return clean_name(name.strip().casefold(), 100)
 
 
-def _team(name: str) -> str:
+def team_as_kept(name: str) -> str:
+    """A team's name."""
     return clean_name(name.strip())
 
 
-def _addresses(told: Sequence[str]) -> list[str]:
+def addresses_as_kept(told: Sequence[str]) -> list[str]:
+    """Somebody's own addresses."""
     return [address for each in told if (address := clean_name(each.strip()))]
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from callscribe.config.settings import Settings
-from callscribe.domain.access import AccountRole, Permission, User
+from callscribe.domain.access import AccountRole, Identity, Permission, User
 from callscribe.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -118,6 +118,24 @@ def disable_command(
     with _database(context) as database:
         UserStore(database).set_disabled(name, disabled=not enable, by=getpass.getuser())
     typer.echo("enabled" if enable else "disabled")
+
+
+@users.command("link")
+def link_command(
+    context: typer.Context,
+    name: Name,
+    subject: Annotated[str, typer.Option("--subject", help="Whom the identity provider calls so (its claim sub).")],
+) -> None:
+    """Let somebody of the identity provider (web.oidc.issuer) in by an account that stands already."""
+    from storage.identities import IdentityStore
+
+    settings: Settings = context.obj.settings
+    issuer = settings.web.oidc.issuer
+    if not (issuer and subject.strip()):
+        raise SettingsError("set web.oidc.issuer, and give --subject as the provider has it")
+    with _database(context) as database:
+        IdentityStore(database).link(name, Identity(issuer, subject.strip()), getpass.getuser())
+    typer.echo("linked")
 
 
 @tokens.command("create")

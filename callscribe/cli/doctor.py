@@ -18,7 +18,7 @@ from callscribe.cli.checks.firewall import Need, check_firewall
 from callscribe.cli.checks.installation import check_programs, check_servers
 from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_own, is_served
 from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
-from callscribe.cli.checks.web import check_web
+from callscribe.cli.checks.web import check_provider, check_web
 from callscribe.cli.ports import public_ports
 from callscribe.config.settings import Settings
 from callscribe.console.nodes import NodeAnswer, RefusalAnswer
@@ -58,6 +58,7 @@ def _table(findings: list[Finding]) -> Table:
 def _examine(settings: Settings) -> Iterator[Finding]:
     yield from check_programs(settings)
     yield check_web(settings.web)
+    yield from check_provider(settings.web)
     yield from _examine_trunks(settings)
     yield from check_servers(settings)
 

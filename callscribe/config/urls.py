@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 def check_url(setting: str, url: str, schemes: tuple[str, ...]) -> None:
     """Raise ValueError, without the URL's password, unless it begins with one of the schemes and names a place."""

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from callscribe.config.urls import check_url
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+from callscribe.config.oidc import OidcSettings
+from callscribe.config.urls import LOOPBACK, check_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class WebSettings:
     teams: tuple[TeamSettings, ...] = ()
     token: str = field(default="", repr=False)
     """API token that the commands send; `callscribe token create` makes one."""
+    oidc: OidcSettings = field(default_factory=OidcSettings)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -51,6 +51,8 @@ class WebSettings:
         names = [team.name for team in self.teams]
         if len(set(names)) < len(names):
             raise ValueError("teams: each needs a name of its own")
+        if self.signs_in and self.oidc.is_used and not self.public_url and self.host not in LOOPBACK:
+            raise ValueError("set public_url: the provider at oidc.issuer leads people back there")
 
     @property
     def signs_in(self) -> bool:

@@ -23,6 +23,7 @@ from callscribe.console import (
     notes,
     pages,
     pausing,
+    provider_door,
     quality,
     retention,
     rules,
@@ -121,6 +122,7 @@ def _ask_who(app: FastAPI, settings: Settings, sources: Sources) -> None:
     accounts = Accounts.of(sources.database, settings.web)
     app.state.sign_in_desk = SignInDesk(accounts, sources.database)
     app.include_router(signing_in.router)
+    app.include_router(provider_door.router)
     app.add_middleware(Gate, routes=RouteTable(app), accounts=accounts, sources=sources)
 
 

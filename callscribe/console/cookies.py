@@ -16,9 +16,11 @@ class Cookie:
         """What the browser sent; "" where it sent none."""
         return connection.cookies.get(self._name, "")
 
-    def put(self, answer: Response, value: str) -> None:
-        """Until the browser is closed, or asked for the password again."""
-        answer.set_cookie(self._name, value, path="/", secure=self._secure, httponly=True, samesite="lax")
+    def put(self, answer: Response, value: str, lifetime_s: int | None = None) -> None:
+        """For so long; None: until the browser is closed, or asked for the password again."""
+        answer.set_cookie(
+            self._name, value, max_age=lifetime_s, path="/", secure=self._secure, httponly=True, samesite="lax"
+        )
 
     def remove(self, answer: Response) -> None:
         answer.delete_cookie(self._name, path="/", secure=self._secure, httponly=True, samesite="lax")

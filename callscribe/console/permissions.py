@@ -47,6 +47,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/static"): ALL,
     ("GET", "/login"): ALL,
     ("POST", "/login"): Rule(Open.TO_ALL, has_form_key=True),
+    ("GET", "/login/oidc"): ALL,
+    ("GET", "/login/oidc/callback"): ALL,
     ("POST", "/logout"): Rule(Open.TO_USERS, has_form_key=True),
     ("GET", f"{API}/openapi.json"): USERS,
     ("GET", "/"): Rule(Need.CALLS_READ),

@@ -74,6 +74,28 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is to an identity provider, for ever (OpenID Connect Core 1.0, 5.7)."""
+
+    issuer: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedUser:
+    """What an identity provider says of somebody; None: it says nothing, and what an account has stays."""
+
+    identity: Identity
+    name: str
+    """Of an account that is made for them."""
+    first_role: AccountRole
+    """Likewise."""
+    role: AccountRole | None = None
+    team: str | None = None
+    addresses: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks, by a browser that signed in or by an API token."""
 

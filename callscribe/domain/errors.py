@@ -32,6 +32,10 @@ CallscribeError
 │   ├── TooManyAssistRules
 │   └── TooManyHotwords
 ├── EventsUnavailable
+├── ProviderError
+│   ├── ProviderUnavailable
+│   ├── ProviderMisconfigured
+│   └── SignInRefused
 ├── QueryError
 └── NodeSilent
 """
@@ -190,6 +194,22 @@ class EventsUnavailable(CallscribeError):
 
 class NodeSilent(CallscribeError):
     """No node that has the call answers; check that its node runs and reaches events.url, then ask again."""
+
+
+class ProviderError(CallscribeError):
+    """The identity provider did not sign anybody in."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The identity provider does not answer; check web.oidc.issuer, its name server and the way there."""
+
+
+class ProviderMisconfigured(ProviderError):
+    """What the identity provider says and the settings under web.oidc do not fit."""
+
+
+class SignInRefused(ProviderError):
+    """The identity provider's answer does not hold."""
 
 
 class QueryError(CallscribeError):

@@ -1,6 +1,6 @@
 """The tables. The rules stand here, and in the migrations that make them."""
 
-from storage.models.access import ApiTokenRow, SignInRow, UserRow
+from storage.models.access import ApiTokenRow, IdentityRow, SignInRow, UserRow
 from storage.models.assist import AssistCardRow, AssistRuleRow
 from storage.models.audit import AuditRow
 from storage.models.base import Base
@@ -34,6 +34,7 @@ __all__ = [
     "HotwordListRow",
     "HotwordListVersionRow",
     "HotwordRow",
+    "IdentityRow",
     "JobRow",
     "LostCallRow",
     "LostNodeRow",

@@ -40,6 +40,20 @@ class SignInRow(Base):
     seen_at: Mapped[datetime] = mapped_column(server_default=NOW)
     """When it asked for something last, to the minute."""
     expires_at: Mapped[datetime]
+    id_token: Mapped[str | None]
+    """The identity provider's word who it is, by which it is told that they sign out; NULL: by password."""
+
+
+class IdentityRow(Base):
+    """Who somebody is to an identity provider."""
+
+    __tablename__ = "identities"
+    __table_args__ = (CheckConstraint("issuer <> '' AND subject <> ''", name="named"), Index(None, "user_name"))
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    user_name: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"))
+    made_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class ApiTokenRow(Base):

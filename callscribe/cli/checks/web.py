@@ -1,9 +1,13 @@
 """Who may use pages and API."""
 
-from callscribe.cli.checks.finding import Finding, hint, ok
-from callscribe.config.web import LOOPBACK, WebSettings
+from collections.abc import Iterator
+
+from callscribe.cli.checks.finding import Finding, hint, judged, ok
+from callscribe.config.urls import LOOPBACK
+from callscribe.config.web import WebSettings
 
 CHECK = "sign-in"
+PROVIDER = "identity provider"
 
 
 def check_web(web: WebSettings) -> Finding:
@@ -18,3 +22,16 @@ def check_web(web: WebSettings) -> Finding:
         detail = "on, but people come by http: passwords and what was said can be read on the way"
         return hint(CHECK, detail, "put a proxy with TLS in front, and set web.public_url to its https:// address")
     return ok(CHECK, "on")
+
+
+def check_provider(web: WebSettings) -> Iterator[Finding]:
+    """Whether people can sign in by the identity provider, where the settings name one."""
+    if not web.oidc.is_used:
+        return
+    if not web.signs_in:
+        yield hint(PROVIDER, "web.oidc.issuer is set, but nobody has to sign in", "set web.sign_in to on")
+        return
+    # Only who has a provider waits for the libraries.
+    from callscribe.console.oidc import Provider
+
+    yield judged(PROVIDER, Provider(web.oidc).checked)
