@@ -45,6 +45,7 @@ from callscribe.console.route_table import RouteTable
 from callscribe.console.security import OwnSite, SecurityHeaders
 from callscribe.console.signing_in import SignInDesk
 from callscribe.console.sources import Sources
+from callscribe.console.wording import STATIC
 
 DESCRIPTION = """Calls and what is said on them, live and stored.
 
@@ -107,7 +108,7 @@ def make_app(settings: Settings) -> FastAPI:
         pages,
     ):
         app.include_router(room.router)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     if settings.web.signs_in:
         _ask_who(app, settings, sources)
     app.add_middleware(HeadAsGet)

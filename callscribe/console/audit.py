@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from callscribe.console.answer import Answer
+from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
@@ -24,8 +25,8 @@ class AuditQuery(BaseModel):
     action: str | None = Field(None, max_length=100, description="What was done.", examples=["call.erased"])
     subject: str | None = Field(None, max_length=512, description="To what: a call's id, a list's name, a trunk.")
     by: str | None = Field(None, max_length=100, description="Who did it.")
-    since: AwareDatetime | None = Field(None, description="At or after this time (ISO 8601 with zone).")
-    until: AwareDatetime | None = Field(None, description="Before this time (ISO 8601 with zone).")
+    since: Moment | None = Field(None, description="At or after this time (ISO 8601 with zone).")
+    until: Moment | None = Field(None, description="Before this time (ISO 8601 with zone).")
     limit: int = Field(50, ge=1, le=PAGE_LIMIT, description="Entries at most.")
     cursor: str | None = Field(None, max_length=20, description="`cursor` of the stretch before.")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.websockets import WebSocket
@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from callscribe.console.feed import CallFeed
 from callscribe.console.finding import find_call
 from callscribe.console.models import CallAnswer, CallPageAnswer
+from callscribe.console.moment import Moment
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
@@ -49,8 +50,8 @@ class CallQuery(BaseModel):
         None, description="`over` is ended or interrupted."
     )
     trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
-    since: AwareDatetime | None = Field(None, description="Started at or after this time (ISO 8601 with zone).")
-    until: AwareDatetime | None = Field(None, description="Started before this time (ISO 8601 with zone).")
+    since: Moment | None = Field(None, description="Started at or after this time (ISO 8601 with zone).")
+    until: Moment | None = Field(None, description="Started before this time (ISO 8601 with zone).")
     outside_id: str | None = Field(None, max_length=KEY_LIMIT, description="Id that another system has for the call.")
     conversation: UUID | None = Field(None, description="`conversation` of a call: all calls that record it.")
     score_from: float | None = Field(None, ge=0, le=100, description="Least score.")

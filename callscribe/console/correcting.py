@@ -6,11 +6,12 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from callscribe.console.answer import Answer
 from callscribe.console.calls import Key
+from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import Sources, SourcesOf
@@ -25,6 +26,7 @@ from callscribe.events.publisher import publish_now
 from callscribe.events.schema import UtteranceRevised
 from callscribe.text.correcting import corrected, longest, undone
 from callscribe.text.redaction.corrections import masked_correction
+from callscribe.text.visible import LINE
 
 log = structlog.get_logger()
 router = APIRouter(prefix=API, tags=["Corrections"])
@@ -42,7 +44,7 @@ def _told(text: str) -> str:
 
 By = Annotated[
     str,
-    Field(max_length=100, pattern=r"^\P{Cc}*$", description="Who asks, as people know them."),
+    Field(max_length=100, pattern=LINE, description="Who asks, as people know them."),
     AfterValidator(_told),
 ]
 Seen = Annotated[
@@ -88,7 +90,7 @@ def correct_utterance(sources: SourcesOf, key: Key, utterance_id: UUID, order: C
         raise HTTPException(
             422, f"text: for what was said here it has too many words; write this utterance alone, in {most} at most."
         )
-    policy = sources.trunk_named(transcript.call.trunk).redaction_policy
+    policy = sources.settings.trunk_named(transcript.call.trunk).redaction_policy
     revision = masked_correction(transcript, corrected(said, order.text, order.by), policy)
     return _write(sources, transcript.call, said, revision, order.seen)
 
@@ -114,8 +116,8 @@ class CorrectionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
-    since: AwareDatetime | None = Field(None, description="Of calls that started at or after this time.")
-    until: AwareDatetime | None = Field(None, description="Of calls that started before this time.")
+    since: Moment | None = Field(None, description="Of calls that started at or after this time.")
+    until: Moment | None = Field(None, description="Of calls that started before this time.")
 
     @property
     def conditions(self) -> CorrectionFilter:
@@ -210,7 +212,7 @@ def _find(sources: Sources, key: str, utterance_id: UUID) -> tuple[Transcript, U
 
 def _write(sources: Sources, call: Call, said: Utterance, revision: Revision, seen: int | None) -> CorrectedAnswer:
     """Store and tell it. Whoever misses the event reads the same from the database."""
-    policy = sources.trunk_named(call.trunk).redaction_policy
+    policy = sources.settings.trunk_named(call.trunk).redaction_policy
     sources.corrections.write(call.id, revision, len(said.revisions) if seen is None else seen, policy)
     event = UtteranceRevised.of(call, said, revision, datetime.now(UTC))
     try:

@@ -6,9 +6,10 @@ from itertools import chain, islice
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
+from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.recorded import audio_of
 from callscribe.console.reference import API
@@ -36,8 +37,8 @@ class ExportQuery(BaseModel):
         alias="format",
         description="`json` gives a line a call (NDJSON), `csv` one table, the others a ZIP with a file a call.",
     )
-    since: AwareDatetime | None = Field(None, description="Started at or after this time (ISO 8601 with zone).")
-    until: AwareDatetime | None = Field(None, description="Started before this time (ISO 8601 with zone).")
+    since: Moment | None = Field(None, description="Started at or after this time (ISO 8601 with zone).")
+    until: Moment | None = Field(None, description="Started before this time (ISO 8601 with zone).")
     trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
 
     @property

@@ -7,13 +7,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from asr.lexicon import is_common
 from callscribe.console.answer import Answer
 from callscribe.console.etag import Precondition, PreconditionOf, tell_version
 from callscribe.console.models import HotwordAnswer, HotwordListAnswer, HotwordListRequest
+from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
@@ -22,6 +23,7 @@ from callscribe.domain.errors import HotwordListOutdated
 from callscribe.domain.hotword import MAX_HOTWORD_CHARACTERS, MAX_HOTWORDS, Hotword
 from callscribe.domain.hotword_lists import HotwordList
 from callscribe.text.suggestions import Suggestion, suggest
+from callscribe.text.visible import LINE, NAME
 from storage.hotwords import HotwordContent, HotwordListVersion
 
 router = APIRouter(prefix=API, tags=["Hotwords"])
@@ -33,15 +35,13 @@ NEWEST_CORRECTIONS = 5_000
 ListName = Annotated[
     str,
     # Something that can be seen, and no control characters: Postgres has no place for NUL.
-    Path(min_length=1, max_length=100, pattern=r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$", description="Name of the list."),
+    Path(min_length=1, max_length=100, pattern=NAME, description="Name of the list."),
 ]
-By = Annotated[
-    str, Query(max_length=100, pattern=r"^\P{Cc}*$", description='Who asks, for the list\'s history; "": not told.')
-]
+By = Annotated[str, Query(max_length=100, pattern=LINE, description='Who asks, for the list\'s history; "": not told.')]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="`version` of the list's history.")]
 
 
-ByField = Annotated[str, Field(max_length=100, pattern=r"^\P{Cc}*$", description="Who asks, for the list's history.")]
+ByField = Annotated[str, Field(max_length=100, pattern=LINE, description="Who asks, for the list's history.")]
 Seen = Annotated[
     int | None,
     Field(
@@ -147,7 +147,7 @@ class SuggestionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
-    since: AwareDatetime | None = Field(None, description="Of calls that started at or after this time.")
+    since: Moment | None = Field(None, description="Of calls that started at or after this time.")
     calls: int = Field(3, ge=1, le=1000, description="On how many calls people must have put a word in at least.")
 
 

@@ -24,6 +24,7 @@ from callscribe.domain.note import MAX_NOTE_CHARACTERS, MAX_NOTE_MS, MAX_NOTES, 
 from callscribe.events.notes import CallNoted
 from callscribe.events.publisher import publish_now
 from callscribe.text.redaction.notes import masked_note
+from callscribe.text.visible import LINE
 
 log = structlog.get_logger()
 router = APIRouter(prefix=API, tags=["Notes"])
@@ -50,7 +51,7 @@ class NoteOrder(BaseModel):
     )
     utterance_id: UUID | None = Field(None, description="The utterance that it is about.")
     by: str = Field(
-        "", max_length=100, pattern=r"^\P{Cc}*$", description="Who notes it. Where people sign in, their name counts."
+        "", max_length=100, pattern=LINE, description="Who notes it. Where people sign in, their name counts."
     )
 
     @model_validator(mode="after")
@@ -66,7 +67,7 @@ class NoteChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: NoteText
-    by: str = Field("", max_length=100, pattern=r"^\P{Cc}*$", description="Who changes it, where nobody signs in.")
+    by: str = Field("", max_length=100, pattern=LINE, description="Who changes it, where nobody signs in.")
 
 
 class NoteAnswer(Answer):
@@ -148,7 +149,7 @@ def _editor(visitor: Visitor | None, by: str = "") -> Editor:
 
 
 def _masked(sources: Sources, call: Call, text: str) -> str:
-    return masked_note(text.strip(), sources.trunk_named(call.trunk).redaction_policy)
+    return masked_note(text.strip(), sources.settings.trunk_named(call.trunk).redaction_policy)
 
 
 def _tell(sources: Sources, event: CallNoted) -> None:

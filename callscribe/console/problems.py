@@ -101,6 +101,9 @@ def problem_of(error: Exception) -> Problem:
         for kind, status in STATUS_OF.items():
             if isinstance(error, kind):
                 return Problem.of(status, CURES.get(kind, str(error)))
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.BAD_REQUEST:
+        # All that FastAPI answers so; what else is wrong with a body is 422, too.
+        return Problem.of(HTTPStatus.UNPROCESSABLE_ENTITY, "body: it must be JSON in UTF-8")
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
         return Problem.of(status, _sentence(status, error.detail))

@@ -29,7 +29,7 @@ def recording_of(sources: Sources, record: CallRecord) -> Path:
     """The WAV. Raises RecordingNotFound, and an HTTPException with 409 where something must be bleeped first."""
     if record.recording is None:
         raise RecordingNotFound
-    if sources.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
+    if sources.settings.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
         raise HTTPException(409, NOT_BLEEPED)
     return _inside(sources.recordings, sources.recordings / record.recording.path)
 
@@ -37,7 +37,7 @@ def recording_of(sources: Sources, record: CallRecord) -> Path:
 def audible_file(sources: Sources, record: CallRecord) -> Path:
     """As `recording_of`; of a call that goes on, the WAV that is being written."""
     if record.recording is None and record.state is CallState.ACTIVE:
-        if sources.trunk_named(record.call.trunk).redaction:
+        if sources.settings.trunk_named(record.call.trunk).redaction:
             raise HTTPException(409, NOT_BLEEPED)
         return _inside(sources.recordings, sources.recordings / recording_path(record.call))
     return recording_of(sources, record)

@@ -17,6 +17,7 @@ from callscribe.console.reference import API
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.errors import EventsUnavailable
 from callscribe.events.forgetting import StoredEvents
+from callscribe.text.visible import LINE
 from storage.erasure import Erasure, ErasureOrder
 from storage.holds import PAGE_LIMIT, Hold, HoldPage
 from storage.party_calls import PartyFilter
@@ -32,13 +33,12 @@ def _told(text: str) -> str:
     return text.strip()
 
 
-VISIBLE = r"^\P{Cc}*$"
 By = Annotated[
-    str, Field(max_length=100, pattern=VISIBLE, description="Who asks, for the audit log."), AfterValidator(_told)
+    str, Field(max_length=100, pattern=LINE, description="Who asks, for the audit log."), AfterValidator(_told)
 ]
 Reason = Annotated[
     str,
-    Field(max_length=500, pattern=VISIBLE, description="Why, for the audit log: a case number, no party's name."),
+    Field(max_length=500, pattern=LINE, description="Why, for the audit log: a case number, no party's name."),
     AfterValidator(_told),
 ]
 
@@ -65,7 +65,7 @@ class ErasureAsked(Asking):
         return ErasureOrder(self.by, self.reason, self.dry_run, self.alike)
 
 
-Told = Annotated[str, Field(max_length=KEY_LIMIT, pattern=VISIBLE)]
+Told = Annotated[str, Field(max_length=KEY_LIMIT, pattern=LINE)]
 
 
 class PartyErasure(Asking):

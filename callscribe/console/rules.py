@@ -24,20 +24,20 @@ from callscribe.events.assist import CardGiven
 from callscribe.text.assist import replay
 from callscribe.text.assist_rules import MAX_RULES, AssistRule, NamedRule
 from callscribe.text.rule_set import RuleSet
+from callscribe.text.visible import LINE, NAME
 
 router = APIRouter(prefix=API, tags=["Assist rules"])
 
-NAME = r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$"
 """Something that can be seen, and no control characters: Postgres has no place for NUL."""
 MAX_VERSION = 2**31 - 1
 RuleName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the rule.")]
-By = Annotated[str, Query(max_length=100, pattern=r"^\P{Cc}*$", description='Who asks; "": not told.')]
+By = Annotated[str, Query(max_length=100, pattern=LINE, description='Who asks; "": not told.')]
 
 
 class AssistRuleRequest(AssistRule):
     """What a rule shall be, in place of what it is."""
 
-    by: str = Field("", max_length=100, pattern=r"^\P{Cc}*$", description='Who asks; "": not told.')
+    by: str = Field("", max_length=100, pattern=LINE, description='Who asks; "": not told.')
     version: int | None = Field(
         None,
         ge=0,

@@ -3,21 +3,22 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from callscribe.console.calls import Key
 from callscribe.console.measured import ScorecardAnswer, ScoresAnswer
+from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.call import CallState
 from callscribe.text.scorecard import Scorecard
+from callscribe.text.visible import NAME
 from storage.records import CallFilter
 
 router = APIRouter(prefix=API, tags=["Scorecards"])
 
-NAME = r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$"
 """Something that can be seen, and no control characters: Postgres has no place for NUL."""
 CardName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the scorecard.")]
 BY = "Who does it, in words."
@@ -38,8 +39,8 @@ class EvaluationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: AwareDatetime = Field(description="Started at or after this time (ISO 8601 with zone).")
-    until: AwareDatetime | None = Field(None, description="Started before this time (ISO 8601 with zone).")
+    since: Moment = Field(description="Started at or after this time (ISO 8601 with zone).")
+    until: Moment | None = Field(None, description="Started before this time (ISO 8601 with zone).")
     trunk: str | None = Field(None, max_length=200, description="Name of a trunk.")
 
 

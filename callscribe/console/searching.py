@@ -28,6 +28,7 @@ from callscribe.console.sources import Sources, SourcesOf
 from callscribe.text.query import Query as ParsedQuery
 from callscribe.text.query import parse_query, render_query, spelled_alike
 from callscribe.text.tables import plain_cell
+from callscribe.text.visible import NAME
 from storage.found_calls import found_calls
 from storage.hits import Hit, SearchPage
 from storage.search_index import WAITING
@@ -41,7 +42,7 @@ CSV_COLUMNS = (
 
 SearchName = Annotated[
     str,
-    Path(min_length=1, max_length=100, pattern=r"^\P{Cc}*[^\s\p{Cc}]\P{Cc}*$", description="Name of the search."),
+    Path(min_length=1, max_length=100, pattern=NAME, description="Name of the search."),
 ]
 
 

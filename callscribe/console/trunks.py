@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from starlette.requests import Request
 
 from callscribe.config.settings import Settings
 from callscribe.console.answer import Answer
+from callscribe.console.moment import Moment
 from callscribe.console.nodes import RefusalAnswer
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
@@ -141,7 +142,7 @@ async def list_trunks(
     request: Request,
     sources: SourcesOf,
     since: Annotated[
-        AwareDatetime | None, Query(description="From when on calls are counted; without it since midnight UTC.")
+        Moment | None, Query(description="From when on calls are counted; without it since midnight UTC.")
     ] = None,
 ) -> TrunksAnswer:
     """Every trunk with the settings in force, its calls, whom it refused lately, and what is wrong with its cure."""

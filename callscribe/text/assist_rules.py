@@ -12,6 +12,7 @@ from callscribe.text.assist_patterns import LONGEST, bounded
 from callscribe.text.phrases import GAP_WORDS, Form, forms_of
 from callscribe.text.scorecard import GAP, Phrases, Plain, Speaker, Written
 from callscribe.text.tokens import tokens
+from callscribe.text.visible import LINES
 
 MAX_RULES = 200
 """That stand at once: each is held against each word of each call."""
@@ -19,8 +20,7 @@ MAX_PHRASES = 50
 MAX_NEAR = 4
 """Words that shall stand near each other."""
 
-CardLine = Annotated[str, Field(pattern=r"^[\P{Cc}\n]*$")]
-"""Without control characters but line ends: Postgres has no place for NUL."""
+CardLine = Annotated[str, Field(pattern=LINES)]
 
 
 class PhraseCondition(Written):

@@ -9,6 +9,7 @@ from callscribe.domain.call import Role
 from callscribe.domain.language import primary
 from callscribe.domain.measures import CallMeasures
 from callscribe.text.tokens import tokens
+from callscribe.text.visible import LINE
 
 MAX_RULES = 100
 MAX_PHRASES = 200
@@ -67,8 +68,7 @@ class Measure(StrEnum):
         return tuple(sorted(found, key=lambda place: place[1]))
 
 
-Plain = Annotated[str, Field(pattern=r"^\P{Cc}*$")]
-"""Without control characters: Postgres has no place for NUL."""
+Plain = Annotated[str, Field(pattern=LINE)]
 
 
 class Written(BaseModel):
