@@ -79,4 +79,4 @@ class TrafficReader:
 
 
 def _counts(rows: Iterable[Row[str, int]]) -> dict[str, int]:
-    return dict(row.tuple() for row in rows)
+    return {row[0]: row[1] for row in rows}

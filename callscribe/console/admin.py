@@ -49,3 +49,45 @@ def first_page(request: Request) -> Response:
     for path, _ in _places(request):
         return RedirectResponse(path)
     raise HTTPException(403, "None of these pages is for your account; an administrator can give it another role.")
+
+
+@router.get("/trunks")
+def trunks_page(request: Request) -> Response:
+    """Trunks and nodes, and what is wrong with them."""
+    return admin_page(request, "admin_trunks.html")
+
+
+@router.get("/jobs")
+def jobs_page(request: Request) -> Response:
+    """Work on ended calls, and what webhooks were told."""
+    return admin_page(request, "admin_jobs.html")
+
+
+@router.get("/hotwords")
+def hotwords_page(request: Request) -> Response:
+    """Hotword lists."""
+    return admin_page(request, "admin_hotwords.html")
+
+
+@router.get("/rules")
+def rules_page(request: Request) -> Response:
+    """Assist rules, and a past call to try them on."""
+    return admin_page(request, "admin_rules.html")
+
+
+@router.get("/scorecards")
+def scorecards_page(request: Request) -> Response:
+    """Scorecards."""
+    return admin_page(request, "admin_scorecards.html")
+
+
+@router.get("/retention")
+def retention_page(request: Request) -> Response:
+    """What is kept how long, legal holds and erasures."""
+    return admin_page(request, "admin_retention.html")
+
+
+@router.get("/audit")
+def audit_page(request: Request) -> Response:
+    """Who did what."""
+    return admin_page(request, "admin_audit.html")
