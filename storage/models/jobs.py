@@ -28,6 +28,8 @@ class JobRow(Base):
         CheckConstraint("(state IN ('done', 'failed')) = (finished_at IS NOT NULL)", name="finished"),
         Index("ix_jobs_due", "priority", "due_at", postgresql_where=text("state IN ('queued', 'running')")),
         Index(None, "call_id"),
+        Index("ix_jobs_listed", "created_at", "id"),
+        Index("ix_jobs_failed", "created_at", "id", postgresql_where=text("state = 'failed'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
