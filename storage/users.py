@@ -1,8 +1,10 @@
 """Accounts of people and programs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from callscribe.domain.access import AccountRole, User
@@ -10,7 +12,7 @@ from callscribe.domain.errors import StorageError
 from storage.audit import write_audit
 from storage.clean import clean_name
 from storage.database import Database
-from storage.models import SignInRow, UserRow
+from storage.models import IdentityRow, SignInRow, UserRow
 from storage.passwords import hash_password, is_outdated, matches
 
 
@@ -26,6 +28,39 @@ class LastAdmin(StorageError):
     """This is the last administrator whom the accounts let in; make another one first."""
 
 
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """What shall be otherwise with an account; None: that stays."""
+
+    role: AccountRole | None = None
+    team: str | None = None
+    addresses: tuple[str, ...] | None = None
+    disabled: bool | None = None
+
+    @property
+    def is_of_access(self) -> bool:
+        """Whether it is about what they may do and whose calls they see."""
+        return (self.role, self.team, self.addresses) != (None, None, None)
+
+    @property
+    def may_lose_admin(self) -> bool:
+        return self.role not in (None, AccountRole.ADMIN) or bool(self.disabled)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, and how they get in."""
+
+    user: User
+    has_password: bool
+    is_linked: bool
+    """Whether an identity provider can sign them in."""
+    created_at: datetime
+    """Aware UTC, as the next."""
+    seen_at: datetime | None
+    """When one of their browsers that are signed in asked for something last; None: none is."""
+
+
 class UserStore:
     """Keeps accounts. Names are compared without regard to case. All methods raise DatabaseUnavailable."""
 
@@ -36,6 +71,21 @@ class UserStore:
         """Every account, by name."""
         with self._database.transaction() as session:
             return tuple(map(user_of, session.scalars(select(UserRow).order_by(UserRow.name))))
+
+    def accounts(self, name: str | None = None) -> Sequence[Account]:
+        """Every account, by name; or that of this name."""
+        linked = exists().where(IdentityRow.user_name == UserRow.name)
+        seen = select(func.max(SignInRow.seen_at)).where(
+            SignInRow.user_name == UserRow.name, SignInRow.expires_at > func.now()
+        )
+        query = select(UserRow, linked, seen.scalar_subquery()).order_by(UserRow.name)
+        if name is not None:
+            query = query.where(UserRow.name == name_of(name))
+        with self._database.transaction() as session:
+            return tuple(
+                Account(user_of(row), row.password_hash is not None, is_linked, row.created_at, seen_at)
+                for row, is_linked, seen_at in session.execute(query)
+            )
 
     def add(self, user: User, password: str | None, by: str) -> User:
         """Make the account; without a password none opens it. Raises UserExists, and ValueError for a bad password."""
@@ -63,26 +113,42 @@ class UserStore:
 
         Whoever has signed in stays so: with each request it is looked up what they may do now.
         """
+        return self.amend(name, UserChange(role, team, None if addresses is None else tuple(addresses)), by)
+
+    def amend(self, name: str, change: UserChange, by: str) -> User:
+        """Make the whole change of an account at once. Raises UserUnknown and LastAdmin."""
         with self._database.transaction() as session:
-            if role not in (None, AccountRole.ADMIN):
+            if change.may_lose_admin:
                 _keep_an_admin(session, name_of(name))
             row = session.get(UserRow, name_of(name), with_for_update=True)
             if row is None:
                 raise UserUnknown
-            row.role = row.role if role is None else role
-            row.team = row.team if team is None else team_as_kept(team)
-            row.addresses = row.addresses if addresses is None else addresses_as_kept(addresses)
-            detail: dict[str, str | int] = {"role": row.role, "team": row.team, "addresses": len(row.addresses)}
-            write_audit(session, action="user.changed", subject=row.name, by=by, detail=detail)
+            if change.is_of_access:
+                row.role = row.role if change.role is None else change.role
+                row.team = row.team if change.team is None else team_as_kept(change.team)
+                row.addresses = row.addresses if change.addresses is None else addresses_as_kept(change.addresses)
+                detail: dict[str, str | int] = {"role": row.role, "team": row.team, "addresses": len(row.addresses)}
+                write_audit(session, action="user.changed", subject=row.name, by=by, detail=detail)
+            if change.disabled is not None:
+                row.disabled = change.disabled
+                session.execute(delete(SignInRow).where(SignInRow.user_name == row.name))
+                action = "user.disabled" if change.disabled else "user.enabled"
+                write_audit(session, action=action, subject=row.name, by=by)
             return user_of(row)
 
     def set_password(self, name: str, password: str, by: str) -> None:
         """Give the account another password, and sign it out everywhere. Raises UserUnknown and ValueError."""
-        self._change(name, "user.password-set", by, password_hash=hash_password(password))
+        known, stored = name_of(name), hash_password(password)
+        changed = update(UserRow).where(UserRow.name == known).values(password_hash=stored).returning(UserRow.name)
+        with self._database.transaction() as session:
+            if session.scalar(changed) is None:
+                raise UserUnknown
+            session.execute(delete(SignInRow).where(SignInRow.user_name == known))
+            write_audit(session, action="user.password-set", subject=known, by=by)
 
     def set_disabled(self, name: str, *, disabled: bool, by: str) -> None:
         """Let nobody in by the account, at once, or let them in again. Raises UserUnknown and LastAdmin."""
-        self._change(name, "user.disabled" if disabled else "user.enabled", by, disabled=disabled)
+        self.amend(name, UserChange(disabled=disabled), by)
 
     def check(self, name: str, password: str) -> User | None:
         """Who signs in so; None where name or password is wrong, or the account is disabled: all take as long."""
@@ -116,17 +182,6 @@ class UserStore:
         query = select(func.unnest(UserRow.addresses)).where(UserRow.team == team_as_kept(team), UserRow.team != "")
         with self._database.transaction() as session:
             return frozenset(session.scalars(query))
-
-    def _change(self, name: str, action: str, by: str, **values: str | bool) -> None:
-        known = name_of(name)
-        with self._database.transaction() as session:
-            if values.get("disabled"):
-                _keep_an_admin(session, known)
-            changed = update(UserRow).where(UserRow.name == known).values(**values).returning(UserRow.name)
-            if session.scalar(changed) is None:
-                raise UserUnknown
-            session.execute(delete(SignInRow).where(SignInRow.user_name == known))
-            write_audit(session, action=action, subject=known, by=by)
 
 
 def _keep_an_admin(session: Session, name: str) -> None:

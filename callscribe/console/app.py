@@ -22,6 +22,7 @@ from callscribe.console import (
     nodes,
     notes,
     pages,
+    own_account,
     pausing,
     provider_door,
     quality,
@@ -31,7 +32,9 @@ from callscribe.console import (
     searching,
     signing_in,
     trunks,
+    tokens,
     waveforms,
+    users,
     webhooks,
 )
 from callscribe.console.accounts import Accounts
@@ -106,6 +109,9 @@ def make_app(settings: Settings) -> FastAPI:
         trunks,
         admin,
         pages,
+        users,
+        tokens,
+        own_account,
     ):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -82,7 +82,14 @@ class SignInDesk:
         return max(self._by_address.wait_s(address, now), self._by_name.wait_s(name_of(name), now))
 
     async def check(self, address: str, name: str, password: str) -> User | None:
-        """Who it is; None where it is nobody, all of whom take as long. Raises DatabaseUnavailable."""
+        """Who signs in so; None where it is nobody, all of whom take as long. Raises DatabaseUnavailable."""
+        user = await self.owner(address, name, password)
+        action = "user.signed-in" if user else "user.sign-in-failed"
+        await asyncio.to_thread(self.note, action, name, address, {"how": "password"})
+        return user
+
+    async def owner(self, address: str, name: str, password: str) -> User | None:
+        """Whose name and password these are. Raises DatabaseUnavailable."""
         now, account = time.monotonic(), name_of(name)
         self._by_address.begin(address, now)
         self._by_name.begin(account, now)
@@ -96,8 +103,6 @@ class SignInDesk:
         if user is not None:
             self._by_address.take_back(address)
             self._by_name.forget(account)
-        action = "user.signed-in" if user else "user.sign-in-failed"
-        await asyncio.to_thread(self.note, action, name, address, {"how": "password"})
         return user
 
     def address_wait_s(self, address: str) -> float:

@@ -12,9 +12,7 @@ from joserfc.jwk import RSAKey
 
 from callscribe.config.oidc import OidcSettings
 from callscribe.config.settings import Settings
-from callscribe.console import provider_door
 from callscribe.console.visitor import form_key
-from callscribe.console.wording import Wording
 from callscribe.domain.access import AccountRole, Identity, User
 from storage.audit import AuditEntry, AuditFilter, AuditLog
 from storage.database import Database
@@ -404,9 +402,3 @@ def test_who_fails_again_and_again_must_wait(console: Console, provider: Identit
     with visiting(console) as client:
         codes = [enter(client).status_code for _ in range(11)]
     assert codes == [403] * 10 + [429]
-
-
-def test_every_complaint_is_there_in_chinese() -> None:
-    chinese = Wording("zh")
-    texts = [each.text for each in provider_door.COMPLAINTS.values()]
-    assert [text for text in texts if chinese(text) == text] == []

@@ -9,7 +9,8 @@ import pytest
 from callscribe.console import wording
 from callscribe.console.pages import PLACES
 from callscribe.console.problems import CURES, FAILED, NOTHING_HERE, OTHER_METHOD
-from callscribe.console.signing_in import WRONG
+from callscribe.console.provider_door import COMPLAINTS
+from callscribe.console.signing_in import NO_PASSWORDS, OLD_FORM, TOO_OFTEN, WRONG
 from callscribe.console.theme import COOKIE as THEME_COOKIE
 from callscribe.console.theme import THEMES
 from callscribe.console.wording import COOKIE, STATIC
@@ -27,7 +28,7 @@ DECLARED = (
     NOTHING_HERE,
     OTHER_METHOD,
     FAILED,
-    WRONG,
+    *(each.text for each in (WRONG, OLD_FORM, TOO_OFTEN, NO_PASSWORDS, *COMPLAINTS.values())),
 )
 """Texts that stand in Python, where a template gets them from."""
 
