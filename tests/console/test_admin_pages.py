@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from callscribe.config.settings import Settings
 from callscribe.domain.refusal import RefusedRequest
@@ -124,4 +126,96 @@ def test_all_jobs_of_a_kind_that_failed_are_tried_again_after_a_question(
     browser.until_texts("#jobs .listing-state", ["No job has failed."])
     states = [console.client.get(f"/api/v1/calls/{call.id}").json()["jobs"][0]["state"] for call in calls]
     assert states == ["queued", "queued"]
+    assert browser.complaints() == []
+
+
+def write(browser: Browser, selector: str, text: str) -> None:
+    """Put a text into a field as a person would."""
+    field = browser.one(selector)
+    field.clear()
+    field.send_keys(text)
+
+
+def words_of(console: Console, name: str) -> dict[str, float]:
+    found = console.client.get(f"/api/v1/hotwords/{name}").json()
+    return {word["text"]: word["weight"] for word in found["words"]}
+
+
+def test_a_hotword_list_is_made_edited_compared_and_restored(browser: Browser, console: Console) -> None:
+    browser.open(f"{console.url}/admin/hotwords")
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    write(browser, "#new-list input", "people & places")
+    browser.one("#new-list button").click()
+    browser.until_texts("#list-name", ["people & places"])
+    write(browser, "[name=words]", "Callscribe, 2\nSmith, John\nBratislava")
+    assert browser.one("#list-state").text == "Not saved"
+    browser.one("#list .primary").click()
+    browser.until_texts("#list-version", ["version 1"])
+    assert words_of(console, "people & places") == {"Callscribe": 2.0, "Smith, John": 1.0, "Bratislava": 1.0}
+
+    write(browser, "[name=words]", "Callscribe, 9\nBratislava\nBrno")
+    browser.one("#list .primary").click()
+    browser.until(lambda: "less than or equal to 5" in browser.one("#list").text, "the mistake at its field")
+    assert browser.one("[name=words]").get_attribute("aria-invalid") == "true"
+    write(browser, "[name=words]", "Callscribe, 3\nBratislava\nBrno")
+    browser.one("#list .primary").click()
+    browser.until_texts("#list-version", ["version 2"])
+    browser.one("#versions summary").click()
+    browser.until(lambda: len(browser.all("#version-rows tr")) == 2, "the versions")
+    browser.all("#version-rows button")[0].click()
+    browser.until(lambda: "Callscribe, Brno" in browser.one("#comparison").text, "the comparison")
+    assert "Smith, John" in browser.texts("#comparison p")[1]
+    browser.shoot("admin-hotwords")
+    browser.all("#version-rows button")[1].click()
+    browser.one("dialog .primary").click()
+    browser.until_texts("#list-version", ["version 3"])
+    assert words_of(console, "people & places")["Callscribe"] == 2.0
+    browser.one("#delete-list").click()
+    assert browser.focused() == "Cancel"
+    browser.one("dialog .danger").click()
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    assert console.client.get("/api/v1/hotwords/people & places").status_code == 404
+    assert all("422" in complaint for complaint in browser.complaints())
+
+
+def test_of_two_who_edit_a_hotword_list_neither_loses_anything(browser: Browser, console: Console) -> None:
+    console.client.put("/api/v1/hotwords/shared", json={"words": [{"text": "Anna"}, {"text": "Otto"}]})
+    browser.open(f"{console.url}/admin/hotwords#shared")
+    browser.until_texts("#list-name", ["shared"])
+    write(browser, "[name=words]", "Anna\nBerta")
+    console.client.patch("/api/v1/hotwords/shared", json={"words": [{"text": "Cäsar", "weight": 2}]})
+    browser.one("#list .primary").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    assert "They put on: Cäsar" in browser.one("dialog").text
+    browser.shoot("admin-hotwords-conflict")
+    browser.one("dialog .primary").click()
+    browser.until(lambda: not browser.all("dialog"), "the end of the question")
+    assert browser.one("[name=words]").get_attribute("value") == "Anna\nCäsar, 2\nBerta"
+    browser.one("#list .primary").click()
+    browser.until_texts("#list-version", ["version 3"])
+    assert words_of(console, "shared") == {"Anna": 1.0, "Cäsar": 2.0, "Berta": 1.0}
+    assert all("409" in complaint for complaint in browser.complaints())
+
+
+def test_words_are_imported_from_a_file_and_not_left_unsaved_without_a_question(
+    browser: Browser, console: Console, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        console.client.put(f"/api/v1/hotwords/{name}", json={"words": [{"text": "Anna"}]})
+    file = tmp_path / "words.csv"
+    file.write_text('"Acme Corp";2\r\nAnna;3\r\n', encoding="utf-8")
+    browser.open(f"{console.url}/admin/hotwords#first")
+    browser.until_texts("#list-name", ["first"])
+    browser.one("#import").send_keys(str(file))
+    words = browser.one("[name=words]")
+    browser.until(lambda: words.get_attribute("value") == "Anna, 3\nAcme Corp, 2", "the file's words")
+    browser.one("a[href='#second']").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    browser.press(Keys.ESCAPE)
+    browser.until(lambda: not browser.all("dialog"), "the end of the question")
+    assert browser.one("#list-name").text == "first"
+    assert browser.run("return location.hash") == "#first"
+    browser.one("#revert").click()
+    browser.one("a[href='#second']").click()
+    browser.until_texts("#list-name", ["second"])
     assert browser.complaints() == []

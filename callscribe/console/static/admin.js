@@ -61,3 +61,11 @@ export function keepFresh(work, everyMs) {
 
 /** The part of the address after "#", decoded: what the page shows of its list. */
 export const chosen = () => decodeURIComponent(location.hash.slice(1));
+
+/** Marks the link to what is chosen. */
+export function markChosen(list, name) {
+  for (const link of list.querySelectorAll("a")) {
+    if (decodeURIComponent(link.hash.slice(1)) === name) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}

@@ -72,3 +72,13 @@ export function accountability(hint = t("A case number, no party's name.")) {
 
 /** The values of `accountability` as the API wants them. */
 export const accountable = (values) => ({ by: values.by || asker(), reason: values.reason });
+
+/** Whether a person leaves what is not saved; where not, the address is again that of `name`. */
+export async function leaves(name) {
+  const answer = await question({
+    title: t("{name} is not saved", { name }), lines: [t("What you have changed is lost if you go on.")],
+    action: t("Leave without saving"), danger: true,
+  });
+  if (!answer) history.replaceState(null, "", `#${encodeURIComponent(name)}`);
+  return Boolean(answer);
+}
