@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Float, Select, and_, cast, column, func, literal, or_, select, table, true, tuple_
@@ -30,9 +31,9 @@ from storage.windows import DAY
 PAGE_LIMIT = 500
 RANKED = 2000
 """The newest matches that are ranked, where rank is asked for."""
-COUNTED = RANKED
+COUNTED = 1000
 """Matches that are counted at most."""
-LOOKED = 3000
+LOOKED = 2000
 """Texts of a stretch that are looked at, beyond what the index tells, to count those that match: of a phrase of common
 words, or of a word in few calls, that may be few of very many."""
 BY_LENGTH = 1
@@ -76,6 +77,14 @@ class _Match:
     """How well: how often its words stand in it, and how near to each other. 0 where that is not asked for."""
 
 
+class _Newest(NamedTuple):
+    """The newest matches."""
+
+    matches: list[_Match]
+    held: int
+    """Of the newest texts, how many have what the index is asked for; 0: unknown."""
+
+
 class SearchStore:
     """Finds utterances. All methods raise DatabaseUnavailable, and QueryError for a search that asks too much."""
 
@@ -104,11 +113,12 @@ class SearchStore:
                 best = None if cursor is None else read_rank_place(cursor)
                 upto = None if best is None else best.newest
                 search = _prepared(session, term, conditions, upto)
-                matches = _newest(session, search, RANKED, () if upto is None else (tuple_(*upto) >= _AT,), ranked=True)
+                rules = () if upto is None else (tuple_(*upto) >= _AT,)
+                matches, _ = _newest(session, search, RANKED, rules, ranked=True)
                 return _ranked_page(session, search, matches, limit, best)
             after = None if cursor is None else read_place(cursor)
             search = _prepared(session, term, conditions, after)
-            matches = _newest(session, search, limit + 1, () if after is None else (tuple_(*after) > _AT,))
+            matches, _ = _newest(session, search, limit + 1, () if after is None else (tuple_(*after) > _AT,))
             return _page(session, search, matches, limit)
 
     def first_page(
@@ -120,12 +130,13 @@ class SearchStore:
         with self._searching() as session:
             search = _prepared(session, term, conditions, None)
             if order is SearchOrder.RANK:
-                matches = _newest(session, search, RANKED + 1, ranked=True)
+                matches, _ = _newest(session, search, RANKED + 1, ranked=True)
                 page = _ranked_page(session, search, matches[:RANKED], limit, None)
-                return replace(page, count=HitCount(min(len(matches), COUNTED), more=len(matches) > RANKED))
-            matches = _newest(session, search, limit + 1)
+                return replace(page, count=HitCount(min(len(matches), RANKED), more=len(matches) > RANKED))
+            newest = _newest(session, search, limit + 1)
+            matches = newest.matches
             whole = len(matches) <= limit
-            count = HitCount(len(matches), more=False) if whole else _count(session, search, matches)
+            count = HitCount(len(matches), more=False) if whole else _count(session, search, newest)
             return replace(_page(session, search, matches, limit), count=count)
 
     def every(self, term: Term | None, conditions: SearchFilter) -> Iterator[Hit]:
@@ -230,24 +241,24 @@ def _ranked_page(
 
 def _newest(
     session: Session, search: _Search, limit: int, rules: tuple[Rule, ...] = (), *, ranked: bool = False
-) -> list[_Match]:
+) -> _Newest:
     """The newest matches that meet further rules, at most `limit`."""
     query = search.stretches.query
     rank = func.ts_rank_cd(SearchTextRow.lexemes, cast(query, TSQUERY), BY_LENGTH) if ranked and query else literal(0.0)
     wanted = select(*_PLACE, SearchTextRow.number, rank.label("rank"))
     recent = wanted.where(*search.stretches.recent(), *rules)
     order = (SearchTextRow.said_at.desc(), SearchTextRow.utterance_id.desc())
-    matches = _matches(session, recent.order_by(*order).limit(limit))
+    matches, held = _matches(session, recent.order_by(*order).limit(limit)), 0
     if len(matches) < limit:
         held = _held(session, search.stretches)
-        for stretch in search.stretches.older(len(matches), limit, held):
+        for stretch in search.stretches.older(matches, limit, held):
             # All of them, then their order: else Postgres may read along the order until enough match.
             some = wanted.where(*stretch.asked, *stretch.compared, *rules).cte("matches").prefix_with("MATERIALIZED")
             newest_first = (some.c.said_at.desc(), some.c.utterance_id.desc())
             matches += _matches(session, select(some).order_by(*newest_first).limit(limit - len(matches)))
             if len(matches) >= limit:
                 break
-    return matches
+    return _Newest(matches, held)
 
 
 def _held(session: Session, stretches: Stretches) -> int:
@@ -261,18 +272,19 @@ def _matches(session: Session, asked: Select[datetime, UUID, int, float]) -> lis
     return [_Match(Found(Place(at, utterance_id), number), rank) for at, utterance_id, number, rank in rows]
 
 
-def _count(session: Session, search: _Search, newest: list[_Match]) -> HitCount:
+def _count(session: Session, search: _Search, newest: _Newest) -> HitCount:
     """How many match, of which these are the newest."""
-    if not newest:
+    matches, held = newest
+    if not matches:
         return HitCount(0, more=False)
     found = 0
-    stretches = search.stretches.counted(len(newest), newest[-1].found.place.said_at, COUNTED + 1)
+    stretches = search.stretches.counted(len(matches), matches[-1].found.place.said_at, COUNTED + 1, held)
     for stretch in stretches:
         matching, all_looked_at = session.execute(_counted(stretch, COUNTED + 1 - found)).one()
         found += matching
         # The index would read all texts with one of the prefix's words for any stretch.
         if found > COUNTED or not all_looked_at or (search.stretches.is_open and next(stretches, None)):
-            return HitCount(max(len(newest), min(found, COUNTED)), more=True)
+            return HitCount(max(len(matches), min(found, COUNTED)), more=True)
     return HitCount(found, more=False)
 
 

@@ -25,7 +25,7 @@ from storage.models import (
 from storage.reader import known_as
 from storage.scoping import in_scope
 
-FEW_CALLS = 500
+FEW_CALLS = 2000
 """Where conditions leave so few calls, a search looks through these."""
 
 Rule = ColumnElement[bool]

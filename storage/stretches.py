@@ -1,16 +1,18 @@
 """What a search reads at a time: first the newest texts, as they come, then windows of days by the index."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, any_, cast
 
 from storage.lexemes import any_fact
 from storage.models import SearchTextRow
 from storage.search_conditions import Rule, holds, holds_unindexed
-from storage.windows import DAY, windows
+from storage.windows import DAY, GROWTH, cover, growing, windows
 
 RECENT = 1000
 """Texts that are read first, the newest, whatever is in them: a frequent word is among them, however many calls a day
@@ -80,7 +82,7 @@ class Stretches:
         """For the newest texts, in whose order they are to be read; all of them where there is nothing older."""
         if self.calls is not None:
             return [
-                SearchTextRow.call_id.in_(self.calls),
+                SearchTextRow.call_id == any_(cast(list(self.calls), ARRAY(Uuid))),
                 *self._asked(),
                 *self._compared(),
                 *self._read(*self.facts),
@@ -98,36 +100,56 @@ class Stretches:
         at = SearchTextRow.said_at
         return [at >= self.said.recent, at <= self.said.newest, *self._read(self.words, *self.facts)]
 
-    def older(self, found: int, wanted: int, held: int) -> Iterator[Stretch]:
-        """For all others, the newest first. The first should hold what is wanted, as `found` among the newest tell,
-        but no more than LOOKED_UP that must be looked up, as `held` tells (0: unknown)."""
+    def older(self, matches: Sized, wanted: int, held: int) -> Iterator[Stretch]:
+        """For all others, the newest first. The first should hold what is wanted, as the `matches` among the newest
+        tell, but no more than LOOKED_UP that must be looked up, as `held` tells (0: unknown). Each further one is as
+        long as the matches tell that were found until it is asked for."""
         if self.calls is not None or self.said is None or self.said.recent is None:
             return
         before = SearchTextRow.said_at < self.said.recent
-        share = max(found, NONE_FOUND) / max(RECENT, 1)
-        most = LOOKED_UP * max(RECENT, 1) / max(held, NONE_FOUND)
-        first = self._days(min((wanted - found) / share * _margin(found), most))
-        for number, stretch in enumerate(self._windows(self.said.recent, first)):
+        lengths = self._fitting(matches, wanted, held)
+        for number, stretch in enumerate(self._windows(self.said.recent, lengths)):
             yield Stretch([before, *stretch.asked], stretch.compared) if number == 0 else stretch
 
-    def counted(self, found: int, since: datetime, wanted: int) -> Iterator[Stretch]:
-        """For all texts, where `found` match from `since` on. The first should hold what is wanted."""
+    def _fitting(self, matches: Sized, wanted: int, held: int) -> Iterator[int]:
+        """Days of windows that should hold what is wanted."""
+        among_newest = len(matches)
+        share = max(among_newest, NONE_FOUND) / max(RECENT, 1)
+        fitting = (wanted - among_newest) / share * _margin(among_newest)
+        length = days = self._days(min(fitting, _looked_up(held)))
+        while True:
+            yield length
+            found = len(matches) - among_newest
+            fitting = (wanted - len(matches)) / max(found, NONE_FOUND) * days * _margin(found)
+            length = max(1, min(round(fitting), GROWTH * length))
+            days += length
+
+    def counted(self, found: int, since: datetime, wanted: int, held: int) -> Iterator[Stretch]:
+        """For all texts, where `found` match from `since` on. The first should hold what is wanted, but no more than
+        LOOKED_UP that must be looked up, as `held` tells (0: unknown)."""
         if self.calls is not None or self.said is None or self.said.recent is None:
             yield Stretch(self.recent(), [])
             return
-        looked = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
-        yield from self._windows(self.said.newest, self._days(looked * wanted / found * _margin(found)))
+        searched = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
+        first = self._days(min(searched * wanted / found * _margin(found), _looked_up(held)))
+        yield from self._windows(self.said.newest, growing(first))
 
-    def _windows(self, newest: datetime, first: int) -> Iterator[Stretch]:
+    def _windows(self, newest: datetime, lengths: Iterator[int]) -> Iterator[Stretch]:
         assert self.said is not None
         tomorrow = day_of(datetime.now(UTC)) + DAY
         ahead = day_of(newest) > tomorrow
-        for number, facts in enumerate(windows(day_of(self.said.oldest), day_of(newest), tomorrow, first)):
-            known = [holds(any_fact(facts)), *map(holds, self.facts)]
+        oldest, latest = day_of(self.said.oldest), day_of(newest)
+        for number, (first, last) in enumerate(windows(oldest, latest, tomorrow, lengths)):
             if self.is_open and number <= ahead:
-                yield Stretch([*known, *self._read(self.query)], [*self.rules])
+                known = holds(any_fact(cover(first, last)))
+                yield Stretch([known, *map(holds, self.facts), *self._read(self.query)], [*self.rules])
+                continue
+            if self.words and not self.is_open and first == oldest:
+                # Of most months there are, the index would read more than of the words, where these are not frequent.
+                known = (SearchTextRow.said_at < _end_of(last)).is_(True)
             else:
-                yield Stretch([*known, *self._asked()], [*self._compared(), *self.rules])
+                known = holds(any_fact(cover(first, last)))
+            yield Stretch([known, *map(holds, self.facts), *self._asked()], [*self._compared(), *self.rules])
 
     def _asked(self) -> list[Rule]:
         return [holds(self.words)] if self.words else []
@@ -144,8 +166,17 @@ class Stretches:
         return max(1, min(LONGEST_DAYS, round(texts / self.said.a_day)))
 
 
+def _looked_up(held: int) -> float:
+    """Of how many texts LOOKED_UP must be looked up, where so many of the newest RECENT have what is asked for."""
+    return LOOKED_UP * max(RECENT, 1) / max(held, NONE_FOUND)
+
+
 def _margin(found: int) -> float:
     return MARGIN + (1 / math.sqrt(found) if found else 0)
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + DAY, time.min, UTC)
 
 
 def day_of(at: datetime) -> date:

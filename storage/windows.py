@@ -4,35 +4,42 @@ A common word is in the first one, so that few rows are read; a rare one is in n
 However common a word is, a page costs about as much.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from storage.lexemes import days
 
 GROWTH = 8
-"""Each window is so many times as long as the one before."""
+"""A window is at most so many times as long as the one before."""
 DAY = timedelta(days=1)
 
 
-def windows(oldest: date, newest: date, tomorrow: date, first: int = 1) -> Iterator[tuple[str, ...]]:
-    """Of each window the facts of which an utterance has one if it was said there. Both days are included.
+def growing(first: int = 1) -> Iterator[int]:
+    """Lengths of windows in days, each GROWTH times the one before."""
+    while True:
+        yield first
+        first *= GROWTH
 
-    The first is of `first` days. What a wrong clock dates after `tomorrow` is a window of its own, so that the others
-    begin where calls are.
+
+def windows(oldest: date, newest: date, tomorrow: date, lengths: Iterable[int]) -> Iterator[tuple[date, date]]:
+    """The first and the last day of each window.
+
+    `lengths` in days; each is taken when its window is asked for. What a wrong clock dates after `tomorrow` is a window
+    of its own, so that the others begin where calls are.
     """
     if newest > tomorrow:
-        yield tuple(cover(max(oldest, tomorrow + DAY), newest))
+        yield max(oldest, tomorrow + DAY), newest
         newest = tomorrow
-    size = first
-    while newest >= oldest:
-        begin = max(oldest, newest - (size - 1) * DAY)
-        yield tuple(cover(begin, newest))
+    for length in lengths:
+        if newest < oldest:
+            return
+        begin = max(oldest, newest - (length - 1) * DAY)
+        yield begin, newest
         newest = begin - DAY
-        size *= GROWTH
 
 
 def cover(first: date, last: date) -> Iterator[str]:
-    """The fewest facts that hold for just these days: whole years, whole months, and days."""
+    """The fewest facts of which an utterance has one if it was said on these days: years, months, and days."""
     while first <= last:
         day, month, year = days(first)
         if first.day == first.month == 1 and date(first.year, 12, 31) <= last:
