@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from callscribe.console.pages import page
 from callscribe.console.visitor import visitor_of
-from callscribe.domain.access import Permission
+from callscribe.domain.access import AccountRole, Permission
 
 ADMIN_PLACES = (
     ("/admin/trunks", "Trunks", Permission.OPERATION_READ),
@@ -19,6 +19,7 @@ ADMIN_PLACES = (
     ("/admin/scorecards", "Scorecards", Permission.LISTS_READ),
     ("/quality", "Word error rates", Permission.QUALITY_READ),
     ("/admin/retention", "Retention", Permission.RETENTION_WRITE),
+    ("/admin/users", "Users and tokens", Permission.ADMIN),
     ("/admin/audit", "Audit log", Permission.AUDIT_READ),
 )
 """Path, label and what is needed for it, of what the side navigation leads to."""
@@ -85,6 +86,12 @@ def scorecards_page(request: Request) -> Response:
 def retention_page(request: Request) -> Response:
     """What is kept how long, legal holds and erasures."""
     return admin_page(request, "admin_retention.html")
+
+
+@router.get("/users")
+def users_page(request: Request) -> Response:
+    """Who may use pages and API."""
+    return admin_page(request, "admin_users.html", roles=tuple(AccountRole), scopes=tuple(Permission))
 
 
 @router.get("/audit")
