@@ -115,7 +115,8 @@ def make_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    if settings.web.signs_in:
+    app.signs_in = settings.web.signs_in
+    if app.signs_in:
         _ask_who(app, settings, sources)
     app.add_middleware(HeadAsGet)
     app.add_middleware(OwnSite, web=settings.web)

@@ -32,13 +32,13 @@ ROWS_ANSWERS = responses(503) | {
 Newest = Annotated[int, Query(ge=0, le=LATEST, description="Finals of each call at most.")]
 
 
-@router.get("/live", responses=responses(503))
+@router.get("/live", responses=responses(422, 503))
 async def get_live(sources: SourcesOf, hub: FloorOf, newest: Newest = LATEST) -> FloorAnswer:
     """The calls that go on now, each with what was said last."""
     return await read_floor(sources, hub, newest)
 
 
-@router.get("/live/rows", response_class=StreamingResponse, responses=ROWS_ANSWERS)
+@router.get("/live/rows", status_code=200, response_class=EventStream, responses=ROWS_ANSWERS)
 async def follow_rows(sources: SourcesOf, hub: FloorOf) -> Response:
     """All calls that go on in a line each, and ten times a second those lines that changed: for a page of many calls.
 

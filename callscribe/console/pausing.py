@@ -54,7 +54,7 @@ class PauseOrder(ResumeOrder):
     reason: str = Field(
         default="",
         max_length=80,
-        pattern=r"^[^\d\p{Cc}]*$",
+        pattern=r"^[^\d\x00-\x1f\x7f-\x9f]*$",
         description="Why, for the call's record. Without digits, so that no card's number gets there by mistake.",
         examples=["card payment"],
     )

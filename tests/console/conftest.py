@@ -60,9 +60,9 @@ def serving(settings: Settings) -> Iterator[Console]:
     assert not thread.is_alive(), "the console does not stop"
 
 
-@pytest.fixture(scope="session")
-def settings() -> Iterator[Settings]:
-    """Settings of an installation with a migrated database and an event store of its own."""
+@contextmanager
+def installation() -> Iterator[Settings]:
+    """Settings with a migrated database and an event store of their own."""
     with tempfile.TemporaryDirectory(prefix="callscribe-tests-") as name:
         folder = Path(name)
         postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
@@ -78,6 +78,13 @@ def settings() -> Iterator[Settings]:
         finally:
             valkey.stop()
             postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """Of the installation that the console's tests share."""
+    with installation() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
