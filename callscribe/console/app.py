@@ -21,8 +21,8 @@ from callscribe.console import (
     metrics,
     nodes,
     notes,
-    pages,
     own_account,
+    pages,
     pausing,
     provider_door,
     quality,
@@ -31,10 +31,10 @@ from callscribe.console import (
     scoring,
     searching,
     signing_in,
-    trunks,
     tokens,
-    waveforms,
+    trunks,
     users,
+    waveforms,
     webhooks,
 )
 from callscribe.console.accounts import Accounts

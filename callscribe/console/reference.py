@@ -37,7 +37,7 @@ class DescribedApp(FastAPI):
 def _describe_tokens(document: dict[str, Any]) -> None:
     """What is not open to all needs a token, and may be refused."""
     document["components"]["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "An API token; browsers are signed in by a cookie."}
+        "token": {"type": "http", "scheme": "bearer", "description": "An API token. A browser has a cookie."}
     }
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in document["paths"].items():

@@ -121,7 +121,9 @@ class AssistRule(Written):
     speaker: Speaker = Field("any", description="By whom it is said.")
     title: Plain = Field(min_length=1, max_length=100, examples=["Offer the keep-me discount"])
     text: CardLine = Field("", max_length=1000, description="Plain text; line ends stay.")
-    link: str = Field("", max_length=500, pattern=r"^(https?://[^\s\x00-\x1f\x7f-\x9f]+)?$", description="An http or https URL.")
+    link: str = Field(
+        "", max_length=500, pattern=r"^(https?://[^\s\x00-\x1f\x7f-\x9f]+)?$", description="An http or https URL."
+    )
     severity: Severity = Severity.INFO
     cool_down_s: float = Field(
         30, ge=0, le=86_400, description="For so long after a card the rule shows no other on the call."
