@@ -27,6 +27,7 @@ ROWS_ANSWERS = responses(503) | {
     200: {
         "model": FloorRowsAnswer,
         "description": "Server-Sent Events `floor.rows`; `data` is one FloorRowsAnswer as JSON.",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/FloorRowsAnswer"}}},
     }
 }
 Newest = Annotated[int, Query(ge=0, le=LATEST, description="Finals of each call at most.")]
@@ -38,7 +39,7 @@ async def get_live(sources: SourcesOf, hub: FloorOf, newest: Newest = LATEST) ->
     return await read_floor(sources, hub, newest)
 
 
-@router.get("/live/rows", status_code=200, response_class=EventStream, responses=ROWS_ANSWERS)
+@router.get("/live/rows", response_class=StreamingResponse, responses=ROWS_ANSWERS)
 async def follow_rows(sources: SourcesOf, hub: FloorOf) -> Response:
     """All calls that go on in a line each, and ten times a second those lines that changed: for a page of many calls.
 
