@@ -20,6 +20,8 @@ class OidcSettings:
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     label: str = ""
     """What the button says; "": Sign in with your company account."""
+    require: Mapping[str, str] = field(default_factory=dict)
+    """Claims that somebody must have with these values, as {hd = "example.com"}; others are not let in."""
     name_claim: str = "preferred_username"
     """Claim that names a new account; where it is missing, a verified email does, else sub."""
     role_claim: str = ""

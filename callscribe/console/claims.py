@@ -18,11 +18,17 @@ class NoRole(ProviderError):
     """The identity provider's claims give no role that Callscribe knows."""
 
 
+class NotForHere(ProviderError):
+    """The identity provider's claims are not those that web.oidc.require names."""
+
+
 def claimed_user(settings: OidcSettings, claims: Claims) -> ClaimedUser:
-    """Who it is. Raises NoRole, and SignInRefused where nobody is named."""
+    """Who it is. Raises NotForHere, NoRole, and SignInRefused where nobody is named."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
         raise SignInRefused("the id_token names nobody: sub is missing or too long")
+    if any(value not in _texts(claims, name) for name, value in settings.require.items()):
+        raise NotForHere
     role = _role(settings, claims)
     first = role or AccountRole(settings.default_role)
     teams = _texts(claims, settings.team_claim)
@@ -41,7 +47,7 @@ def claimed_user(settings: OidcSettings, claims: Claims) -> ClaimedUser:
 
 def lacks(settings: OidcSettings, claims: Claims) -> bool:
     """Whether a claim is missing that the settings name; userinfo may have it."""
-    wanted = (settings.name_claim, settings.role_claim, settings.team_claim, settings.address_claim)
+    wanted = (settings.name_claim, settings.role_claim, settings.team_claim, settings.address_claim, *settings.require)
     return any(name and _value(claims, name) is None for name in wanted)
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from callscribe.console.claims import NoRole, claimed_user
+from callscribe.console.claims import NoRole, NotForHere, claimed_user
 from callscribe.console.cookies import Cookie
 from callscribe.console.oidc import Flow, Provider, Vouched
 from callscribe.console.signing_in import (
@@ -71,6 +71,10 @@ COMPLAINTS: Mapping[type[CallscribeError], Complaint] = {
     ),
     NoRole: Complaint(
         "The identity provider knows you, but gives you no role here. Ask an administrator for one.",
+        HTTPStatus.FORBIDDEN,
+    ),
+    NotForHere: Complaint(
+        "The identity provider knows you, but your account there is not for Callscribe. Take another one there.",
         HTTPStatus.FORBIDDEN,
     ),
     AccountDisabled: Complaint("Your account is disabled. Ask an administrator.", HTTPStatus.FORBIDDEN),

@@ -17,7 +17,7 @@ from callscribe.domain.access import AccountRole, Identity, User
 from storage.audit import AuditEntry, AuditFilter, AuditLog
 from storage.database import Database
 from storage.identities import IdentityStore
-from storage.users import UserStore
+from storage.users import UserChange, UserStore
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.guarding import PASSWORD, sign_in
@@ -311,6 +311,23 @@ def test_whom_the_provider_gives_no_role_is_refused(
     with served(settings, replace(oidc(provider), default_role="qa")) as console, visiting(console) as client:
         assert enter(client).status_code == 303
     assert UserStore(database).named("paula") == User("paula", AccountRole.QA)
+
+
+def test_who_lacks_what_the_settings_require_is_refused(
+    settings: Settings, provider: IdentityProvider, database: Database
+) -> None:
+    told = OidcSettings(provider.url, CLIENT_ID, CLIENT_SECRET, require={"hd": "example.com"}, default_role="agent")
+    with served(settings, told) as console, visiting(console) as client:
+        person(provider, "viktor", hd="evil.example.org")
+        assert "not for Callscribe" in complaint(enter(client))
+        person(provider, "viktor")
+        assert "not for Callscribe" in complaint(enter(client))
+        assert UserStore(database).named("viktor") is None
+        person(provider, "viktor", hd="example.com")
+        assert enter(client).status_code == 303
+        UserStore(database).amend("viktor", UserChange(AccountRole.QA), "tests")
+        assert enter(client).status_code == 303
+    assert UserStore(database).named("viktor") == User("viktor", AccountRole.QA), "the provider tells no roles"
 
 
 def test_an_account_that_stands_is_nobodys_by_name_until_an_administrator_links_it(
