@@ -25,6 +25,7 @@ from tests.peers import require
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
+SYSTEMD = ROOT / "deploy" / "systemd"
 KAMAILIO = ROOT / "deploy" / "kamailio"
 EXAMPLE_TOML = ROOT / "callscribe.example.toml"
 EXAMPLE_ENV = ROOT / ".env.example"
@@ -325,3 +326,63 @@ def test_the_image_starts_kamailio_with_networks_that_it_takes() -> None:
         [shell, option, line], env=environment, capture_output=True, text=True, check=False, timeout=30
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def units() -> list[Path]:
+    return sorted(SYSTEMD.glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", units(), ids=lambda unit: unit.name)
+def test_a_unit_runs_a_command_that_exists_with_settings_that_are_taken(unit: Path) -> None:
+    from callscribe.cli.main import app
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    lines = [
+        *unit.read_text().splitlines(),
+        *(SYSTEMD / "callscribe-.service.d" / "common.conf").read_text().splitlines(),
+    ]
+    (started,) = (line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
+    program, option, file, name, *arguments = shlex.split(started)
+    assert (program, option, file) == (
+        "/opt/callscribe/bin/callscribe", "--config", "/etc/callscribe/callscribe.toml",
+    )  # fmt: skip
+    assert group.commands[name].make_context(name, arguments).info_name == name
+    given = " ".join(line.partition("=")[2] for line in lines if line.startswith("Environment="))
+    environment = environment_file("\n".join(shlex.split(given.replace("%i", "10190"))))
+    assert load_settings(None, environment).log.format == "json"
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not there")
+    shutil.copytree(SYSTEMD, tmp_path / "units")
+    for path in (tmp_path / "units").glob("*.service"):
+        path.write_text(path.read_text().replace("/opt/callscribe/bin/callscribe", "/bin/true"))
+    named = [unit.name.replace("@", "@10190") for unit in units()]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *named],
+        check=False, cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "SYSTEMD_UNIT_PATH": f"{tmp_path / 'units'}:"},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    complaints = [line for line in done.stderr.splitlines() if "callscribe" in line]
+    assert (complaints, done.returncode) == ([], 0), done.stderr
+
+
+def test_the_roles_units_keep_what_the_whole_ones_unit_keeps() -> None:
+    def kept(path: Path) -> set[str]:
+        wanted = (
+            "Environment",
+            "Limit",
+            "No",
+            "Protect",
+            "Private",
+            "Restrict",
+            "Capability",
+            "UMask",
+            "State",
+            "User",
+        )
+        return {line for line in path.read_text().splitlines() if line.startswith(wanted) and "RTPRIO" not in line}
+
+    assert kept(SYSTEMD / "callscribe.service") == kept(SYSTEMD / "callscribe-.service.d" / "common.conf")
