@@ -12,6 +12,7 @@ from rich.text import Text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from callscribe.domain.assist import Severity
 from callscribe.domain.errors import CallscribeError
 from callscribe.events.schema import (
     CallCorrected,
@@ -20,6 +21,7 @@ from callscribe.events.schema import (
     CallProcessed,
     CallStarted,
     CallUpdated,
+    CardGiven,
     Described,
     Event,
     UtteranceFinal,
@@ -29,6 +31,7 @@ from callscribe.events.schema import (
 )
 
 _COLORS = ("cyan", "magenta", "yellow", "green")
+_SEVERITIES = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
 
 
 @dataclass(slots=True)
@@ -98,6 +101,8 @@ class CallFollower:
                 self.seen.finals[event.channel].append(event.spoken or event.text)
                 line = self._line(event.channel, event.party or event.role, event.start_ms)
                 self._console.print(line.append(event.text))
+            case CardGiven():
+                self._console.print(_card(event))
             case UtteranceRevised():
                 self.seen.revised += 1
             case CallEnded():
@@ -118,5 +123,14 @@ class CallFollower:
             self._console.print(Text(f"call {event.call_id} · {event.dialect} · trunk {event.trunk}", "dim"))
 
     def _line(self, channel: int, who: str, start_ms: int) -> Text:
-        clock = f"{start_ms // 60000}:{start_ms // 1000 % 60:02d}"
-        return Text.assemble((f"{clock} ", "dim"), (f"{who}: ", _COLORS[channel % len(_COLORS)]))
+        return Text.assemble((f"{_clock(start_ms)} ", "dim"), (f"{who}: ", _COLORS[channel % len(_COLORS)]))
+
+
+def _card(card: CardGiven) -> Text:
+    head = Text.assemble((f"{_clock(card.start_ms)} ", "dim"), (f"[{card.severity}] ", _SEVERITIES[card.severity]))
+    rest = [part for part in (card.text, card.link) if part]
+    return head.append(card.title, "bold").append("".join(f"\n     {part}" for part in rest))
+
+
+def _clock(ms: int) -> str:
+    return f"{ms // 60000}:{ms // 1000 % 60:02d}"

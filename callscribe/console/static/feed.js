@@ -4,7 +4,7 @@ import { t } from "./wording.js";
 
 const EVENT_TYPES = [
   "call.started", "call.updated", "call.corrected", "call.paused", "call.resumed", "utterance.partial", "utterance.final",
-  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "call.erased", "call.noted", "assist.card",
+  "utterance.revised", "utterance.speakers", "call.ended", "call.processed", "call.erased", "call.noted", "assist.card", "floor.rows",
 ];
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;

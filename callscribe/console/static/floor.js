@@ -1,199 +1,223 @@
-// The page of all calls: those going on with their live transcript, those that ended beneath.
+// The page of all calls: those going on as a table that stays still under the reader's hand, those that ended beneath.
 
 import { announce, byId, connection, element, notice } from "./dom.js";
 import { ask, follow } from "./feed.js";
-import { TranscriptView } from "./transcript.js";
-import { callTitle, clock, endNote, fullMoment, moment, plural, speaker } from "./words.js";
+import { addressOf, COLUMNS, filtersIn, FIRST, isFiltered, ordered, Standing } from "./floor-order.js";
+import { FloorPanel } from "./floor-panel.js";
+import { FloorRows } from "./floor-rows.js";
+import { Shortcuts } from "./keys.js";
+import { Recent } from "./recent.js";
 import { t } from "./wording.js";
 
-const LINES_IN_A_CARD = 14;
-const RECENT_AT_ONCE = 12;
-const ENDED_CARD_STAYS_MS = 6000;
-const RETRY_MS = 3000;
+const SORT_MS = 2000;
+const ENDED_STAYS_MS = 4000;
+const ANNOUNCE_MS = 3000;
+const SEVERITY_WORDS = { critical: t("Critical"), warning: t("Warning") };
 
-const cards = new Map();
+const standings = new Map();
+const alerts = [];
 let serverAhead = 0;
+let filters = filtersIn(location.search);
+let shownFor = "";
 
-class Card {
-  constructor(call) {
-    this.view = byId("card").content.firstElementChild.cloneNode(true);
-    const part = (name) => this.view.querySelector(name);
-    Object.assign(this, { link: part(".card-link"), clock: part(".clock"), dot: part(".dot"), trunk: part(".trunk") });
-    this.scroll = part(".card-scroll");
-    this.waiting = part(".waiting");
-    this.transcript = new TranscriptView({
-      list: part(".transcript"), scroller: this.scroll, limit: LINES_IN_A_CARD,
-      nameOf: (channel, role, number) => speaker(this.call, channel, role, number),
-    });
-    this.transcript.onFinal = (event) => this.#announce(event);
-    this.describe(call);
-    this.setState("active");
-  }
+const now = () => Date.now() + serverAhead;
+const rows = new FloorRows({ onOpen: openCall, now });
+const panel = new FloorPanel({ onClose: closeCall, now });
+const recent = new Recent();
 
-  describe(call) {
-    this.call = { ...this.call, ...call };
-    this.link.textContent = callTitle(this.call);
-    this.link.href = `/calls/${this.call.id}`;
-    this.trunk.textContent = this.call.trunk;
-    this.scroll.ariaLabel = `Live transcript, ${callTitle(this.call)}`;
-    this.transcript.rename();
-    this.tick();
-  }
+// What the server tells
 
-  take(event) {
-    this.transcript.take(event);
-    this.waiting.hidden = this.transcript.rows.size > 0;
-  }
-
-  tick() {
-    if (this.ended) return;
-    const ms = Date.now() + serverAhead - Date.parse(this.call.started_at);
-    this.clock.textContent = clock(ms);
-  }
-
-  end(event) {
-    this.ended = true;
-    this.clock.textContent = clock(event.duration_ms);
-    this.transcript.dropPartials();
-    this.waiting.hidden = true;
-    this.setState("ended");
-  }
-
-  setState(state) {
-    this.view.dataset.state = state;
-    this.dot.dataset.state = state;
-  }
-
-  /** With many calls at once only the one that the reader has gone to is read out. */
-  #announce(event) {
-    if (cards.size === 1 || this.view.contains(document.activeElement)) {
-      announce(`${speaker(this.call, event.channel, event.role)}: ${event.text}`);
-    }
-  }
+function onFrame(frame) {
+  serverAhead = Date.parse(frame.at) - Date.now();
+  if (frame.whole) onWhole(frame);
+  for (const call of frame.calls) describe(call);
+  for (const row of frame.rows) stand(row, frame.whole);
+  for (const id of frame.ended) end(id);
+  for (const id of frame.erased) erase(id);
+  if (frame.whole || frame.calls.length || frame.ended.length || frame.erased.length) drawAround(frame.whole);
 }
 
-function addCard(call) {
-  const card = new Card(call);
-  cards.set(call.id, card);
-  byId("floor").prepend(card.view);
-  count();
-  return card;
+function onWhole({ calls }) {
+  const going = new Set(calls.map((call) => call.id));
+  for (const [id, standing] of standings) if (!going.has(id) && !standing.ended) end(id);
+  byId("floor").ariaBusy = "false";
+  notice("");
 }
 
-function dropCard(id) {
-  cards.get(id)?.view.remove();
-  cards.delete(id);
-  count();
+function describe(call) {
+  const known = standings.get(call.id);
+  if (!known) return standings.set(call.id, new Standing(call, null));
+  known.describe(call);
+  if (panel.id === call.id) panel.describe(call);
+  return rows.touch(call.id);
 }
 
-function count() {
-  const active = [...cards.values()].filter((card) => !card.ended).length;
-  byId("now-count").textContent = active ? plural(active, t("{count} call", { count: active }), t("{count} calls", { count: active })) : "";
-  byId("floor-empty").hidden = cards.size > 0;
-  document.title = `${active ? `(${active}) ` : ""}Calls now · Callscribe`;
+function stand(row, isFirst) {
+  const standing = standings.get(row.id);
+  if (!standing) return;
+  const before = standing.row?.alerts.newest?.id;
+  standing.row = row;
+  const card = row.alerts.newest;
+  if (card && card.id !== before && !isFirst && SEVERITY_WORDS[card.severity]) alerts.push({ card, standing });
+  rows.touch(row.id);
 }
 
-function onEvent(event) {
-  const card = cards.get(event.call_id);
-  if (event.type === "call.erased") return onErased(event, card);
-  if (["call.started", "call.updated", "call.corrected"].includes(event.type)) return onCall(event, card);
-  if (!card) return;
-  if (event.type.startsWith("utterance.")) card.take(event);
-  if (event.type === "call.ended") onEnded(event, card);
-}
-
-function onCall(event, card) {
-  const call = { ...event, id: event.call_id };
-  if (card) return card.describe(call);
-  addCard(call);
-  announce(`Call started: ${callTitle(call)}`);
+function end(id) {
+  const standing = standings.get(id);
+  if (!standing || standing.ended) return;
+  Object.assign(standing, { ended: true, endedAt: now() });
+  rows.touch(id);
+  recent.renew();
 }
 
 /** Nothing of it may stay on the page. */
-function onErased(event, card) {
-  if (card) dropCard(event.call_id);
-  loadRecent();
+function erase(id) {
+  standings.delete(id);
+  if (panel.id === id) closeCall();
+  rows.show(rows.order.filter((standing) => standing.id !== id));
+  recent.renew();
 }
 
-function onEnded(event, card) {
-  if (card.ended) return;
-  card.end(event);
-  count();
-  announce(`Call ended: ${callTitle(card.call)}`);
-  setTimeout(() => leave(event.call_id, card), ENDED_CARD_STAYS_MS);
+// What is shown, and in which order
+
+/** New calls come at once, at the end while the reader is at the rows; `again`: everything in its order. */
+function drawAround(again) {
+  const wanted = ordered(present(), filters, now());
+  if (again || !rows.isUsed) return settle(wanted);
+  const shown = new Set(rows.order);
+  const kept = rows.order.filter((each) => standings.get(each.id) === each);
+  rows.show([...kept, ...wanted.filter((each) => !shown.has(each))]);
+  return count(wanted);
 }
 
-/** A card that someone is at stays until they have gone on. */
-function leave(id, card) {
-  if (card.view.contains(document.activeElement) || card.view.matches(":hover")) {
-    setTimeout(() => leave(id, card), ENDED_CARD_STAYS_MS);
-    return;
-  }
-  dropCard(id);
-  loadRecent();
+function settle(wanted) {
+  rows.show(wanted);
+  byId("resort").hidden = true;
+  count(wanted);
 }
 
-async function start() {
-  let live;
-  try {
-    live = await ask("/api/v1/live");
-  } catch (problem) {
-    notice(problem.message);
-    connection("lost");
-    setTimeout(start, RETRY_MS);
-    return;
-  }
-  notice("");
-  serverAhead = Date.parse(live.at) - Date.now();
-  const going = new Set(live.calls.map((each) => each.call.id));
-  for (const id of [...cards.keys()]) if (!going.has(id)) dropCard(id);
-  for (const { call, latest } of live.calls) {
-    const card = cards.get(call.id) ?? addCard(call);
-    card.describe(call);
-    for (const event of latest) card.take(event);
-    card.transcript.toEnd();
-  }
-  byId("floor").ariaBusy = "false";
-  count();
-  loadRecent();
-  follow("/api/v1/live/events", { onEvent, onState: connection, onResync: start }, live.cursor);
+/** Calls that have ended stay for a moment, and as long as the reader is at them. */
+function present() {
+  const over = now() - ENDED_STAYS_MS;
+  for (const [id, each] of standings) if (each.ended && each.endedAt < over && !rows.isUsed) standings.delete(id);
+  return [...standings.values()].filter((each) => each.row);
 }
 
-const recent = { cursor: null, shown: RECENT_AT_ONCE };
-
-function recentRow(call) {
-  const note = call.failed_jobs ? "Work failed" : endNote(call);
-  const count = call.utterances;
-  const said = count
-    ? plural(count, t("{count} utterance", { count }), t("{count} utterances", { count }))
-    : t("Nothing said");
-  const row = element(
-    "a",
-    { className: "recent-row", href: `/calls/${call.id}` },
-    element("span", { className: "recent-when", textContent: moment(call.started_at), title: fullMoment(call.started_at) }),
-    element("span", { className: "recent-title", textContent: callTitle(call) }),
-    element("span", { className: "recent-length", textContent: clock(call.duration_ms ?? 0) }),
-    element("span", { className: "recent-count", textContent: said }),
-    element("span", { className: "recent-note", textContent: note, data: { tone: call.failed_jobs ? "bad" : "plain" } }),
-  );
-  return element("li", {}, row);
+/** What became of the order meanwhile: it is kept while the reader is at the rows. */
+function sortAgain() {
+  const wanted = ordered(present(), filters, now());
+  const same = wanted.length === rows.order.length && wanted.every((each, index) => each === rows.order[index]);
+  if (same || !rows.isUsed) return settle(wanted);
+  byId("resort").hidden = false;
+  return count(wanted);
 }
 
-async function loadRecent(cursor = null) {
-  const query = new URLSearchParams({ state: "over", limit: RECENT_AT_ONCE });
-  if (cursor) query.set("cursor", cursor);
-  try {
-    const page = await ask(`/api/v1/calls?${query}`);
-    const rows = page.calls.map(recentRow);
-    if (cursor) byId("recent").append(...rows);
-    else byId("recent").replaceChildren(...rows);
-    recent.cursor = page.cursor;
-  } catch (problem) {
-    notice(problem.message);
-  }
-  byId("recent").ariaBusy = "false";
-  byId("recent-empty").hidden = byId("recent").childElementCount > 0;
-  byId("recent-more").hidden = !recent.cursor;
+function count(wanted) {
+  const going = [...standings.values()].filter((each) => !each.ended);
+  const passing = wanted.filter((each) => !each.ended).length;
+  byId("now-count").textContent = countWords(going.length, passing);
+  const nothing = standings.size === 0;
+  byId("floor-empty").hidden = !nothing;
+  byId("filters").hidden = nothing && !isFiltered(filters);
+  byId("floor").hidden = rows.order.length === 0;
+  byId("floor-none").hidden = nothing || rows.order.length > 0;
+  byId("clear").hidden = !isFiltered(filters);
+  byId("keys-help").hidden = nothing;
+  document.title = `${going.length ? `(${going.length}) ` : ""}${t("Calls now")} · Callscribe`;
+  offerTrunks(going);
+}
+
+function countWords(going, passing) {
+  if (!going) return "";
+  const all = going === 1 ? t("{count} call", { count: "1" }) : t("{count} calls", { count: going.toLocaleString() });
+  return isFiltered(filters) ? t("{shown} of {all}", { shown: passing.toLocaleString(), all }) : all;
+}
+
+function offerTrunks(going) {
+  const trunks = [...new Set([...going.map((each) => each.call.trunk), filters.trunk])].filter(Boolean).sort();
+  if (trunks.join("\n") === shownFor) return;
+  shownFor = trunks.join("\n");
+  const choice = byId("filters").elements.trunk;
+  choice.replaceChildren(choice.options[0], ...trunks.map((trunk) => element("option", { value: trunk, textContent: trunk })));
+  choice.value = filters.trunk;
+}
+
+// What the reader asks for
+
+function change(changes) {
+  filters = { ...filters, ...changes };
+  history.replaceState(null, "", addressOf(filters));
+  for (const [name, column] of headers) column.setAttribute("aria-sort", sortOf(name));
+  byId("sort").value = filters.sort;
+  settle(ordered(present(), filters, now()));
+}
+
+const sortOf = (name) => ({ [name]: "ascending", [`-${name}`]: "descending" })[filters.sort] ?? "none";
+
+function readFilters() {
+  const { q, trunk, speaks, longer, alerts: alerting, sort } = byId("filters").elements;
+  change({
+    q: q.value, trunk: trunk.value, speaks: speaks.value, longer: longer.value, alerts: alerting.checked ? "1" : "", sort: sort.value || filters.sort,
+  });
+}
+
+function writeFilters() {
+  const { q, trunk, speaks, longer, alerts: alerting } = byId("filters").elements;
+  offerTrunks([]);
+  Object.assign(q, { value: filters.q });
+  Object.assign(trunk, { value: filters.trunk });
+  Object.assign(speaks, { value: filters.speaks });
+  Object.assign(longer, { value: filters.longer });
+  alerting.checked = Boolean(filters.alerts);
+}
+
+function clearFilters() {
+  change({ q: "", trunk: "", speaks: "", longer: "", alerts: "" });
+  writeFilters();
+  byId("q").focus();
+}
+
+function sortBy(name) {
+  const first = COLUMNS[name].down ? `-${name}` : name;
+  const other = COLUMNS[name].down ? name : `-${name}`;
+  change({ sort: filters.sort === first ? other : first });
+}
+
+function makeHeader([name, { label }]) {
+  const button = element("button", { type: "button", className: "sort-by", textContent: label });
+  button.addEventListener("click", () => sortBy(name));
+  const column = element("span", { className: `floor-cell ${name}-cell`, attributes: { role: "columnheader", "aria-sort": sortOf(name) } }, button);
+  byId("columns").append(column);
+  return [name, column];
+}
+
+function sortChoices() {
+  return Object.entries(COLUMNS).map(([name, { label, down }]) => element("option", { value: down ? `-${name}` : name, textContent: label }));
+}
+
+function openCall(id) {
+  change({ call: id });
+  rows.mark(id);
+  panel.show(id, standings.get(id)?.call);
+}
+
+function closeCall() {
+  if (!panel.id) return;
+  const { id } = panel;
+  const inside = byId("panel").contains(document.activeElement);
+  panel.close();
+  change({ call: "" });
+  rows.mark("");
+  if (inside && id) rows.focus(id);
+}
+
+/** Alerts are told together: a thousand calls would talk without end. */
+function tellAlerts() {
+  if (!alerts.length) return;
+  const { card, standing: each } = alerts.findLast(({ card: { severity } }) => severity === "critical") ?? alerts.at(-1);
+  const told = t("{severity}: {title}, {call}", { severity: SEVERITY_WORDS[card.severity], title: card.title, call: each.title });
+  announce(alerts.length > 1 ? t("{alert}, and {count} more alerts", { alert: told, count: alerts.length - 1 }) : told);
+  alerts.length = 0;
 }
 
 async function find(event) {
@@ -208,8 +232,56 @@ async function find(event) {
   }
 }
 
-byId("recent-more").addEventListener("click", () => loadRecent(recent.cursor));
+/** An event stream does not tell why it was refused. */
+async function onState(state) {
+  connection(state);
+  if (state !== "lost") return;
+  await ask("/api/v1/calls?state=active&limit=1").catch((problem) => notice(problem.message));
+}
+
+const key = (keys, label, press, repeats = false) => ({ keys, label, press, repeats });
+new Shortcuts([
+  {
+    title: t("Calls"),
+    keys: [
+      key(["ArrowDown", "j"], t("Next call"), () => rows.move(1), true),
+      key(["ArrowUp", "k"], t("Call before"), () => rows.move(-1), true),
+      key(["PageDown"], t("A page on"), () => rows.move(12), true),
+      key(["PageUp"], t("A page back"), () => rows.move(-12), true),
+      key(["Home"], t("First call"), () => rows.move(-Infinity)),
+      key(["End"], t("Last call"), () => rows.move(Infinity)),
+      key(["Enter"], t("Open the call beside the list"), () => {}),
+      key(["Escape"], t("Close the call"), closeCall),
+    ],
+  },
+  {
+    title: t("List"),
+    keys: [
+      key(["/"], t("Filter"), () => byId("q").focus()),
+      key(["a"], t("Only calls with alerts"), () => byId("filters").elements.alerts.click()),
+      key(["s"], t("Sort again"), () => byId("resort").click()),
+      key(["c"], t("Clear filters"), clearFilters),
+    ],
+  },
+], byId("keys-help"));
+
+const headers = Object.entries(COLUMNS).map(makeHeader);
+byId("sort").append(...sortChoices());
+byId("sort").value = filters.sort in COLUMNS || filters.sort === FIRST ? filters.sort : FIRST;
+writeFilters();
+byId("filters").addEventListener("input", readFilters);
+byId("filters").addEventListener("submit", (event) => event.preventDefault());
+byId("filters").addEventListener("keydown", (event) => event.key === "Escape" && event.target.id === "q" && rows.move(0));
+byId("clear").addEventListener("click", clearFilters);
+byId("clear-too").addEventListener("click", clearFilters);
+byId("resort").addEventListener("click", () => settle(ordered(present(), filters, now())));
 byId("find").addEventListener("submit", find);
-addEventListener("resize", () => cards.forEach((card) => card.transcript.resized()));
-setInterval(() => cards.forEach((card) => card.tick()), 1000);
-start();
+follow("/api/v1/live/rows", { onEvent: onFrame, onState });
+setInterval(() => {
+  rows.tick();
+  panel.tick();
+}, 1000);
+setInterval(sortAgain, SORT_MS);
+setInterval(tellAlerts, ANNOUNCE_MS);
+recent.load();
+if (filters.call) openCall(filters.call);
