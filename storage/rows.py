@@ -152,6 +152,7 @@ def revision_of(row: RevisionRow) -> Revision:
         hotword_lists=row.hotword_lists,
         by=row.by,
         redactions=row.redactions,
+        made_at=row.created_at,
     )
 
 

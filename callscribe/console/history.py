@@ -81,7 +81,8 @@ def closing_events(record: CallRecord) -> Iterator[Event]:
 def _revisions(record: CallRecord, utterance: Utterance, ended_at: datetime | None) -> Iterator[Event]:
     for count, revision in enumerate(utterance.revisions):
         before = Utterance(utterance.id, utterance.final, utterance.revisions[:count])
-        yield UtteranceRevised.of(record.call, before, revision, ended_at or record.call.started_at)
+        at = revision.made_at or ended_at or record.call.started_at
+        yield UtteranceRevised.of(record.call, before, revision, at)
 
 
 def _said_at(call: Call, end_ms: int) -> datetime:

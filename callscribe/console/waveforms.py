@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from callscribe.console.recorded import audible_file
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.audio import samples_to_ms
+from callscribe.domain.call import Call, CallState
 from callscribe.domain.errors import RecordingNotFound
-from storage.waveform import ChannelShape, Waveform, waveform_of
+from storage.waveform import LEAST_POINT_MS, ChannelShape, Waveform, waveform_of
 
 router = APIRouter(prefix=API, tags=["Calls"])
 
@@ -57,6 +59,12 @@ class WaveformAnswer(Answer):
             channels=[ShapeAnswer.of(index, shape) for index, shape in enumerate(waveform.channels)],
         )
 
+    @classmethod
+    def silent(cls, call: Call) -> "WaveformAnswer":
+        """Of a call of which nothing is recorded yet."""
+        channels = [ShapeAnswer(channel=channel.index, peaks="", levels="") for channel in call.channels]
+        return cls(call_id=call.id, duration_ms=0, point_ms=LEAST_POINT_MS, channels=channels)
+
 
 @router.get(
     "/calls/{key:path}/waveform",
@@ -71,20 +79,25 @@ def get_waveform(
     ] = 2000,
     if_none_match: Annotated[str | None, Header(description="`ETag` of the waveform that is there already.")] = None,
 ) -> Response:
-    """How loud each channel is over time, also of a call that goes on: what is recorded so far.
+    """How loud each channel is over time, also of a call that goes on: what is recorded so far, if only on its machine.
 
     What is bleeped in the recording is the bleep's tone here; with `redaction` there is none before job `bleep` is done
     (409). A pause is silence.
     """
     record = sources.reader.call(key)
-    path = audible_file(sources, record)
     try:
+        path = audible_file(sources, record)
         state = path.stat()
-    except OSError as error:
+    except (RecordingNotFound, OSError) as error:
+        if record.state is CallState.ACTIVE:
+            return _answer(WaveformAnswer.silent(record.call), {})
         raise RecordingNotFound from error
     made = f"{path}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{points}"
     headers = {"etag": f'"{hashlib.sha256(made.encode()).hexdigest()[:32]}"', "cache-control": "private, no-cache"}
     if if_none_match is not None and headers["etag"] in if_none_match:
         return Response(status_code=304, headers=headers)
-    answer = WaveformAnswer.of(record.call.id, waveform_of(path, points))
-    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+    return _answer(WaveformAnswer.of(record.call.id, waveform_of(path, points)), headers)
+
+
+def _answer(told: WaveformAnswer, headers: Mapping[str, str]) -> Response:
+    return Response(told.model_dump_json(), media_type="application/json", headers=headers)

@@ -1,6 +1,7 @@
 """What was said: words, partials, finals and revisions. Offsets are samples from the start of the call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from callscribe.domain.hotword import ListVersion
@@ -110,6 +111,8 @@ class Revision:
     """As a final's."""
     by: str = ""
     """Who wrote it or took it back, as they named themselves; "" where an engine did."""
+    made_at: datetime | None = field(default=None, compare=False)
+    """When it was stored, aware UTC; None before."""
 
 
 def utterance_id(call_id: UUID, channel: int, start: int) -> UUID:

@@ -273,7 +273,12 @@ def _utterance_json(transcript: Transcript, utterance: Utterance) -> Json:
         "turns": [_turn_json(transcript, final.channel, piece) for piece in pieces(utterance)],
         "final": _reading_json(transcript, final),
         "revisions": [
-            {"reason": revision.reason, "by": revision.by, **_reading_json(transcript, revision)}
+            {
+                "reason": revision.reason,
+                "by": revision.by,
+                "made_at": None if revision.made_at is None else _iso(revision.made_at),
+                **_reading_json(transcript, revision),
+            }
             for revision in utterance.revisions
         ],
     }

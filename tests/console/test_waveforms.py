@@ -68,7 +68,7 @@ def test_it_is_asked_for_once_until_the_recording_changes(console: Console, swit
 
 def test_of_a_call_that_goes_on_there_is_what_was_recorded_so_far(console: Console, switchboard: Switchboard) -> None:
     call = switchboard.start()
-    assert console.client.get(waveform_path(call)).status_code == 404
+    assert asked(console.client, call)["channels"] == [{"channel": each, "peaks": "", "levels": ""} for each in (0, 1)]
     call.record(1)
     assert asked(console.client, call)["duration_ms"] == 1000
 

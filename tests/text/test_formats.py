@@ -153,6 +153,7 @@ def test_json_tells_the_call_and_each_utterance_with_all_its_readings() -> None:
             {
                 "reason": "second-pass",
                 "by": "",
+                "made_at": None,
                 "text": "Late.",
                 "confidence": 0.9,
                 "engine": "whisper",

@@ -1,39 +1,51 @@
 // The page of one call: its transcript as it is spoken or as it was kept, its audio and its facts.
 
 import { showCard, showCards } from "./cards.js";
+import { Comments } from "./comments.js";
 import { allowCorrecting } from "./correct.js";
-import { announce, byId, connection, element, notice } from "./dom.js";
+import { announce, byId, connection, notice } from "./dom.js";
+import { drawBadges, drawFacts, drawLength, lengthOf } from "./facts.js";
 import { ask, follow } from "./feed.js";
-import { Player } from "./player.js";
+import { Hits } from "./hits.js";
+import { Listening } from "./listening.js";
+import { allowActing, copy, lineText, momentAddress, updateRoving } from "./lines.js";
+import { callKeys } from "./call-keys.js";
 import { showScores } from "./scores.js";
+import { Timeline } from "./timeline.js";
 import { TranscriptView } from "./transcript.js";
-import { callTitle, clock, endNote, fullMoment, partyName, ROLE_WORDS, side, speaker } from "./words.js";
+import { t } from "./wording.js";
+import { clock, speaker } from "./words.js";
 
 const RETRY_MS = 3000;
-const DIALECT_WORDS = { siprec: "SIPREC", funasr: "FunASR" };
-const JOB_WORDS = { "second-pass": "Second pass", recover: "Recovery", diarize: "Speakers" };
-const JOB_STATE_WORDS = { queued: "Waiting", running: "Running", done: "Done", failed: "Failed" };
+const TOLD_MS = 4000;
 
-const callId = byId("call").dataset.callId;
+const { callId, visitor: visitorName, admin, corrects, notes } = byId("call").dataset;
 const path = `/api/v1/calls/${callId}`;
+const nameOf = (channel, role, number) => speaker(call, channel, role, number);
 const view = new TranscriptView({
-  list: byId("transcript"), scroller: document.scrollingElement, full: true,
-  nameOf: (channel, role, number) => speaker(call, channel, role, number),
+  list: byId("transcript"), scroller: document.scrollingElement, full: true, corrects: Boolean(corrects), nameOf,
 });
+const timeline = new Timeline(view, () => byId("player").getBoundingClientRect().bottom);
+const comments = new Comments({ path, view, timeline, visitor: { name: visitorName, isAdmin: Boolean(admin), writes: Boolean(notes) } });
+const hits = new Hits({ form: byId("find"), timeline });
+const listening = new Listening({ path, timeline });
+const openCorrection = corrects ? allowCorrecting(view, path, () => readTranscript(), visitorName) : () => {};
 let call = null;
-let player = null;
-let playing = null;
+let cards = [];
+let redactions = [];
 let arrived = false;
 let stopFollowing = () => {};
 
-view.onFinal = (event) => announce(`${speaker(call, event.channel, event.role)}: ${event.text}`);
+view.onFinal = (event) => announce(`${nameOf(event.channel, event.role)}: ${event.text}`);
 
 async function start() {
   stopFollowing();
   try {
+    const told = ask(`${path}/transcript?format=json`);
+    told.catch(() => {}); // Told below, where it is waited for.
     await readCall();
-    await readTranscript();
-    await readCards();
+    await readTranscript(told);
+    await Promise.all([readCards(), comments.read()]);
   } catch (problem) {
     // Also where the call is not found: this page is served only for calls that are known, if not stored yet.
     notice(problem.message);
@@ -46,13 +58,16 @@ async function start() {
   if (call.state === "active" || call.processing) listen();
   else connection("idle");
   sayIfEmpty();
-  if (!arrived) goToPlace();
+  if (!arrived) {
+    goToPlace();
+    hits.fromSearch(call);
+  }
   arrived = true;
 }
 
 function listen() {
   stopFollowing = follow(`${path}/events`, {
-    onEvent, onState: (state) => connection(state, state === "live" && call.state !== "active" ? "Being worked on" : undefined),
+    onEvent, onState: (state) => connection(state, state === "live" && call.state !== "active" ? t("Being worked on") : undefined),
     onEnd: finish, onResync: start,
   });
 }
@@ -63,31 +78,51 @@ async function readCall() {
 }
 
 /** Read before the events are followed, so that what was said long ago is not read out as if it were said now. */
-async function readTranscript() {
-  const transcript = await ask(`${path}/transcript?format=json`);
+async function readTranscript(told = ask(`${path}/transcript?format=json`)) {
+  const transcript = await told;
   const atEnd = call.state === "active" && view.atEnd();
   for (const utterance of transcript.utterances) view.show(utterance);
+  redactions = transcript.utterances.flatMap(({ channel, revisions, final }) => (
+    (revisions.at(-1) ?? final).redactions.map((masked) => ({ kind: "bleep", channel, start_ms: masked.start_ms, end_ms: masked.end_ms }))
+  ));
   if (atEnd) view.toEnd();
-  player?.draw(spans());
+  changed();
 }
 
 async function readCards() {
-  const told = await ask(`${path}/cards`);
-  showCards(told.cards, nameOf);
+  cards = (await ask(`${path}/cards`)).cards;
+  showCards(cards, nameOf);
+  drawMarks();
 }
 
-const nameOf = (channel) => speaker(call, channel);
+/** The transcript is not what it was. */
+function changed() {
+  timeline.changed();
+  hits.refresh();
+  comments.draw();
+  drawWaves();
+  updateRoving(view);
+}
 
 async function onEvent(event) {
   if (event.type === "call.erased") return onErased();
   if (event.type.startsWith("utterance.")) {
     view.take(event);
     sayIfEmpty();
+    if (event.type !== "utterance.partial") changed();
+    else timeline.changed();
   }
   if (event.type === "call.updated" || event.type === "call.corrected") readCall().then(() => view.rename()).catch(complain);
   if (event.type === "call.paused" || event.type === "call.resumed") onPauses(event.pauses);
-  if (event.type === "assist.card") showCard(event, nameOf);
+  if (event.type === "call.noted") comments.take(event);
+  if (event.type === "assist.card") onCard(event);
   if (event.type === "call.ended" && call.state === "active") onEnded(event);
+}
+
+function onCard(card) {
+  showCard(card, nameOf);
+  if (!cards.some((each) => (each.card_id ?? each.id) === card.card_id)) cards.push(card);
+  drawMarks();
 }
 
 /** Nothing of the call may stay on the page: the server says that there is no such call. */
@@ -101,15 +136,15 @@ function onPauses(pauses) {
   const told = new Set(pauses.map(placeOf));
   const others = (call.pauses ?? []).filter((pause) => !told.has(placeOf(pause)));
   call = { ...call, pauses: [...others, ...pauses].sort((one, other) => one.start_ms - other.start_ms) };
-  drawBadges();
+  drawBadges(call);
   drawPauses();
 }
 
 const placeOf = ({ channel, start_ms }) => `${channel}:${start_ms}`;
-const isPaused = () => call.state === "active" && (call.pauses ?? []).some((pause) => pause.end_ms === null);
 
 function drawPauses() {
   view.showPauses(call.pauses ?? [], (channel) => speaker(call, channel));
+  drawWaves();
 }
 
 /** The event may be ahead of the database: what it tells is shown until the stored call is there. */
@@ -150,99 +185,45 @@ const complain = (problem) => notice(problem.message);
 
 function sayIfEmpty() {
   const place = byId("transcript-empty");
-  place.textContent = call.state === "active" ? "Listening. Words appear here as they are spoken." : "Nothing was said on this call.";
+  place.textContent = emptyWords();
   place.hidden = view.rows.size > 0;
-  updateRoving();
+  updateRoving(view);
 }
 
-// Facts
+function emptyWords() {
+  if (call.state === "active") return t("Listening. Words appear here as they are spoken.");
+  return call.text_expired_at ? t("What was said on this call was removed when its time was over.") : t("Nothing was said on this call.");
+}
 
 function drawCall() {
-  const title = callTitle(call);
-  byId("title").textContent = title;
-  document.title = `${title} · Callscribe`;
-  const facts = [fullMoment(call.started_at), "", `trunk ${call.trunk}`, DIALECT_WORDS[call.dialect] ?? null];
-  byId("facts").replaceChildren(...facts.filter((fact) => fact !== null).map((fact) => element("span", { textContent: fact })));
-  byId("cards-panel").dataset.state = call.state;
-  drawLength();
-  drawBadges();
-  drawParties();
-  drawJobs();
+  drawFacts(call, retry);
   showScores(path, call).catch(complain);
-  drawIds();
-  drawPlayer();
+  byId("download-audio").hidden = !call.recording;
+  listening.of(call);
+  if (listening.player) view.allowSeeking();
   drawPauses();
 }
 
-function drawLength() {
-  const ms = call.duration_ms ?? Date.now() - Date.parse(call.started_at);
-  byId("facts").children[1].textContent = clock(ms);
+function drawWaves() {
+  listening.draw(view, [...redactions, ...(call.pauses ?? []).map((pause) => ({ ...pause, kind: "pause" }))]);
 }
 
-function drawBadges() {
-  const badges = [];
-  if (call.state === "active") badges.push(["Going on now", "live"]);
-  if (isPaused()) badges.push(["Paused: nothing is recorded", "warn"]);
-  if (call.state === "interrupted") badges.push(["Interrupted: speech may be missing", "warn"]);
-  const note = endNote(call);
-  if (note && call.state !== "interrupted") badges.push([note, "warn"]);
-  if (call.duplicate_of) badges.push(["Recorded twice: a copy", "plain"]);
-  for (const quirk of call.quirks) badges.push([`Quirk: ${quirk}`, "plain"]);
-  byId("badges").replaceChildren(
-    ...badges.map(([text, tone]) => element("li", { className: "badge", textContent: text, data: { tone } })),
-  );
+function drawMarks() {
+  const found = hits.hits.map(({ ms, text }) => ({ kind: "hit", ms, text }));
+  listening.mark([...cards.map(({ start_ms, title }) => ({ kind: "card", ms: start_ms, text: title })), ...found, ...noted]);
 }
 
-function drawParties() {
-  const rows = call.channels.map((channel) => {
-    const facts = [ROLE_WORDS[channel.role], channel.codec, channel.label && `label ${channel.label}`].filter(Boolean).join(", ");
-    return partyRow(speaker(call, channel.index), channel.party?.address ?? "", facts, side(channel.index, channel.role));
-  });
-  const shown = new Set(call.channels.map((channel) => channel.party?.address).filter(Boolean));
-  for (const party of call.parties) {
-    if (party.address && !shown.has(party.address)) rows.push(partyRow(partyName(party), party.address, "", undefined));
-  }
-  byId("parties").replaceChildren(...rows);
-}
-
-function partyRow(name, address, facts, where) {
-  return element(
-    "li", { data: { side: where } },
-    element("span", { className: "party-name", textContent: name }),
-    facts ? element("span", { className: "party-note", textContent: facts }) : null,
-    address && address !== name ? addressLine(address) : null,
-  );
-}
-
-/** An address breaks before its host rather than anywhere. */
-function addressLine(address) {
-  const at = address.indexOf("@");
-  const parts = at < 0 ? [address] : [address.slice(0, at), element("wbr"), address.slice(at)];
-  return element("span", { className: "party-note" }, ...parts);
-}
-
-function drawJobs() {
-  byId("jobs-panel").hidden = call.jobs.length === 0;
-  byId("jobs").replaceChildren(...call.jobs.map(jobRow));
-}
-
-function jobRow(job) {
-  const row = element(
-    "li", {},
-    element("span", { textContent: `${JOB_WORDS[job.kind] ?? job.kind}: ` }),
-    element("span", { className: "job-state", textContent: JOB_STATE_WORDS[job.state], data: { state: job.state } }),
-  );
-  if (job.error) row.append(element("span", { className: "quiet", textContent: job.error }));
-  if (job.state === "queued" && job.attempts) {
-    row.append(element("span", { className: "quiet", textContent: `Tried ${job.attempts}×, again at ${fullMoment(job.due_at)}` }));
-  }
-  if (job.state === "failed") {
-    const again = element("button", { type: "button", className: "button", textContent: "Try again" });
-    again.addEventListener("click", () => retry(job, again));
-    row.append(again);
-  }
-  return row;
-}
+let noted = [];
+comments.onChange = (marks) => {
+  noted = marks;
+  drawMarks();
+};
+hits.onChange = drawMarks;
+hits.onStep = ({ ms }, told) => {
+  listening.seek(ms);
+  say(told);
+};
+hits.place = () => listening.ms;
 
 async function retry(job, button) {
   button.disabled = true;
@@ -255,99 +236,82 @@ async function retry(job, button) {
   }
 }
 
-const ID_WORDS = {
-  "sip-call-id": "SIP Call-ID", "siprec-session": "SIPREC session", "siprec-group": "SIPREC group", ucid: "UCID",
-  "cisco-guid": "Cisco-Guid", "user-to-user": "User-to-User",
-};
-
-function drawIds() {
-  const pairs = [["Callscribe", call.id], ...call.outside_ids.map(({ kind, value }) => [ID_WORDS[kind] ?? kind, value]), ["Node", call.node]];
-  const links = (call.linked ?? []).map((id) => ["Same conversation", element("a", { href: `/calls/${id}`, textContent: id })]);
-  byId("ids").replaceChildren(
-    ...[...pairs, ...links].map(([kind, value]) => element("div", {}, element("dt", { textContent: kind }), element("dd", {}, value))),
-  );
-}
-
-// Audio
-
-function spans() {
-  return [...view.rows.values()].map(({ channel, item }) => ({
-    channel, start_ms: Number(item.dataset.start), end_ms: Number(item.dataset.end),
-  }));
-}
-
-function drawPlayer() {
-  byId("download-audio").hidden = !call.recording;
-  if (player || !call.recording) return;
-  const lanes = call.channels.slice(0, call.recording.channels).map((channel) => ({
-    channel: channel.index, name: speaker(call, channel.index), side: side(channel.index, channel.role),
-  }));
-  player = new Player({ place: byId("player"), source: `${path}/audio`, duration: call.recording.duration_ms, lanes });
-  player.onTime = mark;
-  player.draw(spans());
-  view.allowSeeking();
-}
-
-/** Marks the word, or where there are no words the utterance, that is being played. */
-function mark(ms, running) {
-  const covers = (place, from, until) => ms >= Number(place.dataset[from]) && ms < Number(place.dataset[until]);
-  const rows = [...view.list.children].filter((item) => covers(item, "start", "end"));
-  const words = rows.flatMap((item) => [...item.querySelectorAll(".word")]).filter((word) => covers(word, "ms", "until"));
-  const marked = new Set([...rows, ...words]);
-  for (const old of view.list.querySelectorAll(".playing")) if (!marked.has(old)) old.classList.remove("playing");
-  for (const each of marked) each.classList.add("playing");
-  if (running && rows[0] && rows[0] !== playing) rows[0].scrollIntoView({ block: "nearest" });
-  playing = rows[0] ?? playing;
-}
+// Moments
 
 /** An address that ends in #t=12.34 plays from there, in seconds of the call. */
 function goToPlace() {
   const named = location.hash.match(/^#t=(\d+(?:\.\d+)?)$/);
-  if (!named) return;
-  const ms = Number(named[1]) * 1000;
-  mark(ms, false);
-  view.list.querySelector(".utterance.playing")?.scrollIntoView({ block: "center" });
-  player?.standAt(ms);
+  if (named) listening.arriveAt(Number(named[1]) * 1000);
 }
 
 addEventListener("hashchange", goToPlace);
 
+// A second press on the same link leads there again, though the address stays.
+byId("call").addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='#t=']");
+  if (link && link.hash === location.hash) goToPlace();
+});
+
 byId("transcript").addEventListener("click", (event) => {
   const place = event.target.closest("[data-ms]");
-  if (place && player) player.playFrom(Number(place.dataset.ms));
+  if (place && getSelection().isCollapsed) listening.playFrom(Number(place.dataset.ms));
 });
 
-// Keyboard: Tab enters the transcript at one time button, arrow keys go from utterance to utterance, Enter plays.
+// What can be done here and now
 
-function updateRoving() {
-  const buttons = [...view.list.querySelectorAll("button.when:not(:disabled)")];
-  if (buttons.length && !buttons.some((button) => button.tabIndex === 0)) buttons[0].tabIndex = 0;
+let telling = 0;
+
+/** Tells for a while that something was done. */
+function say(text) {
+  clearTimeout(telling);
+  byId("told").textContent = text;
+  telling = setTimeout(() => (byId("told").textContent = ""), TOLD_MS);
 }
 
-byId("transcript").addEventListener("keydown", (event) => {
-  if (!event.target.matches("button.when")) return;
-  const buttons = [...view.list.querySelectorAll("button.when")];
-  const at = buttons.indexOf(event.target);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
-  if (to === undefined) return;
-  event.preventDefault();
-  const next = buttons[Math.min(buttons.length - 1, Math.max(0, to))];
-  event.target.tabIndex = -1;
-  next.tabIndex = 0;
-  next.focus();
+const copied = (text, told) => copy(text).then(() => say(told), complain);
+const copyMoment = (ms) => copied(momentAddress(ms), t("The link to {time} is copied.", { time: clock(ms) }));
+const startOf = (row) => Number(row.item.dataset.start);
+
+const focusedLine = allowActing(view, [
+  ...(notes ? [{ label: t("Comment"), press: (row) => comments.write(startOf(row), row) }] : []),
+  { label: t("Copy line"), press: (row) => copied(lineText(row), t("The line is copied.")) },
+  { label: t("Copy link"), press: (row) => copyMoment(startOf(row)) },
+]);
+byId("copy-moment").addEventListener("click", () => copyMoment(listening.ms));
+byId("copy-moment").hidden = byId("keys").hidden = byId("find").hidden = false;
+callKeys({
+  listening, timeline, hits, say,
+  edit: () => openCorrection(focusedLine() ?? timeline.playing ?? timeline.before(listening.ms)),
+  comment: () => comments.write(focusedLine() ? startOf(focusedLine()) : listening.ms, focusedLine() ?? undefined),
+  versions: () => (focusedLine() ?? timeline.playing)?.item.querySelector(".original summary")?.click(),
+  copyMoment: () => copyMoment(focusedLine() ? startOf(focusedLine()) : listening.ms),
+  may: { correct: Boolean(corrects), comment: Boolean(notes) },
 });
 
-allowCorrecting(view, path, readTranscript);
-
-// Following the newest
+// Following the newest, or what is played
 
 const follower = byId("follow");
-const showFollower = () => (follower.hidden = call?.state !== "active" || view.atEnd());
+const isLive = () => call?.state === "active";
+
+function showFollower() {
+  const away = isLive() ? !view.atEnd() : listening.running && !timeline.following;
+  follower.hidden = !away;
+  const words = isLive() ? t("Newest") : t("To what is played");
+  if (follower.textContent !== words) follower.textContent = words;
+}
+
 follower.addEventListener("click", () => {
-  view.toEnd();
+  if (isLive()) view.toEnd();
+  else timeline.show("center");
   showFollower();
 });
+timeline.onFollowing = showFollower;
+listening.onPress = showFollower;
 addEventListener("scroll", showFollower, { passive: true });
-setInterval(() => call?.state === "active" && drawLength(), 1000);
+setInterval(() => {
+  if (!isLive()) return;
+  drawLength(call);
+  listening.lengthen(lengthOf(call));
+}, 1000);
 
 start();

@@ -1,9 +1,10 @@
 // Cards of assist rules: the newest on top, beside the transcript, so that nothing moves that is being read.
 
 import { byId, element } from "./dom.js";
+import { t } from "./wording.js";
 import { clock, ROLE_WORDS } from "./words.js";
 
-const SEVERITY_WORDS = { info: "Note", warning: "Warning", critical: "Critical" };
+const SEVERITY_WORDS = { info: t("Note"), warning: t("Warning"), critical: t("Critical") };
 
 const shown = new Set();
 
@@ -22,7 +23,8 @@ export function showCards(cards, nameOf) {
   byId("cards").ariaBusy = "false";
 }
 
-function cardRow({ severity, title, text, link, channel, role, start_ms }, nameOf) {
+/** A card as an item of a list. */
+export function cardRow({ severity, title, text, link, channel, role, start_ms }, nameOf) {
   const who = channel === null ? "" : nameOf(channel) || ROLE_WORDS[role];
   return element(
     "li", { className: "assist-card", data: { severity } },

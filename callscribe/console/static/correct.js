@@ -2,14 +2,16 @@
 
 import { element } from "./dom.js";
 import { ask } from "./feed.js";
+import { t } from "./wording.js";
 
 const NAME = "callscribe.name";
 
 /**
  * Lets utterances of a view be corrected: by their button, or with E on their time. `path`: of the call in the API;
- * `onSaved()` shows what is stored then, and is waited for.
+ * `onSaved()` shows what is stored then, and is waited for. `visitor`: who signed in, "" where nobody has to. Returns a
+ * function that opens a row's field.
  */
-export function allowCorrecting(view, path, onSaved) {
+export function allowCorrecting(view, path, onSaved, visitor = "") {
   const rowAt = (place) => view.rows.get(place.closest("[data-utterance]")?.dataset.utterance);
 
   view.list.addEventListener("click", (event) => {
@@ -26,16 +28,17 @@ export function allowCorrecting(view, path, onSaved) {
   function open(row) {
     if (row?.kind !== "final" || row.item.classList.contains("editing")) return;
     const { seen } = row;
-    const text = element("textarea", { value: row.newest, rows: 2, lang: row.text.lang, ariaLabel: "What was said" });
+    const text = element("textarea", { value: row.newest, rows: 2, lang: row.text.lang, ariaLabel: t("What was said") });
     const name = element("input", {
-      value: localStorage.getItem(NAME) ?? "", required: true, maxLength: 100, placeholder: "Your name", ariaLabel: "Your name",
+      value: visitor || (localStorage.getItem(NAME) ?? ""), required: true, maxLength: 100, placeholder: t("Your name"),
+      ariaLabel: t("Your name"), hidden: Boolean(visitor),
     });
     const complaint = element("p", { className: "quiet", attributes: { role: "alert" } });
-    const back = element("button", { type: "button", className: "button", textContent: "Take back", hidden: !row.by });
-    const cancel = element("button", { type: "button", className: "button", textContent: "Cancel" });
+    const back = element("button", { type: "button", className: "button", textContent: t("Take back"), hidden: !row.by });
+    const cancel = element("button", { type: "button", className: "button", textContent: t("Cancel") });
     const form = element(
       "form", { className: "correction" }, text, name,
-      element("button", { className: "button", textContent: "Save" }), cancel, back, complaint,
+      element("button", { className: "button", textContent: t("Save") }), cancel, back, complaint,
     );
 
     function close() {
@@ -45,7 +48,7 @@ export function allowCorrecting(view, path, onSaved) {
     }
 
     async function send(method, query, body) {
-      localStorage.setItem(NAME, name.value);
+      if (!visitor) localStorage.setItem(NAME, name.value);
       const headers = { accept: "application/json", "content-type": "application/json" };
       try {
         await ask(`${path}/utterances/${row.item.dataset.utterance}/corrections${query}`, { method, headers, body });
@@ -66,7 +69,7 @@ export function allowCorrecting(view, path, onSaved) {
     cancel.addEventListener("click", close);
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape") close();
-      if (event.key === "Enter" && event.target === text) {
+      if (event.key === "Enter" && event.target === text && !event.isComposing) {
         event.preventDefault();
         form.requestSubmit();
       }
@@ -75,4 +78,6 @@ export function allowCorrecting(view, path, onSaved) {
     row.text.after(form);
     text.focus();
   }
+
+  return open;
 }

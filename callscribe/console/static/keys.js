@@ -18,12 +18,13 @@ const PRESSED = "button, a[href], summary, input, [role=button]";
 export class Shortcuts {
   /**
    * groups: [{ title, keys: [{ keys, label, press(event), repeats }] }]. A key is what KeyboardEvent.key says, small
-   * letters, with "Shift+" before a named one; `repeats`: also while it is held down. The first `opener` opens the list.
+   * letters, with "Shift+" before a named one; `repeats`: also while it is held down; without `press` it is listed only:
+   * some element takes it. `opener`: a button that opens the list.
    */
   constructor(groups, opener = null) {
     this.groups = groups;
     this.on = localStorage.getItem(SWITCH) !== "off";
-    this.known = new Map(groups.flatMap(({ keys }) => keys.flatMap((each) => each.keys.map((key) => [key, each]))));
+    this.known = new Map(groups.flatMap(({ keys }) => keys.filter(({ press }) => press).flatMap((each) => each.keys.map((key) => [key, each]))));
     document.addEventListener("keydown", (event) => this.#take(event));
     opener?.addEventListener("click", () => this.help());
   }
@@ -50,7 +51,7 @@ export class Shortcuts {
   }
 
   #makeDialog() {
-    const close = element("button", { type: "button", className: "button", textContent: t("Close") });
+    const close = element("button", { type: "button", className: "button", textContent: t("Close"), autofocus: true });
     const box = element("input", { type: "checkbox", checked: this.on });
     const dialog = element(
       "dialog", { className: "keys", attributes: { "aria-labelledby": "keys-title" } },

@@ -58,7 +58,7 @@ function between(tokens, words) {
 }
 
 /** Pairs of places of a longest sequence of words that both have, by the usual table. */
-function longestShared(tokens, words) {
+export function longestShared(tokens, words) {
   const lengths = Array.from({ length: tokens.length + 1 }, () => new Uint16Array(words.length + 1));
   for (let t = tokens.length - 1; t >= 0; t--) {
     for (let w = words.length - 1; w >= 0; w--) {

@@ -1,103 +1,101 @@
-// The recording of a call: one audio element, lanes that show who spoke when, and a switch for each channel.
+// The recording of a call: one audio element with its controls, and a switch for each channel.
 
 import { element, shape } from "./dom.js";
+import { t } from "./wording.js";
 import { clock } from "./words.js";
 
-const LANE_HEIGHT = 20;
-const STEP_MS = 5000;
+export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
+const SPEED = "callscribe.speed";
 
 export class Player {
-  /** place: where to build; source: address of the WAV; duration_ms; lanes: [{channel, name, side}]. */
+  /** place: where to build the controls; source: address of the WAV; duration: milliseconds; lanes: [{ channel, name, side }]. */
   constructor({ place, source, duration, lanes }) {
     Object.assign(this, { place, source, duration, lanes });
-    this.audio = element("audio", { src: source, preload: "metadata" });
+    this.audio = element("audio", { src: source, preload: "metadata", preservesPitch: true });
     this.gains = null;
     this.onTime = () => {};
+    this.boxes = new Map(lanes.map((lane) => [lane.channel, element("input", { type: "checkbox", checked: true })]));
     this.#build();
     this.#listen();
+    this.setSpeed(Number(localStorage.getItem(SPEED)) || 1);
+  }
+
+  get ms() {
+    return this.audio.currentTime * 1000;
+  }
+
+  get running() {
+    return !this.audio.paused;
   }
 
   /** Plays from a time of the call, in milliseconds. */
   playFrom(ms) {
-    this.audio.currentTime = ms / 1000;
+    this.seek(ms);
     this.#play();
   }
 
   /** The same without a press, which a browser may forbid: then it stands there, and Play goes on from it. */
   standAt(ms) {
-    this.audio.currentTime = ms / 1000;
+    this.seek(ms);
     this.audio.play().catch(() => this.#pressed());
   }
 
-  /** Draws when each channel spoke: spans are [{channel, start_ms, end_ms}]. */
-  draw(spans) {
-    const rows = new Map(this.lanes.map((lane, row) => [lane.channel, { ...lane, row }]));
-    const bars = spans.filter((span) => rows.has(span.channel)).map((span) => {
-      const lane = rows.get(span.channel);
-      const bar = shape("rect", {
-        class: "spoken", x: span.start_ms, y: lane.row * LANE_HEIGHT + 5, height: LANE_HEIGHT - 10,
-        width: Math.max(span.end_ms - span.start_ms, 1), opacity: 0.75,
-      });
-      bar.dataset.side = lane.side;
-      return bar;
-    });
-    this.drawing.replaceChildren(...bars, this.needle);
+  /** Goes to a time of the call, in milliseconds, and plays on or not as before. */
+  seek(ms) {
+    this.audio.currentTime = Math.max(0, Math.min(this.duration, ms)) / 1000;
+  }
+
+  toggle() {
+    if (this.audio.paused) this.#play();
+    else this.audio.pause();
+  }
+
+  /** One of SPEEDS; voices keep their pitch. */
+  setSpeed(speed) {
+    const next = SPEEDS.includes(speed) ? speed : 1;
+    this.audio.defaultPlaybackRate = this.audio.playbackRate = next;
+    this.speeds.value = String(next);
+    localStorage.setItem(SPEED, String(next));
+    return next;
+  }
+
+  /** Faster (1) or slower (-1) by a step; says how fast it is now. */
+  changeSpeed(step) {
+    const at = SPEEDS.indexOf(this.audio.playbackRate) + step;
+    return this.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at))]);
+  }
+
+  /** What stands before a channel's lane: its name, and whether it is heard. */
+  head({ channel, name }) {
+    return element("label", { className: "toggle", title: t("Hear {name}", { name }) }, this.boxes.get(channel), element("span", { className: "lane-name", textContent: name }));
   }
 
   #build() {
-    const height = Math.max(1, this.lanes.length) * LANE_HEIGHT;
-    this.needle = shape("line", { class: "needle", x1: 0, x2: 0, y1: 0, y2: height });
-    this.drawing = shape("svg", {
-      viewBox: `0 0 ${Math.max(1, this.duration)} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true",
-    });
-    this.drawing.append(this.needle);
-    this.slider = element("input", {
-      type: "range", min: 0, max: this.duration, step: 100, value: 0, ariaLabel: "Place in the call",
-      attributes: { "aria-valuetext": clock(0) },
-    });
-    this.button = element("button", { type: "button", className: "play", ariaLabel: "Play", ariaPressed: "false" });
+    this.button = element("button", { type: "button", className: "play", ariaLabel: t("Play"), ariaPressed: "false", attributes: { "aria-keyshortcuts": "k" } });
     this.button.append(
       drawShape("play-shape", "M4 2.5v11l9-5.5z"),
       drawShape("pause-shape", "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z"),
     );
     this.clocks = element("span", { className: "clocks", textContent: `0:00 / ${clock(this.duration)}` });
-    this.place.replaceChildren(
-      element("div", { className: "transport" }, this.button, this.clocks, this.#switches()),
-      element("div", { className: "lanes" }, this.drawing, this.slider),
-      this.audio,
+    this.speeds = element(
+      "select", { className: "speeds", ariaLabel: t("Speed") },
+      ...SPEEDS.map((speed) => element("option", { value: speed, textContent: `${speed}×` })),
     );
-    this.place.hidden = false;
-  }
-
-  #switches() {
-    const group = element("div", { className: "channels", role: "group", ariaLabel: "Heard channels" });
-    this.boxes = this.lanes.map((lane) => element("input", { type: "checkbox", checked: true }));
-    this.lanes.forEach((lane, row) => {
-      this.boxes[row].addEventListener("change", () => this.#mix());
-      group.append(element("label", { className: "toggle" }, this.boxes[row], lane.name));
-    });
-    return group;
+    this.place.replaceChildren(this.button, this.clocks, this.speeds, this.audio);
   }
 
   #listen() {
-    this.button.addEventListener("click", () => (this.audio.paused ? this.#play() : this.audio.pause()));
-    this.slider.addEventListener("input", () => (this.audio.currentTime = this.slider.value / 1000));
-    this.slider.addEventListener("keydown", (event) => this.#step(event));
+    this.button.addEventListener("click", () => this.toggle());
+    this.speeds.addEventListener("change", () => this.setSpeed(Number(this.speeds.value)));
+    for (const box of this.boxes.values()) box.addEventListener("change", () => this.#mix());
     for (const type of ["play", "pause", "ended"]) this.audio.addEventListener(type, () => this.#pressed());
-    for (const type of ["timeupdate", "seeked"]) this.audio.addEventListener(type, () => this.#moved());
-  }
-
-  #step(event) {
-    const step = { ArrowLeft: -STEP_MS, ArrowRight: STEP_MS }[event.key];
-    if (step) this.audio.currentTime = Math.max(0, this.audio.currentTime + step / 1000);
-    if (event.key === " ") this.button.click();
-    if (step || event.key === " ") event.preventDefault();
+    for (const type of ["timeupdate", "seeking", "seeked"]) this.audio.addEventListener(type, () => this.#moved());
   }
 
   #pressed() {
     const playing = !this.audio.paused;
     this.button.ariaPressed = String(playing);
-    this.button.ariaLabel = playing ? "Pause" : "Play";
+    this.button.ariaLabel = playing ? t("Pause") : t("Play");
     if (playing) this.#tick();
   }
 
@@ -108,16 +106,9 @@ export class Player {
   }
 
   #moved() {
-    const ms = this.audio.currentTime * 1000;
-    const written = `${clock(ms)} / ${clock(this.duration)}`;
-    this.needle.setAttribute("x1", ms);
-    this.needle.setAttribute("x2", ms);
-    this.slider.value = ms;
-    if (this.clocks.textContent !== written) {
-      this.clocks.textContent = written;
-      this.slider.setAttribute("aria-valuetext", clock(ms));
-    }
-    this.onTime(ms, !this.audio.paused);
+    const written = `${clock(this.ms)} / ${clock(this.duration)}`;
+    if (this.clocks.textContent !== written) this.clocks.textContent = written;
+    this.onTime(this.ms, this.running);
   }
 
   #play() {
@@ -142,7 +133,9 @@ export class Player {
 
   #mix() {
     this.#route();
-    this.gains?.forEach((gain, row) => (gain.gain.value = this.boxes[row].checked ? 1 : 0));
+    this.lanes.forEach(({ channel }, row) => {
+      if (this.gains) this.gains[row].gain.value = this.boxes.get(channel).checked ? 1 : 0;
+    });
   }
 }
 

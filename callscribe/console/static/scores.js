@@ -2,9 +2,12 @@
 
 import { byId, element } from "./dom.js";
 import { ask } from "./feed.js";
-import { clock } from "./words.js";
+import { t } from "./wording.js";
+import { clock, plural } from "./words.js";
 
-const VERDICTS = { true: ["Passed", "done"], false: ["Failed", "failed"], null: ["Does not apply", "queued"] };
+const VERDICTS = { true: [t("Passed"), "done"], false: [t("Failed"), "failed"], null: [t("Does not apply"), "queued"] };
+/** What a person has to look at comes first. */
+const RANKS = { false: 0, true: 1, null: 2 };
 
 let shown = "";
 
@@ -25,24 +28,24 @@ export async function showScores(path, call) {
 
 function summary({ talk_ratio, longest_silence_ms, overtalk_ms, interruptions }) {
   const parts = [
-    talk_ratio === null ? "" : `Agent speaks ${Math.round(talk_ratio * 100)} %`,
-    `longest silence ${clock(longest_silence_ms)}`, `overtalk ${clock(overtalk_ms)}`,
-    `${interruptions} interruption${interruptions === 1 ? "" : "s"}`,
+    talk_ratio === null ? "" : t("Agent speaks {percent} %", { percent: Math.round(talk_ratio * 100) }),
+    t("longest silence {time}", { time: clock(longest_silence_ms) }), t("overtalk {time}", { time: clock(overtalk_ms) }),
+    plural(interruptions, t("{count} interruption", { count: interruptions }), t("{count} interruptions", { count: interruptions })),
   ];
   return parts.filter(Boolean).join(", ");
 }
 
-function cardRows(card) {
-  const score = card.score === null ? "no rule applies" : `${Math.round(card.score)} of 100`;
-  const head = element("li", {}, element("strong", { textContent: `${card.scorecard}: ${score}` }));
-  return [head, ...card.results.map(resultRow)];
+function cardRows({ scorecard: name, score, results }) {
+  const text = score === null ? t("{name}: no rule applies", { name }) : t("{name}: {score} of 100", { name, score: Math.round(score) });
+  const ranked = [...results].sort((one, other) => RANKS[one.passed] - RANKS[other.passed] || other.critical - one.critical);
+  return [element("li", {}, element("strong", { textContent: text })), ...ranked.map(resultRow)];
 }
 
 function resultRow({ rule, passed, critical, reason, evidence }) {
   const [words, state] = VERDICTS[passed];
   const row = element(
     "li", {},
-    element("span", { textContent: critical ? `${rule} (critical): ` : `${rule}: ` }),
+    element("span", { textContent: `${critical ? t("{name} (critical)", { name: rule }) : rule}: ` }),
     element("span", { className: "job-state", textContent: words, data: { state } }),
     element("span", { className: "quiet", textContent: ` ${reason} ` }),
   );

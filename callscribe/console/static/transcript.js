@@ -3,6 +3,8 @@
 
 import { element } from "./dom.js";
 import { pieces } from "./pieces.js";
+import { versionList } from "./versions.js";
+import { t } from "./wording.js";
 import { clock, side } from "./words.js";
 
 const NEAR_END_PX = 48;
@@ -10,14 +12,17 @@ const MARGIN_PX = 20;
 const TOGETHER_MS = 1000;
 const NOTHING = "\u2014";
 const PERSON = "person";
+/** Of more utterances than this, words that can be pressed are made as they come near: of an hour they are 15,000. */
+const MANY = 200;
+const NEAR = "1500px";
 
 export class TranscriptView {
   /**
    * list: the <ol>; scroller: what scrolls it; nameOf(channel, role, number): who speaks; limit: rows kept, 0 for all;
-   * full: shows times, words and originals.
+   * full: shows times, words and older texts; corrects: with a button to correct, where it is full.
    */
-  constructor({ list, scroller, nameOf, limit = 0, full = false }) {
-    Object.assign(this, { list, scroller, nameOf, limit, full });
+  constructor({ list, scroller, nameOf, limit = 0, full = false, corrects = full }) {
+    Object.assign(this, { list, scroller, nameOf, limit, full, corrects });
     this.rows = new Map();
     this.open = new Map();
     this.engines = new Set();
@@ -26,6 +31,23 @@ export class TranscriptView {
     const scrolled = scroller === document.scrollingElement ? window : scroller;
     scrolled.addEventListener("scroll", () => (this.pinned = this.atEnd()), { passive: true });
     this.onFinal = () => {};
+    this.onFilled = () => {};
+    this.far = new Map();
+    this.nearing = new IntersectionObserver((seen) => this.#near(seen), { rootMargin: NEAR });
+  }
+
+  /** Makes the words of a row that can be pressed, where they wait until it comes near. */
+  fill(row) {
+    if (!this.far.delete(row.item)) return;
+    this.nearing.unobserve(row.item);
+    this.#write(row, row.shown);
+    this.onFilled(row);
+  }
+
+  #near(seen) {
+    for (const { isIntersecting, target } of seen) {
+      if (isIntersecting && this.far.has(target)) this.fill(this.far.get(target));
+    }
   }
 
   /** Takes an utterance event; keeps the reader's place unless they were at the end. */
@@ -43,8 +65,13 @@ export class TranscriptView {
     const row = this.#settle(stored);
     row.original = stored.final.text;
     const newest = stored.revisions.at(-1) ?? stored.final;
+    if (this.full && this.rows.size > MANY && !row.shown) {
+      this.far.set(row.item, row);
+      this.nearing.observe(row.item);
+    }
     this.#write(row, { ...newest, end_ms: stored.end_ms, turns: stored.turns });
     this.#showEngine(row, stored.final.engine, stored.language);
+    row.versions = [stored.final, ...stored.revisions.map((made) => ({ ...made, at: made.made_at }))];
     this.#note(row, newest, stored.revisions.length);
   }
 
@@ -65,11 +92,13 @@ export class TranscriptView {
 
   #makePause([first, ...others], nameOf) {
     const who = [first, ...others].map((pause) => nameOf(pause.channel)).join(", ");
-    const span = first.end_ms === null ? `from ${clock(first.start_ms)}` : `${clock(first.start_ms)} to ${clock(first.end_ms)}`;
-    const reason = first.reason ? ` (${first.reason})` : "";
+    const [start, end] = [clock(first.start_ms), clock(first.end_ms ?? 0)];
+    const told = first.end_ms === null
+      ? t("Not recorded, as wanted: from {start}, {who}", { start, who })
+      : t("Not recorded, as wanted: {start} to {end}, {who}", { start, end, who });
     return element(
       "li", { className: "pause quiet", data: { start: first.start_ms, end: first.end_ms ?? first.start_ms } },
-      `Not recorded, as wanted: ${span}, ${who}${reason}`,
+      first.reason ? t("{text} ({reason})", { text: told, reason: first.reason }) : told,
     );
   }
 
@@ -128,6 +157,7 @@ export class TranscriptView {
     if (this.rows.get(event.utterance_id)?.kind === "final") return;
     const row = this.#settle(event);
     row.original = event.text;
+    row.versions = [event];
     this.#write(row, event);
     this.#showEngine(row, event.engine, event.language);
     this.#note(row, event, 0);
@@ -138,7 +168,9 @@ export class TranscriptView {
     const row = this.rows.get(event.utterance_id);
     if (row?.kind !== "final") return;
     this.#write(row, event);
-    this.#note(row, event, event.replaces === "final" ? 1 : event.replaces + 1);
+    const revision = event.replaces === "final" ? 1 : event.replaces + 1;
+    row.versions = [...row.versions.slice(0, revision), event];
+    this.#note(row, event, revision);
   }
 
   #speakers(event) {
@@ -171,7 +203,9 @@ export class TranscriptView {
 
   /** Puts an item where its start says. */
   #place(item) {
-    const after = [...this.list.children].findLast((other) => Number(other.dataset.start) <= Number(item.dataset.start));
+    // Mostly it is the last: to look from there is quick in long calls.
+    let after = this.list.lastElementChild;
+    while (after && Number(after.dataset.start) > Number(item.dataset.start)) after = after.previousElementSibling;
     if (after) after.after(item);
     else this.list.prepend(item);
   }
@@ -184,12 +218,12 @@ export class TranscriptView {
     const when = this.full
       ? element("button", {
           type: "button", className: "when", tabIndex: -1, disabled: !this.seekable, data: { ms: event.start_ms },
-          textContent: clock(event.start_ms), ariaLabel: `Play from ${clock(event.start_ms)}`,
+          textContent: clock(event.start_ms), ariaLabel: t("Play from {time}", { time: clock(event.start_ms) }),
         })
       : element("span", { className: "when", textContent: clock(event.start_ms) });
-    const correct = this.full
+    const correct = this.full && this.corrects
       ? element("button", {
-          type: "button", className: "correct", tabIndex: -1, textContent: "Correct", title: "E on the time does so, too",
+          type: "button", className: "correct", tabIndex: -1, textContent: t("Correct"), title: t("E on the time does so, too"),
         })
       : null;
     const engine = element("span", { className: "engine" });
@@ -214,7 +248,7 @@ export class TranscriptView {
     row.shown = event;
     row.turns = event.turns ?? [];
     const cut = row.turns.length > 1 || row.turns.some((turn) => turn.overlapped);
-    const parts = cut ? row.turns.map((turn) => this.#makeTurn(turn, event)) : this.#spoken(event);
+    const parts = cut ? row.turns.map((turn) => this.#makeTurn(turn, event)) : this.far.has(row.item) ? [event.text || NOTHING] : this.#spoken(event);
     row.committed.replaceChildren(...parts);
     this.#name(row);
   }
@@ -232,8 +266,8 @@ export class TranscriptView {
       return start_ms <= middle && middle < end_ms;
     });
     return element(
-      "span", { className: "turn", title: overlapped ? "Somebody else speaks at the same time" : "", data: { overlapped } },
-      element("span", { className: "turn-who", data: { speaker } }), " ", ...this.#spoken({ text, words: own, corrections }),
+      "span", { className: "turn", title: overlapped ? t("Somebody else speaks at the same time") : "", data: { overlapped } },
+      element("span", { className: "turn-who", data: { speaker, both: t("both at once") } }), " ", ...this.#spoken({ text, words: own, corrections }),
     );
   }
 
@@ -255,10 +289,10 @@ export class TranscriptView {
 
   #makeWord({ text, start_ms, end_ms, unsure, heard, correction }) {
     const marks = [unsure && "unsure", correction && "corrected"].filter(Boolean);
-    const replaced = correction ? `Heard as \u201c${correction.heard}\u201d` : "";
+    const replaced = correction ? t("Heard as \u201c{text}\u201d", { text: correction.heard }) : "";
     return element("span", {
       className: ["word", ...marks].join(" "), textContent: text, data: { ms: start_ms, until: end_ms },
-      title: replaced || (heard ? `Said: \u201c${heard}\u201d` : ""),
+      title: replaced || (heard ? t("Said: \u201c{text}\u201d", { text: heard }) : ""),
     });
   }
 
@@ -271,15 +305,16 @@ export class TranscriptView {
   }
 
   #showOriginal(row, newest) {
+    const wasOpen = row.details?.open ?? false;
     row.details?.remove();
     row.details = null;
-    if (!this.full || (newest === row.original && !row.by)) return;
-    row.details = element(
-      "details",
-      { className: "original" },
-      element("summary", { textContent: row.by ? `Corrected by ${row.by}` : "Revised" }),
-      element("p", { textContent: row.original, ariaLabel: "Text as first heard" }),
-    );
+    if (!this.full || (newest === row.original && row.versions.length < 2)) return;
+    const title = element("summary", { textContent: row.by ? t("Corrected by {name}", { name: row.by }) : t("Revised") });
+    row.details = element("details", { className: "original", open: wasOpen }, title);
+    // Made when it is wanted: of a long call most are never looked at.
+    const fill = () => row.details.querySelector("ol") ?? row.details.append(versionList(row.versions, row.text.lang));
+    if (wasOpen) fill();
+    title.addEventListener("click", fill);
     row.item.append(row.details);
   }
 
@@ -287,6 +322,8 @@ export class TranscriptView {
     const row = this.rows.get(id);
     if (!row) return;
     row.item.remove();
+    this.far.delete(row.item);
+    this.nearing.unobserve(row.item);
     this.rows.delete(id);
     if (this.open.get(row.channel) === id) this.open.delete(row.channel);
   }
