@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from callscribe.config.oidc import OidcSettings
-from callscribe.config.urls import LOOPBACK, check_url
+from callscribe.config.urls import LOOPBACK, check_origin, check_template, check_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class WebSettings:
     sign_in_idle_minutes: float = 60.0
     """The same, where it asked for nothing for so long."""
     teams: tuple[TeamSettings, ...] = ()
+    record_link: str = ""
+    """Address of a call's record in another system, as "https://crm.example.com/calls/{ucid}": the desk links to it."""
+    embed_origins: tuple[str, ...] = ()
+    """Origins whose pages may have the desk in a frame, as "https://crm.example.com"."""
     token: str = field(default="", repr=False)
     """API token that the commands send; `callscribe token create` makes one."""
     oidc: OidcSettings = field(default_factory=OidcSettings)
@@ -44,6 +48,10 @@ class WebSettings:
             raise ValueError("port must be a port number from 0 to 65535")
         if self.public_url:
             check_url("public_url", self.public_url, ("http", "https"))
+        if self.record_link:
+            check_template("record_link", self.record_link)
+        for origin in self.embed_origins:
+            check_origin("embed_origins", origin)
         if self.sign_in not in ("off", "on"):
             raise ValueError('sign_in must be "off" or "on"')
         if not (0 < self.sign_in_hours <= 24 * 366 and 0 < self.sign_in_idle_minutes <= 60 * 24 * 366):

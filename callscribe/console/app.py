@@ -13,6 +13,7 @@ from callscribe.console import (
     audit,
     calls,
     correcting,
+    desk,
     exporting,
     health,
     hotwords,
@@ -84,6 +85,7 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.floor = floor
     app.state.metrics = requests
     app.state.node = settings.node.name
+    app.state.web = settings.web
     app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"
     install_problems(app)
     for room in (
@@ -108,6 +110,7 @@ def make_app(settings: Settings) -> FastAPI:
         nodes,
         trunks,
         admin,
+        desk,
         pages,
         users,
         tokens,

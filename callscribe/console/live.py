@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.websockets import WebSocket
@@ -15,6 +16,7 @@ from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import SourcesOf
+from callscribe.domain.access import CallScope, NarrowScope
 
 router = APIRouter(prefix=API, tags=["Live"])
 
@@ -30,6 +32,10 @@ ROWS_ANSWERS = responses(503) | {
         "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/FloorRowsAnswer"}}},
     }
 }
+Addresses = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=200)], ...],
+    Query(max_length=100, description="Only calls with one of these: SIP or tel addresses, or numbers."),
+]
 Newest = Annotated[int, Query(ge=0, le=LATEST, description="Finals of each call at most.")]
 
 
@@ -40,13 +46,14 @@ async def get_live(sources: SourcesOf, hub: FloorOf, newest: Newest = LATEST) ->
 
 
 @router.get("/live/rows", response_class=StreamingResponse, responses=ROWS_ANSWERS)
-async def follow_rows(sources: SourcesOf, hub: FloorOf) -> Response:
+async def follow_rows(sources: SourcesOf, hub: FloorOf, address: Addresses = ()) -> Response:
     """All calls that go on in a line each, and ten times a second those lines that changed: for a page of many calls.
 
     The first message has everything. Whoever comes back gets everything again, and needs no Last-Event-ID.
     """
     await hub.board()
-    return EventStream(hub.watch(sources.scope), sources.closing)
+    narrow = NarrowScope(CallScope.of(address).addresses, within=sources.scope) if address else sources.scope
+    return EventStream(hub.watch(narrow), sources.closing)
 
 
 @router.get("/live/events", response_class=StreamingResponse, responses=EVENT_ANSWERS)

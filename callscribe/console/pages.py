@@ -19,6 +19,7 @@ from callscribe.domain.access import Permission
 
 PLACES = (
     ("/", "Calls", Permission.CALLS_READ),
+    ("/desk", "My desk", Permission.CALLS_READ),
     ("/search", "Search", Permission.CALLS_READ),
     ("/admin", "Administration", Permission.LISTS_READ),
 )

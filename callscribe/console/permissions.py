@@ -52,6 +52,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/logout"): Rule(Open.TO_USERS, has_form_key=True),
     ("GET", f"{API}/openapi.json"): USERS,
     ("GET", "/"): Rule(Need.CALLS_READ),
+    ("GET", "/desk"): Rule(Need.CALLS_READ),
     ("GET", "/search"): Rule(Need.CALLS_READ),
     ("GET", "/calls/{key:path}"): Rule(Need.CALLS_READ),
     ("GET", "/quality"): Rule(Need.QUALITY_READ),

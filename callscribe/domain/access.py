@@ -127,6 +127,19 @@ class CallScope:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class NarrowScope(CallScope):
+    """Of the calls of a scope those in which some addresses took part."""
+
+    within: CallScope | None = None
+    """None: of all calls."""
+
+    def sees(self, trunk: str, parties: Iterable[str]) -> bool:
+        named = tuple(parties)
+        theirs = CallScope.sees(self, trunk, named)
+        return theirs and (self.within is None or self.within.sees(trunk, named))
+
+
 def user_part(address: str) -> str:
     """The user or number of a SIP or tel URI: what stands between the scheme and "@", ";" or "?"; "" without one."""
     scheme, colon, rest = address.partition(":")
