@@ -2,13 +2,14 @@
 
 import { showCard, showCards } from "./cards.js";
 import { Comments } from "./comments.js";
+import { copyText } from "./copying.js";
 import { allowCorrecting } from "./correct.js";
 import { announce, byId, connection, notice } from "./dom.js";
 import { drawBadges, drawFacts, drawLength, lengthOf } from "./facts.js";
 import { ask, follow } from "./feed.js";
 import { Hits } from "./hits.js";
 import { Listening } from "./listening.js";
-import { allowActing, copy, lineText, momentAddress, updateRoving } from "./lines.js";
+import { allowActing, lineText, momentAddress, updateRoving } from "./lines.js";
 import { callKeys } from "./call-keys.js";
 import { showScores } from "./scores.js";
 import { Timeline } from "./timeline.js";
@@ -268,7 +269,7 @@ function say(text) {
   telling = setTimeout(() => (byId("told").textContent = ""), TOLD_MS);
 }
 
-const copied = (text, told) => copy(text).then(() => say(told), complain);
+const copied = async (text, told) => say((await copyText(text)) ? told : t("The browser does not let this page copy."));
 const copyMoment = (ms) => copied(momentAddress(ms), t("The link to {time} is copied.", { time: clock(ms) }));
 const startOf = (row) => Number(row.item.dataset.start);
 

@@ -70,17 +70,3 @@ export function typedTime(text) {
   const [hours, minutes, seconds] = parts.slice(1).map((part) => Number((part ?? "0").replace(",", ".")));
   return Math.round(((hours * 60 + minutes) * 60 + seconds) * 1000);
 }
-
-/** Puts a text on the clipboard. Throws where the browser does not let it. */
-export async function copy(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
-  // Pages that are not served over HTTPS have no other way.
-  const place = element("textarea", { value: text, className: "sr-only" });
-  const before = document.activeElement;
-  document.body.append(place);
-  place.select();
-  const copied = document.execCommand("copy");
-  place.remove();
-  before?.focus();
-  if (!copied) throw new Error(t("The browser does not let this page copy."));
-}
