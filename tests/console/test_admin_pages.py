@@ -1,6 +1,7 @@
 """The administration pages in a real headless Chromium."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from callscribe.config.settings import Settings
 from callscribe.domain.refusal import RefusedRequest
@@ -219,3 +221,110 @@ def test_words_are_imported_from_a_file_and_not_left_unsaved_without_a_question(
     browser.one("a[href='#second']").click()
     browser.until_texts("#list-name", ["second"])
     assert browser.complaints() == []
+
+
+def choose(browser: Browser, selector: str, value: str) -> None:
+    Select(browser.one(selector)).select_by_value(value)
+
+
+def test_a_rule_is_tried_on_a_past_call_beside_its_words_and_then_saved(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start(trunk="tried")
+    call.final(0, 1000, "Thank you for calling.")
+    call.final(1, 4000, "I want to cancel my contract.")
+    call.final(0, 30_000, "Let me see.")
+    call.end()
+    browser.open(f"{console.url}/admin/rules")
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    write(browser, "#new-list input", "keep me")
+    browser.press(Keys.ENTER)
+    browser.until_texts("#rule-name", ["keep me"])
+    write(browser, "[name='phrase.phrases']", "cancel * contract\nterminate ~2")
+    write(browser, "[name=title]", "Offer a discount")
+    write(browser, "[name=trunks]", "tried")
+    choose(browser, "[name=severity]", "warning")
+    choose(browser, "[name=recent]", str(call.id))
+    browser.one("#trial-form button").click()
+    browser.until_texts("#trial-outcome", ["Cards that would have come: 1"])
+    line = browser.one(".trial-line:has(.assist-card)")
+    assert "I want to cancel my contract." in line.text
+    assert "Offer a discount" in line.text
+    assert len(browser.all(".trial-line")) == 3
+    assert console.client.get("/api/v1/rules/keep me").status_code == 404
+    browser.run("document.querySelector('#trial').scrollIntoView()")
+    browser.shoot("admin-rules-trial")
+    browser.one("#rule .primary").click()
+    browser.until_texts("#rule-version", ["version 1"])
+    kept = console.client.get("/api/v1/rules/keep me").json()
+    assert kept["when"]["phrases"] == [
+        {"text": "cancel * contract", "distance": 0},
+        {"text": "terminate", "distance": 2},
+    ]
+    assert (kept["severity"], kept["trunks"], kept["title"]) == ("warning", ["tried"], "Offer a discount")
+
+    choose(browser, "[name=kind]", "silence")
+    browser.one("#trial-form button").click()
+    browser.until_texts(".trial-line:has(.assist-card) .trial-said", [""])
+    assert browser.one("#rule-state").text == "Not saved"
+    browser.shoot("admin-rules")
+    browser.one("#revert").click()
+    browser.one("#delete-rule").click()
+    browser.one("dialog .danger").click()
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    assert [each["name"] for each in console.client.get("/api/v1/rules").json() if each["name"] == "keep me"] == []
+    assert browser.complaints() == []
+
+
+def test_a_rule_of_each_kind_goes_through_the_form_and_json_unchanged(browser: Browser, console: Console) -> None:
+    conditions: tuple[dict[str, object], ...] = (
+        {"kind": "phrase", "phrases": [{"text": "one * two", "distance": 1}]},
+        {"kind": "near", "words": ["switch", "acme"], "apart": 5, "in_order": True, "distance": 1},
+        {"kind": "pattern", "pattern": r"\border (number|no) \d{6}\b"},
+        {"kind": "silence", "seconds": 12.5},
+        {"kind": "talk-over", "seconds": 3.0},
+        {"kind": "emotion", "emotions": ["angry", "sad"]},
+    )
+    for number, when in enumerate(conditions):
+        console.client.put(
+            f"/api/v1/rules/kind-{number}", json={"when": when, "title": "T", "text": "a\nb", "once": True}
+        )
+    before = {each["name"]: each for each in console.client.get("/api/v1/rules").json()}
+    for number in range(len(conditions)):
+        browser.open(f"{console.url}/admin/rules#kind-{number}")
+        browser.until_texts("#rule-name", [f"kind-{number}"])
+        assert browser.one("#rule-state").text == ""
+        browser.one("#raw summary").click()
+        browser.until(lambda: browser.one("#raw-text").get_attribute("value"), "the rule as JSON")
+        told = json.loads(str(browser.one("#raw-text").get_attribute("value")))
+        wanted = before[f"kind-{number}"]
+        assert told == {key: value for key, value in wanted.items() if key not in ("name", "version")}
+    browser.run(
+        "const at = document.querySelector('#raw-text'); at.value = '{\"when\": \\n nothing}';"
+        "at.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    assert "line 2" in browser.one("#raw-mistake").text
+    browser.one("#revert").click()
+    assert browser.complaints() == []
+
+
+def test_what_the_api_refuses_in_a_rule_is_told_at_its_field(browser: Browser, console: Console) -> None:
+    when = {"kind": "pattern", "pattern": "one"}
+    console.client.put("/api/v1/rules/wrong", json={"when": when, "title": "T"})
+    browser.open(f"{console.url}/admin/rules#wrong")
+    browser.until_texts("#rule-name", ["wrong"])
+    write(browser, "[name='pattern.pattern']", "(a+")
+    browser.one("#rule .primary").click()
+    browser.until(lambda: browser.all("#rule .mistake[data-of='pattern.pattern']"), "the mistake at its field")
+    assert browser.run("return document.activeElement.name") == "pattern.pattern"
+    console.client.put("/api/v1/rules/wrong", json={"when": {**when, "pattern": "theirs"}, "title": "T"})
+    write(browser, "[name='pattern.pattern']", "ours")
+    browser.one("#rule .primary").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    assert "theirs" in browser.one("dialog").text
+    browser.one("dialog .primary").click()
+    browser.until_texts("#rule-version", ["version 2"])
+    assert browser.one("[name='pattern.pattern']").get_attribute("value") == "ours"
+    browser.one("#rule .primary").click()
+    browser.until_texts("#rule-version", ["version 3"])
+    assert all("422" in complaint or "409" in complaint for complaint in browser.complaints())

@@ -1,6 +1,8 @@
 // Forms whose mistakes the API tells: "when.phrases.0: …" is shown at the field it is about.
 
 import { element } from "./dom.js";
+import { lineOf, scanned } from "./jsonplace.js";
+import { t } from "./wording.js";
 
 /** Takes away what was told of mistakes. */
 export function clearMistakes(form) {
@@ -39,4 +41,9 @@ export function guardLeaving(isDirty) {
   addEventListener("beforeunload", (event) => {
     if (isDirty()) event.preventDefault();
   });
+}
+
+/** What is wrong with a text that is no JSON, with its line. */
+export function jsonMistake(text) {
+  return t("This is no JSON: look at line {line}, column {column}.", lineOf(text, scanned(text).fault));
 }
