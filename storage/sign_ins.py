@@ -70,8 +70,12 @@ class SignInStore:
                 session.execute(update(SignInRow).where(SignInRow.key == key_of(secret)).values(seen_at=now))
             return user_of(found[0])
 
-    def close(self, secret: str) -> str | None:
-        """Sign the browser out; the `id_token` with which it was opened."""
-        gone = delete(SignInRow).where(SignInRow.key == key_of(secret)).returning(SignInRow.id_token)
+    def id_token_of(self, secret: str) -> str | None:
+        """The identity provider's word with which it was opened; None: by password, or it is over."""
         with self._database.transaction() as session:
-            return session.scalar(gone)
+            return session.scalar(select(SignInRow.id_token).where(SignInRow.key == key_of(secret)))
+
+    def close(self, secret: str) -> None:
+        """Sign the browser out."""
+        with self._database.transaction() as session:
+            session.execute(delete(SignInRow).where(SignInRow.key == key_of(secret)))

@@ -82,7 +82,7 @@ async def change_own_password(request: Request, wanted: OwnPasswordRequest) -> R
         detail = "old: this is not the password so far; where you have none, an administrator can give you one."
         raise HTTPException(HTTPStatus.FORBIDDEN, detail)
     accounts = desk.accounts
-    id_token = await asyncio.to_thread(accounts.sign_ins.close, visitor.secret)
+    id_token = await asyncio.to_thread(accounts.sign_ins.id_token_of, visitor.secret)
     await asyncio.to_thread(accounts.users.set_password, visitor.name, wanted.new, visitor.name)
     answer = Response(status_code=HTTPStatus.NO_CONTENT)
     accounts.cookie.put(answer, await asyncio.to_thread(accounts.sign_ins.open, visitor.name, id_token))

@@ -49,6 +49,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/login"): Rule(Open.TO_ALL, has_form_key=True),
     ("GET", "/login/oidc"): ALL,
     ("GET", "/login/oidc/callback"): ALL,
+    ("GET", "/account"): USERS,
     ("POST", "/logout"): Rule(Open.TO_USERS, has_form_key=True),
     ("GET", f"{API}/openapi.json"): USERS,
     ("GET", "/"): Rule(Need.CALLS_READ),

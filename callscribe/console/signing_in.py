@@ -118,9 +118,15 @@ class SignInDesk:
 
     async def sign_out(self, name: str, secret: str, after: str, address: str) -> str | None:
         """Where the browser signs out at the identity provider, too, and comes back from to `after`; None: nowhere."""
-        id_token = await asyncio.to_thread(self.accounts.sign_ins.close, secret)
+        id_token = await asyncio.to_thread(self.accounts.sign_ins.id_token_of, secret)
+        leads_to = await self._farewell(id_token, after) if id_token else None
+        # Last: a page that is open still and finds itself signed out would lead the browser elsewhere meanwhile.
         await asyncio.to_thread(self.note, "user.signed-out", name, address)
-        if id_token is None or self.provider is None:
+        await asyncio.to_thread(self.accounts.sign_ins.close, secret)
+        return leads_to
+
+    async def _farewell(self, id_token: str, after: str) -> str | None:
+        if self.provider is None:
             return None
         try:
             async with self.asking:
@@ -178,6 +184,16 @@ async def logout(request: Request) -> Response:
         answer = page(request, "signed_out.html", leads_to=leads_to)
     desk.accounts.cookie.remove(answer)
     return answer
+
+
+@router.get("/account")
+def account_page(request: Request) -> Response:
+    """Who somebody is here, and their password."""
+    desk, visitor = desk_of(request), visitor_of(request)
+    assert visitor is not None, "the gate lets nobody else in"
+    [account] = desk.accounts.users.accounts(visitor.name)
+    changes = account.has_password and desk.accounts.web.oidc.local and bool(visitor.secret)
+    return page(request, "account.html", user=visitor.principal.user, account=account, changes=changes)
 
 
 async def signed_in(desk: SignInDesk, user: User, after: str, id_token: str | None = None) -> Response:

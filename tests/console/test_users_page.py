@@ -173,6 +173,31 @@ def test_a_token_is_shown_once_copied_used_and_revoked(page: Browser, guarded: C
     assert page.complaints() == []
 
 
+def test_people_change_their_own_password(guarded: Console, browser: Browser, database: Database) -> None:
+    UserStore(database).set_password("idle-agent", PASSWORD, "tests")
+    browser.open(f"{guarded.url}/login")
+    browser.press("idle-agent", TAB)
+    browser.press(PASSWORD, ENTER)
+    browser.until(lambda: browser.texts(".who span") == ["idle-agent"], "the first page")
+    browser.one(".who a").click()
+    browser.until(lambda: browser.texts(".account h1") == ["Your account"], "the account")
+    browser.complaints()
+    browser.one("#old").send_keys("wrong password", TAB)
+    browser.press(OTHER, ENTER)
+    browser.until(lambda: "not the password" in "".join(browser.texts(".mistake[data-of=old]")), "what is wrong")
+    browser.shoot("account")
+    browser.complaints()
+    browser.one("#old").clear()
+    browser.one("#old").send_keys(PASSWORD, ENTER)
+    browser.until(lambda: browser.texts("#password-changed") == ["Your password is changed."], "that it is changed")
+    assert browser.complaints() == []
+    browser.open(f"{guarded.url}/account")
+    browser.until(lambda: browser.texts(".who span") == ["idle-agent"], "that this browser stays signed in")
+    assert may_sign_in(guarded, "idle-agent", OTHER)
+    assert not may_sign_in(guarded, "idle-agent", PASSWORD)
+    browser.driver.delete_all_cookies()
+
+
 def test_the_navigation_leads_there_and_all_is_labelled(page: Browser) -> None:
     assert "Users and tokens" in page.texts(".admin-nav a[aria-current=page]")
     unlabelled = """
