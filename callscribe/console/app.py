@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
 
 from callscribe.config.settings import Settings
 from callscribe.console import (
@@ -39,6 +39,7 @@ from callscribe.console import (
     webhooks,
 )
 from callscribe.console.accounts import Accounts
+from callscribe.console.assets import Assets
 from callscribe.console.floor_hub import FloorHub
 from callscribe.console.gate import Gate
 from callscribe.console.head import HeadAsGet
@@ -117,7 +118,7 @@ def make_app(settings: Settings) -> FastAPI:
         own_account,
     ):
         app.include_router(room.router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", GZipMiddleware(Assets(directory=STATIC)), name="static")
     app.signs_in = settings.web.signs_in
     if app.signs_in:
         _ask_who(app, settings, sources)

@@ -10,6 +10,7 @@ from fastapi import Path as PathParameter
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from callscribe.console.assets import NamedByVersion
 from callscribe.console.finding import find_call
 from callscribe.console.sources import SourcesOf
 from callscribe.console.theme import THEMES, theme_of
@@ -59,6 +60,7 @@ _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(STATIC.parent / "templates"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
+    extensions=[NamedByVersion],
     trim_blocks=True,
     lstrip_blocks=True,
 )

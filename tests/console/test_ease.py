@@ -1,5 +1,7 @@
 """Every page for everybody: what axe-core says of it, in both themes and languages, on a phone, and what it weighs."""
 
+import re
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,9 +41,15 @@ SETTLED = """
 const shown = (each) => each.checkVisibility();
 return document.readyState === "complete" && ![...document.querySelectorAll('[aria-busy="true"]')].some(shown);
 """
+STATUS = "return performance.getEntriesByType('navigation')[0].responseStatus"
+WEIGHT = """
+const [page] = performance.getEntriesByType("navigation");
+const files = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/static/"));
+return { ms: performance.now(), bytes: [page, ...files].map(({ encodedBodySize }) => encodedBodySize + 300) };
+"""
 LIMIT_BYTES = 200_000
-"""Of a page with its styles, scripts and catalogue, as they are sent."""
-NO_PAGES = {"/healthz", "/readyz", "/static", "/metrics"}
+"""Of a page with its styles, scripts and catalogue, as they are sent, each with 300 bytes of headers."""
+NO_PAGES = {"/healthz", "/readyz", "/static", "/metrics", "/login/oidc", "/login/oidc/callback"}
 ROLES = {"/desk": "agent"}
 """Who looks at a page; "root" where nobody stands here."""
 
@@ -107,6 +115,7 @@ def show(browser: Browser, world: World, path: str, **cookies: str) -> None:
         browser.driver.add_cookie({"name": choice, "value": chosen, "path": "/"})
     browser.open(world.console.url + path.replace("{key:path}", world.live).replace("{ended}", world.ended))
     browser.until(lambda: browser.run(SETTLED), f"all of {path}")
+    assert browser.run(STATUS) == (404 if path == "/nothing-here" else 200)
 
 
 def complaints(browser: Browser) -> list[str]:
@@ -141,6 +150,31 @@ def test_a_page_fits_a_phone(browser: Browser, world: World, path: str) -> None:
             assert browser.widest() == 0
         finally:
             browser.size(1360, 860)
+
+
+@pytest.mark.parametrize("path", _paths())
+def test_a_page_is_light(browser: Browser, world: World, path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    show(browser, world, path, **{LANGUAGE: "zh"})
+    found = browser.run(WEIGHT)
+    sent = sum(found["bytes"])
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{path}: {len(found['bytes'])} files, {sent / 1000:.0f} kB, all there after {found['ms']:.0f} ms"
+        )
+    assert min(found["bytes"]) > 300
+    assert sent < LIMIT_BYTES
+
+
+def test_files_of_pages_are_kept_until_they_change(console: Console) -> None:
+    name = re.findall(r'href="(/static/[^"]*/style.css)"', console.client.get("/").text)[0]
+    kept = console.client.get(name, headers={"accept-encoding": "gzip"})
+    assert "immutable" in kept.headers["cache-control"]
+    assert kept.headers["content-encoding"] == "gzip"
+    plain = console.client.get("/static/style.css", headers={"accept-encoding": "identity"})
+    assert plain.headers["cache-control"] == "no-cache"
+    assert plain.text == kept.text
+    assert console.client.get("/static/style.css", headers={"if-none-match": plain.headers["etag"]}).status_code == 304
+    assert console.client.get("/static/0123456789ab/style.css").status_code == 404
 
 
 def test_a_person_chooses_language_and_theme(browser: Browser, console: Console) -> None:
