@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check bench-asr bench-capacity bench-sip bench-bridge bench-search bench-diarization format lock peers clean
+.PHONY: help demo run test check bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization format lock peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,8 +42,14 @@ bench-bridge: $(VENV)/.installed-dev ## measure the delay that bridged calls add
 bench-search: $(VENV)/.installed-dev ## measure searches among a million utterances while calls are written (ARGS="--utterances 5000000")
 	@$(BIN)/python -m benchmarks.search $(ARGS)
 
+bench-desk: $(VENV)/.installed-dev ## measure the pages: 1,000 calls that speak, 200 viewers, two browsers (1 minute)
+	@PATH="/usr/sbin:$$PATH" $(BIN)/python -m benchmarks.desk $(ARGS)
+
 bench-diarization: $(VENV)/.installed-dev ## measure who is taken to speak, on calls of two and three voices (10 minutes)
 	@$(BIN)/python -m benchmarks.diarization $(ARGS)
+
+bench-scale: $(VENV)/.installed-dev ## simulate days of sites of up to ten thousand calls (10 minutes)
+	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
 format: $(VENV)/.installed-dev ## format the code
 	@$(BIN)/ruff check --fix --select I .

@@ -46,27 +46,36 @@ def machine() -> dict[str, str]:
 def print_tables(figures: Figures, console: Console) -> None:
     """All tables for which there are figures."""
     for table in tables(figures):
-        printed = Printed(*table.columns, title=table.name)
-        for row in table.rows:
-            printed.add_row(*row)
-        console.print(printed)
+        print_table(table, console)
+
+
+def print_table(table: Table, console: Console) -> None:
+    printed = Printed(*table.columns, title=table.name)
+    for row in table.rows:
+        printed.add_row(*row)
+    console.print(printed)
 
 
 def write_document(figures: Figures) -> None:
-    """Put the tables between the marks of the document. What lies outside of marks stays as it is."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for table in tables(figures):
+    """Put all tables for which there are figures into the document of them."""
+    put(DOCUMENT, tables(figures))
+
+
+def put(document: Path, tables: Sequence[Table]) -> None:
+    """Put tables between their marks in a document. What lies outside of marks stays as it is."""
+    text = document.read_text(encoding="utf-8")
+    for table in tables:
         begin, end = f"<!-- {table.name} -->\n", f"<!-- end of {table.name} -->"
         before, found, rest = text.partition(begin)
         if not found:
-            raise SystemExit(f"{DOCUMENT} has no mark {begin.strip()}")
+            raise SystemExit(f"{document} has no mark {begin.strip()}")
         text = before + begin + table.as_markdown() + end + rest.partition(end)[2]
-    DOCUMENT.write_text(text, encoding="utf-8")
+    document.write_text(text, encoding="utf-8")
 
 
 def with_others(figures: Figures) -> Figures:
     """The figures of asr.json, and those of the benchmarks beside it that were ever run."""
-    parts = ("hotwords", "endpointing", "capacity", "sip", "bridge", "search", "search-5000000")
+    parts = ("hotwords", "endpointing", "capacity", "sip", "bridge", "search", "search-5000000", "desk")
     files = {name: _FOLDER / f"{name}.json" for name in parts}
     return figures | {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
 
@@ -82,6 +91,7 @@ def tables(figures: Figures) -> list[Table]:
         "bridge": _bridge,
         "search": lambda found: _search(found["search"], "search"),
         "search-5000000": lambda found: _search(found["search-5000000"], "search of five million"),
+        "desk": _desk,
         "live": _gates,
         "stability": _stability,
         "contenders": _contenders,
@@ -189,6 +199,35 @@ def _bridge(figures: Figures) -> Table:
     ]
     columns = ("bridged calls", "added, p50", "added, p99", "slowest packet", "lost", "CPU of the relay a call-second")
     return Table("bridge", columns, tuple(rows))
+
+
+def _desk(figures: Figures) -> Table:
+    found = figures["desk"]
+    places = {
+        "call": f"{found['followers']} programs, a call each",
+        "floor": f"{found['floors']} programs, all calls",
+        "floor_page": "page of all calls",
+        "call_page": "page of a call",
+    }
+    rows = [
+        (
+            f"publish to {name}, {share}",
+            f"{found[kind][f'{share}_ms']} ms",
+            f"{found['gate_ms']} ms" if share == "p95" else "",
+        )
+        for kind, name in places.items()
+        if kind in found
+        for share in ("p50", "p95")
+    ]
+    rows += [
+        ("CPU of the web process a second", f"{found['web_cpu_s_per_s']:.2f} s", ""),
+        ("CPU of the event store a second", f"{found['valkey_cpu_s_per_s']:.2f} s", ""),
+        ("memory of the web process", f"{found['web_mb']:.0f} MB", ""),
+        ("sent to programs a second", f"{(found['call']['kb_per_s'] + found['floor']['kb_per_s']) / 1000:.1f} MB", ""),
+    ]
+    pages = [name for name in ("floor_page", "call_page") if name in found]
+    rows += [(f"heap of the {places[name]}", f"{found[name]['heap_mb']} MB", "") for name in pages]
+    return Table("desk", ("figure", "measured", "gate"), tuple(rows))
 
 
 def _search(figures: Figures, name: str) -> Table:
