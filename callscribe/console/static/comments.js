@@ -29,7 +29,7 @@ export class Comments {
   /** Takes the event of a note that somebody wrote, changed or removed. */
   take({ note, note_id: id, removed }) {
     if (removed) this.notes.delete(id);
-    else this.notes.set(id, note);
+    else this.notes.set(note.id, note);
     this.draw();
   }
 
