@@ -33,7 +33,7 @@ class Accounts:
             users=UserStore(database),
             sign_ins=SignInStore(database, limits),
             tokens=ApiTokenStore(database),
-            cookie=Cookie("callscribe", secure=web.is_secure),
+            cookie=Cookie("callscribe", secure=web.is_secure, framed=bool(web.embed_origins)),
         )
 
     def visitor(self, connection: HTTPConnection, *, asks: bool = True) -> Visitor | None:

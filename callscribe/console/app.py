@@ -124,7 +124,7 @@ def make_app(settings: Settings) -> FastAPI:
         _ask_who(app, settings, sources)
     app.add_middleware(HeadAsGet)
     app.add_middleware(OwnSite, web=settings.web)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, web=settings.web)
     app.add_middleware(CountRequests, metrics=requests)
     return app
 

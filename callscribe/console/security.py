@@ -5,6 +5,7 @@ a form or script (its Origin header tells), by a WebSocket, which knows no same-
 own that it lets resolve to this address (DNS rebinding; the Host header tells).
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from callscribe.console.problems import Problem, ProblemResponse
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+NO_FRAME = "frame-ancestors 'none'"
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -28,7 +30,7 @@ POLICY = "; ".join(
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
-        "frame-ancestors 'none'",
+        NO_FRAME,
     )
 )
 HEADERS = {
@@ -42,17 +44,32 @@ HEADERS = {
 }
 
 
+FRAMED = frozenset({"/desk", "/login"})
+"""Pages that those who are named in the settings may have in a frame: the desk, and the form that leads to it."""
+FOR_ALL_SITES = "/static/callscribe-desk.js"
+"""The one file that pages of other sites load: it holds nothing of anybody."""
+
+
 class SecurityHeaders:
     """Adds the headers above to every answer; what is not a static file is kept by no cache."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, web: WebSettings) -> None:
         self._app = app
+        policy = POLICY.replace(NO_FRAME, f"frame-ancestors {' '.join(web.embed_origins)}")
+        # X-Frame-Options knows no list; where the policy has frame-ancestors, browsers pass it over (CSP 3, 6.4.2).
+        framed = {name: value for name, value in HEADERS.items() if name != "x-frame-options"}
+        self._framed = {**framed, "content-security-policy": policy} if web.embed_origins else HEADERS
+
+    def _headers(self, path: str) -> Mapping[str, str]:
+        if path == FOR_ALL_SITES:
+            return {**HEADERS, "cross-origin-resource-policy": "cross-origin"}
+        return self._framed if path in FRAMED else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers(scope["path"]).items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)

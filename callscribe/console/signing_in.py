@@ -67,7 +67,7 @@ class SignInDesk:
 
     def __init__(self, accounts: Accounts, database: Database) -> None:
         self.accounts = accounts
-        self.form = Cookie("callscribe-form", secure=accounts.web.is_secure)
+        self.form = Cookie("callscribe-form", secure=accounts.web.is_secure, framed=bool(accounts.web.embed_origins))
         self.provider = Provider(accounts.web.oidc) if accounts.web.oidc.is_used else None
         self._database = database
         self._by_address, self._by_name = Attempts(BY_ADDRESS), Attempts(BY_NAME)
