@@ -3,6 +3,7 @@ browser, tokens."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -22,11 +23,12 @@ from tests.acceptance.recording import start_session
 from tests.acceptance.service import Json, RunningService, running, wait_for
 from tests.acceptance.speech import excerpt
 from tests.console.browser import Browser, chromium, require_chromium
+from tests.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider, identity_provider
 
 pytestmark = pytest.mark.acceptance
 
 PASSWORD = "correct horse battery"
-ENTER = "\ue007"
+TAB, ENTER = "\ue004", "\ue007"
 
 
 def callscribe(service: RunningService, *arguments: str, told: str = "", token: str = "") -> str:
@@ -41,10 +43,20 @@ def callscribe(service: RunningService, *arguments: str, told: str = "", token: 
 
 
 @pytest.fixture(scope="module")
-def guarded(open_folder: Path) -> Iterator[RunningService]:
+def provider() -> Iterator[IdentityProvider]:
+    with identity_provider() as running_provider:
+        yield running_provider
+
+
+@pytest.fixture(scope="module")
+def guarded(open_folder: Path, provider: IdentityProvider) -> Iterator[RunningService]:
     """A service that asks who comes; root, and agents whose extensions are 1001 (ben) and 2002 (eve), have accounts."""
     port = free_port()
-    settings = {"web": f'port = {port}\nsign_in = "on"\n', "sip": "lines = 1\n"}
+    oidc = (
+        f'oidc = {{issuer = "{provider.url}", client_id = "{CLIENT_ID}", client_secret = "{CLIENT_SECRET}", '
+        'role_claim = "groups", roles = {agents = "agent"}, address_claim = "extension"}\n'
+    )
+    settings = {"web": f'port = {port}\nsign_in = "on"\n{oidc}', "sip": "lines = 1\n"}
     with running(RunningService(open_folder / "guarded", settings, web_port=port)) as service:
         with opened_database(load_settings(service.config, {})) as database:
             users = UserStore(database)
@@ -89,12 +101,24 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 def sign_in(browser: Browser, name: str, password: str) -> None:
-    """By keyboard alone: the form has the focus."""
+    """By keyboard alone: the button of the provider has the focus, the form stands after it."""
     wanted = "password" if browser.one("#name").get_attribute("value") else "name"
+    if wanted == "name":
+        assert "login-provider" in browser.run("return document.activeElement.className")
+        browser.press(TAB)
     assert browser.run("return document.activeElement.id") == wanted
     if wanted == "name":
-        browser.press(name, "\ue004")
+        browser.press(name, TAB)
     browser.press(password, ENTER)
+
+
+def come_by_provider(browser: Browser, page: str, provider: IdentityProvider, claims: dict[str, object]) -> None:
+    """Open the page, click the button and say yes at the provider."""
+    provider.claims = {"groups": ["agents"], **claims}
+    browser.open(page)
+    browser.one(".login-provider").click()
+    browser.until(lambda: browser.texts("#yes"), "the provider's page")
+    browser.one("#yes").click()
 
 
 def test_programs_need_a_token(guarded: RunningService, token: str, call: Json) -> None:
@@ -154,3 +178,27 @@ def test_another_agent_finds_no_such_call(guarded: RunningService, call: Json, b
     browser.open(f"{guarded.web}/")
     browser.until(lambda: browser.texts(".who span") == ["eve"], "the first page")
     assert call["id"] not in browser.driver.page_source
+
+
+@pytest.mark.browser
+def test_people_come_by_the_identity_provider_and_to_accounts_that_are_linked_with_them(
+    guarded: RunningService, provider: IdentityProvider, token: str, call: Json, browser: Browser
+) -> None:
+    page = f"{guarded.web}/calls/{call['id']}"
+    browser.driver.delete_all_cookies()
+    come_by_provider(browser, page, provider, {"sub": "77", "preferred_username": "Dan", "extension": "1001"})
+    browser.until(lambda: browser.driver.current_url == page, "the call's page")
+    browser.until(lambda: len(browser.texts(".said")) > 0, "what was said")
+    browser.one(".who button").click()
+    browser.until(lambda: browser.texts("#back"), "the provider's farewell")
+    come_by_provider(browser, page, provider, {"sub": "88", "preferred_username": "ben", "extension": "1001"})
+    browser.until(lambda: browser.texts("#complaint"), "that the account is another's")
+    [command] = re.findall(r"callscribe (user link .*)$", browser.texts("#complaint")[0])
+    assert callscribe(guarded, *command.split()) == "linked"
+    come_by_provider(browser, page, provider, {"sub": "88", "preferred_username": "ben", "extension": "1001"})
+    browser.until(lambda: browser.texts(".who span") == ["ben"], "ben")
+    actions = {entry["action"] for entry in asked(guarded, "/api/v1/audit?by=dan", token)["entries"]}
+    assert {"user.signed-in", "call.read", "user.signed-out"} <= actions
+    assert CLIENT_SECRET not in guarded.log
+
+    assert "eyJ" not in guarded.log, "a token in the log"
