@@ -24,6 +24,15 @@ ADMIN_PLACES = (
 )
 """Path, label and what is needed for it, of what the side navigation leads to."""
 
+ACTIONS = (
+    "call.erased", "call.held", "call.read", "call.released", "calls.exported", "floor.read", "hotwords.changed",
+    "hotwords.deleted", "jobs.retried", "party.erased", "recording.read", "rules.changed", "rules.deleted",
+    "rules.tested", "scorecards.changed", "search.exported", "search.read", "token.created", "token.revoked",
+    "transcript.read", "user.added", "user.changed", "user.disabled", "user.sign-in-failed", "user.signed-in",
+    "utterance.corrected",
+)  # fmt: skip
+"""Offered to filter the audit log by; it may have others."""
+
 router = APIRouter(prefix="/admin", include_in_schema=False)
 
 
@@ -97,4 +106,4 @@ def users_page(request: Request) -> Response:
 @router.get("/audit")
 def audit_page(request: Request) -> Response:
     """Who did what."""
-    return admin_page(request, "admin_audit.html")
+    return admin_page(request, "admin_audit.html", actions=ACTIONS)

@@ -123,6 +123,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", f"{API}/erasures"): Rule(Need.RETENTION_WRITE),
     ("GET", f"{API}/erasures"): Rule(Need.RETENTION_WRITE),
     ("GET", f"{API}/erasures/{{erasure_id}}"): Rule(Need.RETENTION_WRITE),
+    ("GET", f"{API}/audit.csv"): Rule(Need.AUDIT_READ, "audit.exported", every_time=True),
     ("GET", f"{API}/audit"): Rule(Need.AUDIT_READ),
     ("GET", "/admin/users"): Rule(Need.ADMIN),
     ("GET", f"{API}/me"): USERS,

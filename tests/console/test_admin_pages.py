@@ -1,10 +1,12 @@
 """The administration pages in a real headless Chromium."""
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -328,3 +330,113 @@ def test_what_the_api_refuses_in_a_rule_is_told_at_its_field(browser: Browser, c
     browser.one("#rule .primary").click()
     browser.until_texts("#rule-version", ["version 3"])
     assert all("422" in complaint or "409" in complaint for complaint in browser.complaints())
+
+
+def test_a_scorecard_is_edited_as_json_with_mistakes_told_at_their_lines(browser: Browser, console: Console) -> None:
+    browser.open(f"{console.url}/admin/scorecards")
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    write(browser, "#new-list input", "service & sales")
+    browser.press(Keys.ENTER)
+    browser.until_texts("#card-name", ["service & sales"])
+    rules = ('  {"name": "greeting", "kind": "said", "phrases": ["hello"]},', '  {"name": "x", "kind": "said"}')
+    text = "\n".join(("{", ' "rules": [', *rules, " ]", "}"))
+    write(browser, "[name=by]", "ann")
+    write(browser, "[name=definition]", text[:-3] + "]")
+    browser.one("#card .primary").click()
+    browser.until_texts("#card-mistake", ["This is no JSON: look at line 5, column 3."])
+    write(browser, "[name=definition]", text)
+    browser.one("#card .primary").click()
+    browser.until(lambda: browser.one("#card-mistake").text.startswith("Line 4, rules.1"), "the mistake's line")
+    browser.shoot("admin-scorecards")
+    write(browser, "[name=definition]", text.replace('"kind": "said"}', '"kind": "not-said", "phrases": ["bye"]}'))
+    browser.one("#card .primary").click()
+    browser.until_texts("#card-version", ["version 1"])
+    kept = console.client.get("/api/v1/scorecards/service & sales").json()
+    assert [(rule["name"], rule["kind"]) for rule in kept["rules"]] == [("greeting", "said"), ("x", "not-said")]
+    links = [link.get_attribute("href") for link in browser.all("#result-links a")]
+    assert links == [f"{console.url}/search?{query}" for query in ("score=%3C80", "rule=greeting", "rule=x")]
+    browser.one("#card .primary").click()
+    browser.until_texts("#card-state", ["Saved."])
+    assert console.client.get("/api/v1/scorecards/service & sales").json() == kept
+    browser.one("#delete-card").click()
+    browser.one("dialog .danger").click()
+    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
+    assert console.client.get("/api/v1/scorecards/service & sales").status_code == 404
+    assert all("422" in complaint for complaint in browser.complaints())
+
+
+def test_calls_are_held_released_and_erased_after_a_look_at_what_goes(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    earlier = datetime.now(UTC) - timedelta(days=2)
+    call = switchboard.start(customer="Mona Erased")
+    other = switchboard.start(customer="Mona Erased", started_at=earlier)
+    for one in (call, other):
+        one.final(0, 1000, "Good morning.")
+        one.end()
+    browser.open(f"{console.url}/admin/retention")
+    browser.until(lambda: "for ever" in browser.one("#kept").text, "what is kept how long")
+    write(browser, "#hold-form input", str(call.id))
+    browser.press(Keys.ENTER)
+    write(browser, "dialog [name=by]", "ann")
+    write(browser, "dialog [name=reason]", "case 12")
+    browser.press(Keys.ENTER)
+    browser.until(lambda: "case 12" in browser.one("#holds").text, "the hold")
+
+    write(browser, "#erase-call input", str(call.id))
+    browser.press(Keys.ENTER)
+    browser.until(lambda: "hold" in browser.one("#erase-mistake").text, "why it is not erased")
+    browser.shoot("admin-retention")
+    browser.one("#holds .acts button").click()
+    assert browser.one("dialog [name=by]").get_attribute("value") == "ann"
+    write(browser, "dialog [name=reason]", "case 12 is closed")
+    browser.one("dialog .danger").click()
+    browser.until(lambda: "No call is held." in browser.one("#holds").text, "the end of the hold")
+
+    browser.one("#erase-call button").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    assert "1 calls with 1 utterances" in browser.one("dialog").text
+    write(browser, "dialog [name=reason]", "asked for")
+    browser.shoot("admin-erase")
+    browser.one("dialog .danger").click()
+    browser.until(lambda: console.client.get(f"/api/v1/calls/{call.id}").status_code == 404, "the erasure")
+
+    write(browser, "#erase-party [name=name]", "Mona Erased")
+    browser.press(Keys.ENTER)
+    browser.until(lambda: browser.all("dialog"), "the question")
+    assert "1 calls with 1 utterances" in browser.one("dialog").text
+    browser.press(Keys.ESCAPE)
+    browser.until(lambda: not browser.all("dialog"), "the end of the question")
+    assert console.client.get(f"/api/v1/calls/{other.id}").status_code == 200
+    browser.one("#erase-party button").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    write(browser, "dialog [name=reason]", "asked for by letter")
+    browser.one("dialog .danger").click()
+    browser.until(lambda: "asked for by letter" in browser.one("#erasures").text, "the erasure's progress")
+    assert all("409" in complaint for complaint in browser.complaints())
+
+
+def test_the_audit_log_is_filtered_and_read_on_and_its_csv_is_whole(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start()
+    for number in range(60):
+        asked = {"by": "=ann", "reason": f"case {number}"}
+        assert console.client.put(f"/api/v1/calls/{call.id}/hold", json=asked).status_code == 200
+    browser.open(f"{console.url}/admin/audit")
+    write(browser, "[name=by]", "=ann")
+    browser.press(Keys.ENTER)
+    browser.until(lambda: len(browser.all("#entries tbody tr")) == 50, "the first entries")
+    assert "by=%3Dann" in browser.driver.current_url
+    assert browser.texts("#entries tbody tr:first-child td")[4] == "reason: case 59"
+    browser.shoot("admin-audit")
+    browser.one("#entries .listing-more").click()
+    browser.until(lambda: len(browser.all("#entries tbody tr")) == 60, "the others")
+    assert browser.one(f"#entries a[href='/calls/{call.id}']").text == str(call.id)[:8]
+    told = console.client.get(str(browser.one("#audit-csv").get_attribute("href")))
+    rows = list(csv.DictReader(io.StringIO(told.text)))
+    assert (len(rows), rows[0]["by"], json.loads(rows[0]["detail"])["reason"]) == (60, "'=ann", "case 59")
+    write(browser, "[name=action]", "nothing.done")
+    browser.press(Keys.ENTER)
+    browser.until(lambda: "No entry fits." in browser.one("#entries").text, "the empty log")
+    assert browser.complaints() == []
