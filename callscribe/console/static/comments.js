@@ -36,6 +36,7 @@ export class Comments {
   /** Each beside its line; one that is being changed stays as it is. */
   draw() {
     const kept = new Set();
+    const counts = new Map();
     for (const note of [...this.notes.values()].sort((one, other) => this.msOf(one) - this.msOf(other))) {
       const place = this.#rowOf(note);
       if (!place) continue;
@@ -44,7 +45,11 @@ export class Comments {
       const item = known && (known.key === key || known.item.querySelector("form")) ? known.item : this.#makeNote(note);
       if (known && known.item !== item) known.item.remove();
       this.shown.set(note.id, { key, item });
-      this.#asideOf(place).append(item);
+      const aside = this.#asideOf(place);
+      const number = counts.get(aside) ?? 0;
+      // What is moved loses the focus: only what stands elsewhere is.
+      if (aside.children[number] !== item) aside.insertBefore(item, aside.children[number] ?? null);
+      counts.set(aside, number + 1);
       kept.add(note.id);
     }
     for (const [id, { item }] of this.shown) {
