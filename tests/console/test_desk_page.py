@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +17,8 @@ from callscribe.domain.pause import Pause
 from callscribe.events.schema import CallStarted
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
-from tests.console.guarding import PASSWORD, guarded_console
+from tests.console.guarding import PASSWORD, guarded_console, token_for
+from tests.console.listening import frames
 from tests.console.switchboard import FakeCall, Switchboard, samples
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -93,6 +95,7 @@ def test_the_page_turns_to_the_own_call_as_it_starts_and_to_the_next(
     assert sides == ["far", "near"]
     first.card(4100, said, title="Block the card", text="Ask for the last four digits.", severity="warning")
     browser.until_texts(f"{SHOWN} .assist-title", ["Block the card"])
+    browser.shoot("desk")
     first.end(second_pass=False)
     browser.until(lambda: browser.texts(f"{SHOWN} .desk-state") == ["Ended"], "the end")
     assert not browser.one(f"{SHOWN} .desk-pause").is_displayed()
@@ -168,7 +171,7 @@ def test_two_calls_at_once_have_tabs_and_no_note_goes_to_the_wrong_one(
     assert browser.one(".desk-tab[aria-selected=true]").text == "Eve Moss"
     browser.shoot("desk-two-calls")
     second.end(second_pass=False)
-    browser.until(lambda: "Ended" in browser.one(".desk-tab[aria-selected=true]").text, "the end in its tab")
+    browser.until(lambda: "Ended" in "".join(browser.texts(".desk-tab[aria-selected=true]")), "the end in its tab")
 
 
 def test_pins_cards_and_lines_by_keyboard(browser: Browser, console: Console, desk: Desk) -> None:
@@ -298,6 +301,28 @@ def test_the_outside_id_leads_to_the_record(browser: Browser, settings: Settings
 def test_a_template_that_could_lead_elsewhere_is_refused(link: str) -> None:
     with pytest.raises(ValueError, match="record_link"):
         WebSettings(record_link=link)
+
+
+def test_an_address_shows_nobody_more_than_they_see(settings: Settings, switchboard: Switchboard) -> None:
+    own = switchboard.start()
+    try:
+        with guarded_console(settings) as console:
+            for name, address, sees in (
+                ("agent", "1042", True),
+                ("agent", "1099", False),
+                ("other-agent", "1042", False),
+                ("sales-lead", "1042", True),
+                ("support-lead", "1042", False),
+                ("qa", "SIP:1042@pbx.example.com", True),
+                ("qa", "104", False),
+            ):
+                path = f"/api/v1/live/rows?{urlencode({'address': address})}"
+                with console.client.stream("GET", path, headers=token_for(console, name)) as answer:
+                    first = next(frames(answer.iter_lines())).event
+                seen = str(own.id) in [call["id"] for call in first["calls"]]
+                assert seen is sees, (name, address)
+    finally:
+        own.end(second_pass=False)
 
 
 def test_agents_see_their_own_calls_without_choosing(

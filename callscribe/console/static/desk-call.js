@@ -16,7 +16,7 @@ const ID_WORDS = { "sip-call-id": "Call-ID", ucid: "UCID", "cisco-guid": "Cisco-
 
 export class DeskCall {
   /**
-   * call: as the API tells it; place: { addresses, recordLink, user, editsAll, serverAhead() }; told: { onEvent(event),
+   * call: as the API tells it; place: { addresses, recordLink, user, editsAll, always, serverAhead() }; told: { onEvent(event),
    * onState(), onErased(), onFree() } where onFree says that nobody writes a note any more.
    */
   constructor(call, place, told) {
@@ -77,6 +77,7 @@ export class DeskCall {
   follow() {
     if (this.stop || this.state === "done") return;
     this.stop = follow(`${this.path}/events`, {
+      always: this.place.always,
       onEvent: (event) => this.#onEvent(event),
       onState: (state) => this.#onState(state),
       onEnd: () => this.#onState("done"),
@@ -174,9 +175,10 @@ export class DeskCall {
   /** A pause is known by where it began; its end comes later. */
   #onPauses(pauses) {
     const placeOf = ({ channel, start_ms }) => `${channel}:${start_ms}`;
-    const told = new Set(pauses.map(placeOf));
-    const others = this.call.pauses.filter((pause) => !told.has(placeOf(pause)));
-    this.call = { ...this.call, pauses: [...others, ...pauses].sort((one, other) => one.start_ms - other.start_ms) };
+    const known = new Map(this.call.pauses.map((pause) => [placeOf(pause), pause]));
+    // An answer may come after the event of what was asked for next: what has an end goes on no more.
+    for (const pause of pauses) if (!known.get(placeOf(pause))?.end_ms) known.set(placeOf(pause), pause);
+    this.call = { ...this.call, pauses: [...known.values()].sort((one, other) => one.start_ms - other.start_ms) };
     this.draw();
     this.view.resized();
   }
@@ -259,10 +261,10 @@ export class DeskCall {
   // Doing
 
   async togglePause() {
-    const button = this.part(".desk-pause");
-    if (this.isOver || button.disabled) return;
     const pausing = !this.isPaused;
-    button.disabled = true;
+    // Pressed twice it is asked for once; what undoes it may be asked for at once.
+    if (this.isOver || this.asked === pausing) return;
+    this.asked = pausing;
     try {
       const body = pausing ? JSON.stringify({ reason: "card data" }) : "{}";
       const headers = { accept: "application/json", "content-type": "application/json" };
@@ -273,7 +275,7 @@ export class DeskCall {
     } catch (problem) {
       this.complain(problem);
     } finally {
-      button.disabled = false;
+      if (this.asked === pausing) this.asked = null;
     }
   }
 

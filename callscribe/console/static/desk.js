@@ -25,7 +25,8 @@ let serverAhead = 0;
 let floorState = "idle";
 
 const place = {
-  addresses, recordLink: desk.recordLink, user: desk.user, editsAll: desk.editsAll === "true", serverAhead: () => serverAhead,
+  addresses, recordLink: desk.recordLink, user: desk.user, editsAll: desk.editsAll === "true",
+  always: embedding.framed, serverAhead: () => serverAhead,
 };
 
 function add(call) {
@@ -221,7 +222,9 @@ showEmpty();
 byId("desk-empty").hidden = false;
 if (addresses.length) {
   const query = new URLSearchParams(addresses.map((address) => ["address", address]));
+  // Also out of sight: the page's title says that a call has come, and a page around it is told.
   follow(`/api/v1/live/rows?${query}`, {
+    always: true,
     onEvent: onFloor,
     onState: (state) => {
       floorState = state;

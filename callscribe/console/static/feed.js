@@ -48,7 +48,7 @@ async function leaveWhereSignedOut() {
  * The browser reconnects with Last-Event-ID after a lost connection; after a refusal (which ends an EventSource for
  * good) a new one is opened from the last id. A page that is out of sight lets go of its connection, of which a browser
  * has six for a server, and goes on from the last id when it is seen again. `calls`: onEvent(event), onState(state),
- * onResync() when events were missed and the page must be read anew, onEnd(). Returns a function that stops it.
+ * onResync() when events were missed and the page must be read anew, onEnd(); `always`: also out of sight. Returns a function that stops it.
  */
 export function follow(path, calls, after = "") {
   let source = null;
@@ -101,7 +101,7 @@ export function follow(path, calls, after = "") {
 
   function seen() {
     clearTimeout(timer);
-    if (document.visibilityState === "hidden") timer = setTimeout(close, HIDDEN_MS);
+    if (document.visibilityState === "hidden") timer = calls.always ? 0 : setTimeout(close, HIDDEN_MS);
     else if (!source || source.readyState === EventSource.CLOSED) open();
   }
 

@@ -23,7 +23,7 @@ export class Shortcuts {
    */
   constructor(groups, opener = null) {
     this.groups = groups;
-    this.on = localStorage.getItem(SWITCH) !== "off";
+    this.on = stored() !== "off";
     this.known = new Map(groups.flatMap(({ keys }) => keys.filter(({ press }) => press).flatMap((each) => each.keys.map((key) => [key, each]))));
     document.addEventListener("keydown", (event) => this.#take(event));
     opener?.addEventListener("click", () => this.help());
@@ -63,10 +63,27 @@ export class Shortcuts {
     close.addEventListener("click", () => dialog.close());
     box.addEventListener("change", () => {
       this.on = box.checked;
-      localStorage.setItem(SWITCH, this.on ? "on" : "off");
+      store(this.on ? "on" : "off");
     });
     document.body.append(dialog);
     return dialog;
+  }
+}
+
+/** A frame of another site may be forbidden to keep anything. */
+function stored() {
+  try {
+    return localStorage.getItem(SWITCH);
+  } catch {
+    return null;
+  }
+}
+
+function store(value) {
+  try {
+    localStorage.setItem(SWITCH, value);
+  } catch {
+    // It holds until the page is loaded again.
   }
 }
 
