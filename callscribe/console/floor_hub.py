@@ -106,32 +106,41 @@ class FloorHub:
         self._caught_up.clear()
         self._until = await latest_id(self._events_url, None)
         stored = await asyncio.to_thread(self._stored.all)
-        board = FloorBoard()
+        board, before = FloorBoard(), self._board.calls
         for active in stored:
             board.put(_standing(active))
+        unstored = [standing for call_id, standing in before.items() if call_id not in board.calls]
+        for standing in unstored:
+            board.put(standing)
         self._board = board
         for viewer in self._viewers:
             viewer.behind = True
-        if self._until == BEGINNING:
+        if self._until == BEGINNING or before:
             self._caught_up.set()
 
     async def _follow(self) -> None:
-        """Take in what happens; where some of it was missed, begin anew."""
+        """Take in what happens; where some of it was missed, begin anew.
+
+        At first the whole stream is read, for calls that are not stored yet. Later only what comes: whoever was too
+        slow would be so again.
+        """
+        since = BEGINNING
         while True:
-            await self._take_all()
+            await self._take_all(since)
             log.info("floor_missed_events")
             while True:
                 try:
                     await self._load()
+                    since = self._until
                     break
                 except (DatabaseUnavailable, EventsUnavailable):
                     await asyncio.sleep(DATABASE_RETRY_S)
 
-    async def _take_all(self) -> None:
-        """The whole stream, so that calls which are not stored yet are seen, and what follows. Returns after a gap."""
+    async def _take_all(self, since: str) -> None:
+        """What the stream has after an id, and what follows. Returns after a gap."""
         until = stream_order(self._until)
         checked_at = -CHECK_S
-        async with aclosing(subscribe(self._events_url, None, BEGINNING, 1.0)) as arrivals:
+        async with aclosing(subscribe(self._events_url, None, since, 1.0)) as arrivals:
             async for arrival in arrivals:
                 if isinstance(arrival, Delivery):
                     event = read_event(arrival)

@@ -11,7 +11,7 @@ from redis.typing import EncodableT, FieldT
 
 from callscribe.domain.errors import EventsUnavailable
 from callscribe.events.schema import CallErased, to_json
-from callscribe.events.streams import FAILURES, FIELD, FLOOR, call_stream, connect_sync
+from callscribe.events.streams import FAILURES, FIELD, FLOOR, FLOOR_TIMES, call_stream, connect_sync
 
 ERASED_TTL_S = 60
 """How long it can be read at most in an erased call's own stream that it was erased: those who follow it read it at
@@ -63,7 +63,7 @@ class StoredEvents:
                 entry: dict[FieldT, EncodableT] = {FIELD: to_json(CallErased(call_id=call_id, at=at))}
                 pipeline.xadd(call_stream(call_id), entry)
                 pipeline.expire(call_stream(call_id), ERASED_TTL_S)
-                pipeline.xadd(FLOOR, entry, maxlen=self._stream_length, approximate=True)
+                pipeline.xadd(FLOOR, entry, maxlen=self._stream_length * FLOOR_TIMES, approximate=True)
                 pipeline.set(_told(call_id), "", ex=TOLD_TTL_S)
             pipeline.execute()
 

@@ -14,7 +14,16 @@ from callscribe.domain.errors import EventsUnavailable
 from callscribe.domain.tasks import ended
 from callscribe.events.outbox import Outbox
 from callscribe.events.schema import Event, to_json
-from callscribe.events.streams import FAILURES, FIELD, FLOOR, STREAM_TTL_S, call_stream, connect, connect_sync
+from callscribe.events.streams import (
+    FAILURES,
+    FIELD,
+    FLOOR,
+    FLOOR_TIMES,
+    STREAM_TTL_S,
+    call_stream,
+    connect,
+    connect_sync,
+)
 
 log = structlog.get_logger()
 
@@ -120,6 +129,6 @@ def _queue_entries(pipeline: Pipeline | AsyncPipeline, events: Sequence[Event], 
     for event in events:
         entry: dict[FieldT, EncodableT] = {FIELD: to_json(event)}
         pipeline.xadd(call_stream(event.call_id), entry, maxlen=stream_length, approximate=True)
-        pipeline.xadd(FLOOR, entry, maxlen=stream_length, approximate=True)
+        pipeline.xadd(FLOOR, entry, maxlen=stream_length * FLOOR_TIMES, approximate=True)
     for stream in streams:
         pipeline.expire(stream, STREAM_TTL_S)

@@ -10,7 +10,7 @@ class EventSettings:
     url: str = ""
     """redis://host:port/db of a Valkey or Redis; "": `serve` runs an embedded Valkey in the data folder."""
     stream_length: int = 2000
-    """Events kept for each call, and for the floor."""
+    """Events kept for each call; for the floor five times as many."""
 
     def __post_init__(self) -> None:
         if self.stream_length < 1:

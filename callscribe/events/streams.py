@@ -10,6 +10,8 @@ from redis.retry import Retry
 
 FLOOR = "callscribe:floor"
 """Stream of every call's events."""
+FLOOR_TIMES = 5
+"""The floor's stream keeps so many times the events that a call's does: a second of 1,000 calls has two thousand."""
 FIELD = "event"
 """The one field of a stream entry: the event as JSON, without its id."""
 STREAM_TTL_S = 12 * 3600
