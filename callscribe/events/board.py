@@ -23,6 +23,9 @@ LABELS = {
     "webhooks_sent": ("webhook",),
     "webhooks_failed": ("webhook",),
     "webhooks_dead": ("webhook",),
+    "first_partial_delay_seconds_bucket": ("le",),
+    "text_age_seconds_bucket": ("le",),
+    "final_delay_seconds_bucket": ("le",),
 }
 """What stands behind marks of a value's name instead of an engine, by the name; the last may hold marks itself."""
 NODE_ROLE = "sip-"

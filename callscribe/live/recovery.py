@@ -11,8 +11,8 @@ import structlog
 
 from callscribe.domain.call import Call, CallEnd
 from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
+from callscribe.live.ending import EndPorts, write_end
 from callscribe.live.journal import Journal
-from callscribe.live.session import EndPorts, write_end
 from storage.calls import CallStore
 from storage.reader import CallReader
 from storage.recordings import recording_path, repair

@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from asr.wire.client import ChannelOptions, LostAudio
-from callscribe.config.stages import next_stage
 from callscribe.domain.audio import AudioChunk, ms_to_samples
 from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit
 from callscribe.domain.hotword import Hotword
@@ -18,24 +16,23 @@ from callscribe.domain.pause import Pause
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.schema import (
     CallCorrected,
-    CallEnded,
     CallPaused,
-    CallProcessed,
     CallResumed,
     CallStarted,
     CallUpdated,
     DtmfPressed,
-    Event,
     UtteranceFinal,
     UtterancePartial,
 )
 from callscribe.live.assisting import Assistant, RuleBook
-from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
+from callscribe.live.delays import Delays, Stage
+from callscribe.live.ending import EndPorts, write_end
+from callscribe.live.journal import CallSaved, FinalSaved
 from callscribe.live.pauses import PauseBook
 from callscribe.text.redaction.conversation import CallRedactor
 from callscribe.text.redaction.masking import RedactionPolicy
 from callscribe.text.written import write
-from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
+from storage.records import ChannelRange, RecordingFile
 
 log = structlog.get_logger()
 
@@ -49,18 +46,6 @@ IN_STEP_MS = 2_000
 """How far a sender that need not send as time goes by may be behind the clock and still be taken for one that does."""
 
 
-class EndPorts(Protocol):
-    """What the end of a call needs of its node."""
-
-    node: str
-
-    def stages(self, call: Call) -> tuple[JobKind, ...]: ...
-
-    def publish(self, event: Event) -> None: ...
-    def append(self, entry: Entry) -> asyncio.Future[None]: ...
-    def now(self) -> datetime: ...
-
-
 class SessionPorts(EndPorts, Protocol):
     """What a session needs of its node."""
 
@@ -70,6 +55,10 @@ class SessionPorts(EndPorts, Protocol):
     @property
     def rules(self) -> RuleBook:
         """The assist rules of all calls."""
+
+    @property
+    def delays(self) -> Delays:
+        """How late the words of all calls are."""
 
     def clock(self) -> float:
         """Seconds on a clock that is never set."""
@@ -119,6 +108,8 @@ class _ChannelProgress:
     key: int
     heard: int = 0
     """Sample up to which there was audio."""
+    shown: int = -1
+    """First sample of the newest utterance that was shown while it was spoken."""
     durable: asyncio.Future[None] | None = None
     """The journal write of the channel's newest final."""
     owed: int | None = None
@@ -285,6 +276,11 @@ class CallSession:
         began = self._ports.clock()
         partial = self._redactor.partial(partial, began)
         self._ports.publish(UtterancePartial.of(self.call, partial, self._ports.now()))
+        self._took(Stage.TEXT, partial.end)
+        progress = self._channels[partial.channel]
+        if partial.start > progress.shown:
+            progress.shown = partial.start
+            self._took(Stage.FIRST_PARTIAL, partial.start)
         self._assistant.partial(partial, began)
         if self.follower:
             self.follower.partial(partial)
@@ -300,6 +296,7 @@ class CallSession:
         for final in finals:
             told = write(final, final.language) if self._figures else final
             self._ports.publish(UtteranceFinal.of(self.call, told, self._ports.now()))
+            self._took(Stage.FINAL, told.end)
             self._channels[told.channel].durable = self._ports.append(FinalSaved(self.call.id, told))
             self._assistant.final(told, began)
             if self.follower:
@@ -307,6 +304,11 @@ class CallSession:
         for channel, progress in self._channels.items():
             if progress.owed is not None and not self._redactor.holds(channel):
                 self._let_go(progress, progress.owed)
+
+    def _took(self, stage: Stage, said: int) -> None:
+        """Note how long after a sample was said its words are told. Clients of FunASR send when they like."""
+        if self.call.dialect is not Dialect.FUNASR:
+            self._ports.delays.note(stage, self._ports.clock() - self._began - said / self.call.sample_rate)
 
     def _await_rest(self) -> None:
         """Look again when what is held back is overdue."""
@@ -369,25 +371,3 @@ class CallSession:
             samples = sum(stretch.end - stretch.start for stretch in lost)
             log.warning("speech_left_for_recovery", call_id=str(self.call.id), samples=samples)
         return lost
-
-
-async def write_end(
-    ports: EndPorts, call: Call, end: CallEnd, recording: RecordingFile | None, lost: tuple[ChannelRange, ...]
-) -> None:
-    """Tell of a call's end, and write it with the jobs that are due: publication does not wait for the disk."""
-    jobs = _due_jobs(call.id, lost, recording, ports.stages(call))
-    durable = ports.append(CallClosed(call.id, end, recording, jobs))
-    ports.publish(CallEnded.of(call, end, ports.now()))
-    await durable
-    if not jobs:
-        ports.publish(CallProcessed(call_id=call.id, at=ports.now(), done=(), failed=()))
-
-
-def _due_jobs(
-    call_id: UUID, lost: tuple[ChannelRange, ...], recording: RecordingFile | None, stages: tuple[JobKind, ...]
-) -> tuple[JobIntent, ...]:
-    """The first job of an ended call: a recovery of what the recording has of the lost stretches, or a stage."""
-    recorded = tuple(stretch for stretch in lost if recording is not None and stretch.channel < recording.channels)
-    if recorded:
-        return (JobIntent.of(call_id, JobKind.RECOVER, recorded),)
-    return next_stage(call_id, stages, recorded=recording is not None)

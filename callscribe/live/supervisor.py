@@ -22,6 +22,7 @@ from callscribe.events.publisher import EventPublisher
 from callscribe.events.refusals import RefusalBoard
 from callscribe.events.schema import Event
 from callscribe.live.assisting import RuleBook
+from callscribe.live.delays import Delays
 from callscribe.live.funasr.server import FunasrServer
 from callscribe.live.hotwords import HotwordBook
 from callscribe.live.ingest.audiosocket import AudiosocketServer
@@ -72,6 +73,7 @@ class Supervisor:
         self._reader = CallReader(self._database)
         self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
         self._hotwords = HotwordBook(HotwordStore(self._database), settings.trunks)
+        self.delays = Delays()
         self.rules = RuleBook(AssistRuleStore(self._database), settings.trunks)
         self._recorder = Recorder(settings.recordings_folder)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
@@ -334,6 +336,7 @@ class Supervisor:
             **self._recorder.counters(),
             **self._journal.counters(),
             **self._costs,
+            **self.delays.counters(),
             "assist_failures": self.rules.failures,
             "calls_active": self._sip.active,
             "calls_capacity": self._sip.capacity,

@@ -24,6 +24,7 @@ from callscribe.events.schema import (
     UtterancePartial,
 )
 from callscribe.live.assisting import RuleBook
+from callscribe.live.delays import Delays
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
@@ -57,6 +58,7 @@ class Ports:
     disk_is_full: bool = False
     pause_limit_s: float = 0
     rules: RuleBook = field(default_factory=lambda: RuleBook(Rules(), (TrunkSettings("default"),)))
+    delays: Delays = field(default_factory=Delays)
     time: float = 0.0
     timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     """Seconds and action."""
@@ -164,6 +166,24 @@ async def test_what_is_understood_is_published_and_only_finals_are_kept() -> Non
     session.final(final)
     assert ports.told()[1:] == [UtterancePartial, UtteranceFinal]
     assert ports.entries[1:] == [FinalSaved(call.id, final)]
+
+
+async def test_how_late_words_are_told_is_counted_from_when_they_were_said() -> None:
+    ports = Ports()
+    session = session_of(make_call(), ports)
+    ports.time = 1.0
+    speak(session, 1)
+    ports.time = 1.25
+    session.partial(Partial(1, 800, 4800, "thank", "you", 1))
+    session.partial(Partial(1, 800, 8000, "thank you", "so", 2))
+    ports.time = 1.6
+    session.final(make_final(800, "Thank you so.", channel=1))
+    counted = ports.delays.counters()
+    assert counted["first_partial_delay_seconds_count"] == 1
+    assert counted["first_partial_delay_seconds_sum"] == pytest.approx(1.25 - 800 / RATE)
+    assert counted["text_age_seconds_count"] == 2
+    assert counted["text_age_seconds_sum"] == pytest.approx(2 * 1.25 - (4800 + 8000) / RATE)
+    assert counted["final_delay_seconds_sum"] == pytest.approx(1.6 - make_final(800, "").end / RATE)
 
 
 async def test_numbers_in_figures_are_published_and_kept_beside_what_was_spoken() -> None:
