@@ -50,6 +50,8 @@ class IdentityProvider:
     """Another name than its own."""
     broken: str = ""
     """A path that answers 500."""
+    delay_s: float = 0.0
+    """Before each answer."""
     error: str = ""
     """With which it turns people away."""
     names_itself: bool = True
@@ -129,6 +131,7 @@ class _Requests(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         told, provider = _first(url.query), self.provider
         provider.asked.append(url.path)
+        time.sleep(provider.delay_s)
         if url.path == provider.broken:
             self._json(500, {})
         elif url.path == "/.well-known/openid-configuration":
@@ -140,6 +143,8 @@ class _Requests(BaseHTTPRequestHandler):
         elif url.path == "/userinfo":
             subject = provider.subjects[self.headers["authorization"].removeprefix("Bearer ")]
             self._json(200, {"sub": subject, **provider.userinfo})
+        elif url.path == "/frame":
+            self._page(f"<iframe width=900 height=700 src='{escape(told['page'])}'></iframe>")
         elif url.path == "/end":
             provider.ended.append(told)
             back = quote(told["post_logout_redirect_uri"], safe=":/")

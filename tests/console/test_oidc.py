@@ -1,10 +1,12 @@
 """Signing in by an identity provider, over the running console."""
 
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -20,7 +22,7 @@ from storage.identities import IdentityStore
 from storage.users import UserChange, UserStore
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
-from tests.console.guarding import PASSWORD, sign_in
+from tests.console.guarding import PASSWORD, sign_in, token_for
 from tests.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider, identity_provider
 
 pytestmark = pytest.mark.integration
@@ -84,6 +86,12 @@ def enter(client: httpx.Client, after: str = "/") -> httpx.Response:
 def complaint(answer: httpx.Response) -> str:
     [told] = re.findall(r'id="complaint"[^>]*>([^<]*)<', answer.text)
     return str(told).replace("&#39;", "'")
+
+
+def ensured(database: Database, name: str) -> str:
+    """An administrator's account of this name."""
+    UserStore(database).add(User(name, AccountRole.ADMIN), None, "tests")
+    return name
 
 
 def failures(database: Database) -> list[AuditEntry]:
@@ -277,6 +285,50 @@ def test_a_provider_that_is_away_is_told_of_and_passwords_still_open(
     provider.broken = ""
     with visiting(console) as client:
         assert enter(client).status_code == 303
+
+
+def test_a_provider_that_takes_its_time_holds_up_nobody_else(
+    console: Console, provider: IdentityProvider, database: Database
+) -> None:
+    token = token_for(console, ensured(database, "patient"))
+    provider.delay_s = 4.0
+    with ThreadPoolExecutor(12) as pool:
+        there = [pool.submit(httpx.get, f"{console.url}/login/oidc", trust_env=False, timeout=60) for _ in range(12)]
+        time.sleep(0.5)
+        longest = 0.0
+        for _ in range(5):
+            began = time.monotonic()
+            assert console.client.get("/api/v1/me", headers=token).status_code == 200
+            longest = max(longest, time.monotonic() - began)
+        assert {answer.result().status_code for answer in there} == {303}
+    assert longest < 3.0
+    assert provider.asked.count("/.well-known/openid-configuration") <= 2, "what was told is kept"
+
+
+@pytest.mark.browser
+def test_in_a_frame_the_provider_is_asked_in_a_tab_of_its_own(
+    settings: Settings, provider: IdentityProvider, browser: Browser
+) -> None:
+    person(provider, "frida", groups=["leads"])
+    web = replace(settings.web, sign_in="on", oidc=oidc(provider), embed_origins=(provider.url,))
+    with serving(replace(settings, web=web)) as console:
+        browser.open(f"{provider.url}/frame?{urlencode({'page': console.url + '/desk'})}")
+        outer = browser.driver.current_window_handle
+        browser.driver.switch_to.frame(browser.one("iframe"))
+        browser.until(lambda: browser.texts(".login-provider"), "the form")
+        browser.one(".login-provider").click()
+        browser.until(lambda: len(browser.driver.window_handles) == 2, "the tab")
+        [tab] = set(browser.driver.window_handles) - {outer}
+        browser.driver.switch_to.window(tab)
+        browser.until(lambda: browser.texts("#yes"), "the provider's page")
+        browser.one("#yes").click()
+        browser.until(lambda: browser.driver.current_url == f"{console.url}/desk", "the page, in the tab")
+        browser.driver.close()
+        browser.driver.switch_to.window(outer)
+        browser.driver.switch_to.frame(browser.one("iframe"))
+        browser.until(lambda: browser.run("return location.pathname") == "/desk", "the page, in the frame")
+        browser.driver.switch_to.default_content()
+        browser.driver.delete_all_cookies()
 
 
 def test_settings_that_do_not_fit_are_told_of(settings: Settings, provider: IdentityProvider) -> None:
