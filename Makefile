@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization format lock peers clean
+.PHONY: help demo run test check screenshots bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization format lock peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +50,9 @@ bench-diarization: $(VENV)/.installed-dev ## measure who is taken to speak, on c
 
 bench-scale: $(VENV)/.installed-dev ## simulate days of sites of up to ten thousand calls (10 minutes)
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
+
+screenshots: $(VENV)/.installed-dev ## take the pictures of docs/desk.md anew, from made-up calls
+	@$(BIN)/python -m tests.console.guide_images
 
 format: $(VENV)/.installed-dev ## format the code
 	@$(BIN)/ruff check --fix --select I .
