@@ -86,6 +86,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{API}/corrections"): Rule(Need.QUALITY_READ, "corrections.read"),
     ("GET", f"{API}/quality"): Rule(Need.QUALITY_READ),
     ("GET", f"{API}/search"): Rule(Need.CALLS_READ, "search.read"),
+    ("GET", f"{API}/search/facets"): Rule(Need.CALLS_READ, "search.read"),
     ("GET", f"{API}/search.csv"): Rule(Need.CALLS_EXPORT, "search.exported", every_time=True),
     ("GET", f"{API}/searches"): Rule(Need.CALLS_READ),
     ("GET", f"{API}/searches/{{name:path}}"): Rule(Need.CALLS_READ),

@@ -257,3 +257,41 @@ def test_without_a_database_a_search_says_so(lonely: Console) -> None:
         answer = lonely.client.get(path, params={} if path == SEARCHES else {"q": "refund"})
         assert answer.status_code == 503
         assert "database" in answer.json()["detail"]
+
+
+FACETS = "/api/v1/search/facets"
+
+
+def facets_of(found: Found, q: str = "", **parameters: str) -> Any:
+    answer = found.client.get(FACETS, params={"q": q, "trunk": found.trunk, **parameters})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_facets_count_what_a_search_finds_and_narrow_it(found: Found) -> None:
+    found.call(GREETING, WISH, REFUSAL, THANKS)
+    found.call(WISH, minutes=24 * 60)
+    told = facets_of(found, "refund OR bank")
+    assert (told["of"], told["more"]) == (4, False)
+    counts = {each["name"]: {value["label"]: value["number"] for value in each["values"]} for each in told["facets"]}
+    assert counts["trunk"] == {found.trunk: 4}
+    assert counts["role"] == {"agent": 2, "customer": 2}
+    assert counts["day"] == {"2026-03-02": 1, "2026-03-01": 3}
+    for facet in told["facets"]:
+        for value in facet["values"]:
+            narrowed = found.answer("refund OR bank", **dict(value["narrow"]))
+            assert len(hits_of(narrowed)) == value["number"], value
+
+
+def test_facets_beyond_a_month_are_months(found: Found) -> None:
+    found.call(WISH)
+    found.call(WISH, minutes=-40 * 24 * 60)
+    [days] = [facet for facet in facets_of(found, "refund")["facets"] if facet["name"] == "month"]
+    assert [(value["label"], value["number"]) for value in days["values"]] == [("2026-03", 1), ("2026-01", 1)]
+    assert days["values"][1]["narrow"] == [["since", "2026-01-01"], ["until", "2026-01-31"]]
+
+
+def test_a_mistaken_query_has_no_facets(found: Found) -> None:
+    answer = found.client.get(FACETS, params={"q": "refund (card"})
+    assert answer.status_code == 422
+    assert "at character 8" in answer.json()["detail"]
