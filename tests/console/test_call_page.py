@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from tests.console.browser import Browser
 from tests.console.conftest import Console
 from tests.console.guarding import PASSWORD, guarded_console, signed_in
 from tests.console.switchboard import RATE, FakeCall, Switchboard, samples
+from tests.console.test_scoring import work_off
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
@@ -104,6 +105,11 @@ def stands(browser: Browser, seconds: float, what: str = "") -> None:
     browser.until(lambda: abs(place(browser) - seconds) < 0.05, what or f"{seconds} s")
 
 
+def plays(browser: Browser, seconds: float) -> None:
+    """It plays from there on, not from far behind."""
+    browser.until(lambda: seconds < place(browser) < seconds + 5, f"playing from {seconds} s")
+
+
 def reads(browser: Browser, told: str) -> None:
     """The slider says where it stands."""
     browser.until(lambda: browser.run(WRITTEN) == told, told)
@@ -120,6 +126,7 @@ def quiet_console(browser: Browser) -> Iterator[None]:
     browser.size(1360, 860)
     yield
     assert browser.complaints() == []
+    browser.run("localStorage.clear()")
     browser.open("about:blank")
 
 
@@ -219,7 +226,6 @@ def test_keys_do_nothing_while_somebody_types_and_can_be_switched_off(
     browser.press("?")
     assert "5 seconds back" in browser.texts(".keys dd")
     assert browser.focused() == "Close"
-    browser.shoot("call-keys")
     browser.press("l")
     browser.one(".keys-switch input").click()
     browser.press(Keys.ESCAPE)
@@ -233,6 +239,8 @@ def test_keys_do_nothing_while_somebody_types_and_can_be_switched_off(
     browser.press(Keys.CONTROL, "l", Keys.NULL)
     browser.press("l")
     browser.until(lambda: place(browser) == 5, "that keys work again")
+    browser.press("?")
+    browser.shoot("call-keys")
 
 
 def test_the_transcript_goes_along_until_the_reader_goes_elsewhere(
@@ -414,6 +422,32 @@ def test_versions_of_a_line_are_compared_word_by_word(
     assert not browser.one(".versions").is_displayed()
     browser.one(".original summary").click()
     assert browser.one(".versions").is_displayed()
+
+
+def test_evidence_of_a_score_is_played_each_time_that_it_is_pressed(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    trunk = f"scored-{uuid4().hex[:8]}"
+    rules = [
+        {"name": "greeting", "kind": "said", "phrases": ["good morning"], "within_s": 10, "weight": 3},
+        {"name": "no silence", "kind": "measure", "measure": "longest-silence-s", "at_most": 5},
+    ]
+    order = {"by": "ann", "trunks": [trunk], "rules": rules}
+    assert console.client.put(f"/api/v1/scorecards/{trunk}", json=order).status_code == 200
+    call = switchboard.start(trunk=trunk, started_at=datetime.now(UTC) - timedelta(days=3))
+    spoken(call)
+    call.end(at=LENGTH_MS, recording=recorded(switchboard, call), second_pass=False)
+    assert console.client.post(f"/api/v1/calls/{call.id}/evaluate").status_code == 202
+    work_off(console, call.id)
+    opened(browser, console, call)
+    browser.until_texts("#scores .job-state", ["Failed", "Passed"])
+    silence, greeting = browser.all("#scores a")
+    assert greeting.text == "0:01 “Good morning”"
+    for link, seconds in ((silence, 11), (greeting, 1), (greeting, 1)):
+        link.click()
+        plays(browser, seconds)
+        browser.press("k")
+        browser.until(lambda: browser.run("return document.querySelector('audio').paused"), "the pause")
 
 
 def test_links_to_a_moment_and_lines_are_copied(browser: Browser, console: Console, switchboard: Switchboard) -> None:

@@ -42,9 +42,12 @@ export class Comments {
       if (!place) continue;
       const key = JSON.stringify(note);
       const known = this.shown.get(note.id);
-      const item = known && (known.key === key || known.item.querySelector("form")) ? known.item : this.#makeNote(note);
-      if (known && known.item !== item) known.item.remove();
-      this.shown.set(note.id, { key, item });
+      const stays = known && (known.key === key || known.item.querySelector("form"));
+      if (!stays) {
+        known?.item.remove();
+        this.shown.set(note.id, { key, item: this.#makeNote(note) });
+      }
+      const { item } = this.shown.get(note.id);
       const aside = this.#asideOf(place);
       const number = counts.get(aside) ?? 0;
       // What is moved loses the focus: only what stands elsewhere is.

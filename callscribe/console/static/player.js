@@ -4,7 +4,7 @@ import { element, shape } from "./dom.js";
 import { t } from "./wording.js";
 import { clock } from "./words.js";
 
-export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
+const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 const SPEED = "callscribe.speed";
 
 export class Player {

@@ -7,10 +7,10 @@ import { clock } from "./words.js";
 
 const STEP_MS = 5000;
 const PAGE_MS = 60000;
-export const STRETCH_WORDS = {
+const STRETCH_WORDS = {
   silence: t("Silence"), overtalk: t("Both speak"), pause: t("Not recorded"), bleep: t("Bleeped"),
 };
-export const MARK_WORDS = { hit: t("Found"), note: t("Comment"), card: t("Assist card") };
+const MARK_WORDS = { hit: t("Found"), note: t("Comment"), card: t("Assist card") };
 
 export class Waveform {
   /**
