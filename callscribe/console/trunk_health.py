@@ -88,11 +88,11 @@ def registrations_of(trunk: str, nodes: Sequence[Node]) -> tuple[RegistrationSta
     return tuple(state for node in nodes for state in RegistrationState if node.counters.get(gauge(state, trunk)))
 
 
-def refusal_complaint(refused: RefusedRequest) -> Complaint:
-    """Why a peer was refused, and what helps."""
+def refusal_complaint(refused: RefusedRequest, what: str = "{why}") -> Complaint:
+    """Why a peer was refused, and what helps; `why` is itself a sentence with places for the others."""
     remedy = remedy_of(refused.reason)
-    values = {"source": refused.source, "trunk": refused.trunk, "detail": refused.detail}
-    return Complaint(Tone.WARN, remedy.why, remedy.cure, values)
+    values = {"source": refused.source, "trunk": refused.trunk, "detail": refused.detail, "why": remedy.why}
+    return Complaint(Tone.WARN, what, remedy.cure, values)
 
 
 def _registration(trunk: Watched) -> Iterator[Complaint]:
@@ -106,7 +106,8 @@ def _registration(trunk: Watched) -> Iterator[Complaint]:
 
 def _refused(trunk: Watched, now: datetime) -> Iterator[Complaint]:
     fresh = [refused for refused in trunk.refusals if now - refused.at < LATELY and refused.method != "OPTIONS"]
-    yield from map(refusal_complaint, fresh[:MOST_REFUSALS])
+    for refused in fresh[:MOST_REFUSALS]:
+        yield refusal_complaint(refused, "{source} was refused: {why}")
 
 
 def _lists(trunk: Watched) -> Iterator[Complaint]:

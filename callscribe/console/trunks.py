@@ -46,7 +46,10 @@ class ComplaintAnswer(Answer):
 
     @classmethod
     def of(cls, found: Complaint, say: Wording) -> "ComplaintAnswer":
-        return cls(tone=found.tone, what=say(found.what, **found.values), cure=say(found.cure, **found.values))
+        values = dict(found.values)
+        if "why" in values:
+            values["why"] = say(str(values["why"]), **found.values)
+        return cls(tone=found.tone, what=_sentence(found.what, values, say), cure=_sentence(found.cure, values, say))
 
 
 class ExplainedRefusalAnswer(RefusalAnswer):
@@ -59,6 +62,13 @@ class ExplainedRefusalAnswer(RefusalAnswer):
     def explain(cls, refused: RefusedRequest, say: Wording) -> "ExplainedRefusalAnswer":
         told = ComplaintAnswer.of(refusal_complaint(refused), say)
         return cls(**RefusalAnswer.of(refused).model_dump(), why=told.what, cure=told.cure)
+
+
+def _sentence(text: str, values: Mapping[str, object], say: Wording) -> str:
+    """With a capital and a full stop; a name that it begins with stays as it is."""
+    said = say(text, **values)
+    begun = said if text.startswith("{") else said[:1].upper() + said[1:]
+    return begun if begun.endswith((".", "。")) else f"{begun}."
 
 
 class TrunkSettingsAnswer(Answer):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -20,6 +20,7 @@ from callscribe.events.refusals import RefusalBoard
 from telephony.settings import RegisterSettings, TrunkSettings
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
+from tests.console.guarding import PASSWORD, guarded_console, signed_in
 from tests.console.switchboard import Switchboard
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
@@ -67,18 +68,13 @@ def test_trunks_tell_first_what_is_wrong_and_its_cure(
     browser: Browser, trunked: Console, switchboard: Switchboard
 ) -> None:
     trunked.client.put("/api/v1/hotwords/products", json={"words": [{"text": "Callscribe"}]})
-    switchboard.start(trunk="sbc")
+    call = switchboard.start(trunk="sbc")
     report(trunked)
     refuse(trunked, refused("quiet", "offers_without_audio", detail="offered G729"), refused("", "requests_forbidden"))
     browser.open(f"{trunked.url}/admin/trunks")
     browser.until(lambda: len(browser.texts(".trunk-card h3")) == 4, "the trunks")
     report(trunked)
-    assert browser.texts(".trunk-card .section-head .badge") == [
-        "Look at this",
-        "Look at this",
-        "Fault",
-        "Look at this",
-    ]
+    assert browser.texts(".trunk-card .section-head .badge") == ["Fault", *3 * ["Look at this"]]
     assert "hotword list missing-list, which is not there." in browser.one(f"{card_of('sbc')} .complaint").text
     assert "Anybody may call" in browser.one(f"{card_of('hotline')} .complaint").text
     assert "pbx.example.com does not answer over UDP" in browser.one(f"{card_of('desk-phones')} .complaint").text
@@ -92,6 +88,7 @@ def test_trunks_tell_first_what_is_wrong_and_its_cure(
     report(trunked, calls_active=8)
     browser.until(lambda: "Node node-1 is full" in browser.one("#node-complaints").text, "a full node")
     assert browser.run(f"return document.querySelector({card_of('sbc')!r}).querySelector('details').open")
+    call.end()
     assert browser.complaints() == []
 
 
@@ -140,237 +137,15 @@ def write(browser: Browser, selector: str, text: str) -> None:
     field.send_keys(text)
 
 
-def words_of(console: Console, name: str) -> dict[str, float]:
-    found = console.client.get(f"/api/v1/hotwords/{name}").json()
-    return {word["text"]: word["weight"] for word in found["words"]}
-
-
-def test_a_hotword_list_is_made_edited_compared_and_restored(browser: Browser, console: Console) -> None:
-    browser.open(f"{console.url}/admin/hotwords")
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    write(browser, "#new-list input", "people & places")
-    browser.one("#new-list button").click()
-    browser.until_texts("#list-name", ["people & places"])
-    write(browser, "[name=words]", "Callscribe, 2\nSmith, John\nBratislava")
-    assert browser.one("#list-state").text == "Not saved"
-    browser.one("#list .primary").click()
-    browser.until_texts("#list-version", ["version 1"])
-    assert words_of(console, "people & places") == {"Callscribe": 2.0, "Smith, John": 1.0, "Bratislava": 1.0}
-
-    write(browser, "[name=words]", "Callscribe, 9\nBratislava\nBrno")
-    browser.one("#list .primary").click()
-    browser.until(lambda: "less than or equal to 5" in browser.one("#list").text, "the mistake at its field")
-    assert browser.one("[name=words]").get_attribute("aria-invalid") == "true"
-    write(browser, "[name=words]", "Callscribe, 3\nBratislava\nBrno")
-    browser.one("#list .primary").click()
-    browser.until_texts("#list-version", ["version 2"])
-    browser.one("#versions summary").click()
-    browser.until(lambda: len(browser.all("#version-rows tr")) == 2, "the versions")
-    browser.all("#version-rows button")[0].click()
-    browser.until(lambda: "Callscribe, Brno" in browser.one("#comparison").text, "the comparison")
-    assert "Smith, John" in browser.texts("#comparison p")[1]
-    browser.shoot("admin-hotwords")
-    browser.all("#version-rows button")[1].click()
-    browser.one("dialog .primary").click()
-    browser.until_texts("#list-version", ["version 3"])
-    assert words_of(console, "people & places")["Callscribe"] == 2.0
-    browser.one("#delete-list").click()
-    assert browser.focused() == "Cancel"
-    browser.one("dialog .danger").click()
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    assert console.client.get("/api/v1/hotwords/people & places").status_code == 404
-    assert all("422" in complaint for complaint in browser.complaints())
-
-
-def test_of_two_who_edit_a_hotword_list_neither_loses_anything(browser: Browser, console: Console) -> None:
-    console.client.put("/api/v1/hotwords/shared", json={"words": [{"text": "Anna"}, {"text": "Otto"}]})
-    browser.open(f"{console.url}/admin/hotwords#shared")
-    browser.until_texts("#list-name", ["shared"])
-    write(browser, "[name=words]", "Anna\nBerta")
-    console.client.patch("/api/v1/hotwords/shared", json={"words": [{"text": "Cäsar", "weight": 2}]})
-    browser.one("#list .primary").click()
-    browser.until(lambda: browser.all("dialog"), "the question")
-    assert "They put on: Cäsar" in browser.one("dialog").text
-    browser.shoot("admin-hotwords-conflict")
-    browser.one("dialog .primary").click()
-    browser.until(lambda: not browser.all("dialog"), "the end of the question")
-    assert browser.one("[name=words]").get_attribute("value") == "Anna\nCäsar, 2\nBerta"
-    browser.one("#list .primary").click()
-    browser.until_texts("#list-version", ["version 3"])
-    assert words_of(console, "shared") == {"Anna": 1.0, "Cäsar": 2.0, "Berta": 1.0}
-    assert all("409" in complaint for complaint in browser.complaints())
-
-
-def test_words_are_imported_from_a_file_and_not_left_unsaved_without_a_question(
-    browser: Browser, console: Console, tmp_path: Path
-) -> None:
-    for name in ("first", "second"):
-        console.client.put(f"/api/v1/hotwords/{name}", json={"words": [{"text": "Anna"}]})
-    file = tmp_path / "words.csv"
-    file.write_text('"Acme Corp";2\r\nAnna;3\r\n', encoding="utf-8")
-    browser.open(f"{console.url}/admin/hotwords#first")
-    browser.until_texts("#list-name", ["first"])
-    browser.one("#import").send_keys(str(file))
-    words = browser.one("[name=words]")
-    browser.until(lambda: words.get_attribute("value") == "Anna, 3\nAcme Corp, 2", "the file's words")
-    browser.one("a[href='#second']").click()
-    browser.until(lambda: browser.all("dialog"), "the question")
-    browser.press(Keys.ESCAPE)
-    browser.until(lambda: not browser.all("dialog"), "the end of the question")
-    assert browser.one("#list-name").text == "first"
-    assert browser.run("return location.hash") == "#first"
-    browser.one("#revert").click()
-    browser.one("a[href='#second']").click()
-    browser.until_texts("#list-name", ["second"])
-    assert browser.complaints() == []
-
-
 def choose(browser: Browser, selector: str, value: str) -> None:
     Select(browser.one(selector)).select_by_value(value)
-
-
-def test_a_rule_is_tried_on_a_past_call_beside_its_words_and_then_saved(
-    browser: Browser, console: Console, switchboard: Switchboard
-) -> None:
-    call = switchboard.start(trunk="tried")
-    call.final(0, 1000, "Thank you for calling.")
-    call.final(1, 4000, "I want to cancel my contract.")
-    call.final(0, 30_000, "Let me see.")
-    call.end()
-    browser.open(f"{console.url}/admin/rules")
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    write(browser, "#new-list input", "keep me")
-    browser.press(Keys.ENTER)
-    browser.until_texts("#rule-name", ["keep me"])
-    write(browser, "[name='phrase.phrases']", "cancel * contract\nterminate ~2")
-    write(browser, "[name=title]", "Offer a discount")
-    write(browser, "[name=trunks]", "tried")
-    choose(browser, "[name=severity]", "warning")
-    choose(browser, "[name=recent]", str(call.id))
-    browser.one("#trial-form button").click()
-    browser.until_texts("#trial-outcome", ["Cards that would have come: 1"])
-    line = browser.one(".trial-line:has(.assist-card)")
-    assert "I want to cancel my contract." in line.text
-    assert "Offer a discount" in line.text
-    assert len(browser.all(".trial-line")) == 3
-    assert console.client.get("/api/v1/rules/keep me").status_code == 404
-    browser.run("document.querySelector('#trial').scrollIntoView()")
-    browser.shoot("admin-rules-trial")
-    browser.one("#rule .primary").click()
-    browser.until_texts("#rule-version", ["version 1"])
-    kept = console.client.get("/api/v1/rules/keep me").json()
-    assert kept["when"]["phrases"] == [
-        {"text": "cancel * contract", "distance": 0},
-        {"text": "terminate", "distance": 2},
-    ]
-    assert (kept["severity"], kept["trunks"], kept["title"]) == ("warning", ["tried"], "Offer a discount")
-
-    choose(browser, "[name=kind]", "silence")
-    browser.one("#trial-form button").click()
-    browser.until_texts(".trial-line:has(.assist-card) .trial-said", [""])
-    assert browser.one("#rule-state").text == "Not saved"
-    browser.shoot("admin-rules")
-    browser.one("#revert").click()
-    browser.one("#delete-rule").click()
-    browser.one("dialog .danger").click()
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    assert [each["name"] for each in console.client.get("/api/v1/rules").json() if each["name"] == "keep me"] == []
-    assert browser.complaints() == []
-
-
-def test_a_rule_of_each_kind_goes_through_the_form_and_json_unchanged(browser: Browser, console: Console) -> None:
-    conditions: tuple[dict[str, object], ...] = (
-        {"kind": "phrase", "phrases": [{"text": "one * two", "distance": 1}]},
-        {"kind": "near", "words": ["switch", "acme"], "apart": 5, "in_order": True, "distance": 1},
-        {"kind": "pattern", "pattern": r"\border (number|no) \d{6}\b"},
-        {"kind": "silence", "seconds": 12.5},
-        {"kind": "talk-over", "seconds": 3.0},
-        {"kind": "emotion", "emotions": ["angry", "sad"]},
-    )
-    for number, when in enumerate(conditions):
-        console.client.put(
-            f"/api/v1/rules/kind-{number}", json={"when": when, "title": "T", "text": "a\nb", "once": True}
-        )
-    before = {each["name"]: each for each in console.client.get("/api/v1/rules").json()}
-    for number in range(len(conditions)):
-        browser.open(f"{console.url}/admin/rules#kind-{number}")
-        browser.until_texts("#rule-name", [f"kind-{number}"])
-        assert browser.one("#rule-state").text == ""
-        browser.one("#raw summary").click()
-        browser.until(lambda: browser.one("#raw-text").get_attribute("value"), "the rule as JSON")
-        told = json.loads(str(browser.one("#raw-text").get_attribute("value")))
-        wanted = before[f"kind-{number}"]
-        assert told == {key: value for key, value in wanted.items() if key not in ("name", "version")}
-    browser.run(
-        "const at = document.querySelector('#raw-text'); at.value = '{\"when\": \\n nothing}';"
-        "at.dispatchEvent(new Event('input', { bubbles: true }))"
-    )
-    assert "line 2" in browser.one("#raw-mistake").text
-    browser.one("#revert").click()
-    assert browser.complaints() == []
-
-
-def test_what_the_api_refuses_in_a_rule_is_told_at_its_field(browser: Browser, console: Console) -> None:
-    when = {"kind": "pattern", "pattern": "one"}
-    console.client.put("/api/v1/rules/wrong", json={"when": when, "title": "T"})
-    browser.open(f"{console.url}/admin/rules#wrong")
-    browser.until_texts("#rule-name", ["wrong"])
-    write(browser, "[name='pattern.pattern']", "(a+")
-    browser.one("#rule .primary").click()
-    browser.until(lambda: browser.all("#rule .mistake[data-of='pattern.pattern']"), "the mistake at its field")
-    assert browser.run("return document.activeElement.name") == "pattern.pattern"
-    console.client.put("/api/v1/rules/wrong", json={"when": {**when, "pattern": "theirs"}, "title": "T"})
-    write(browser, "[name='pattern.pattern']", "ours")
-    browser.one("#rule .primary").click()
-    browser.until(lambda: browser.all("dialog"), "the question")
-    assert "theirs" in browser.one("dialog").text
-    browser.one("dialog .primary").click()
-    browser.until_texts("#rule-version", ["version 2"])
-    assert browser.one("[name='pattern.pattern']").get_attribute("value") == "ours"
-    browser.one("#rule .primary").click()
-    browser.until_texts("#rule-version", ["version 3"])
-    assert all("422" in complaint or "409" in complaint for complaint in browser.complaints())
-
-
-def test_a_scorecard_is_edited_as_json_with_mistakes_told_at_their_lines(browser: Browser, console: Console) -> None:
-    browser.open(f"{console.url}/admin/scorecards")
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    write(browser, "#new-list input", "service & sales")
-    browser.press(Keys.ENTER)
-    browser.until_texts("#card-name", ["service & sales"])
-    rules = ('  {"name": "greeting", "kind": "said", "phrases": ["hello"]},', '  {"name": "x", "kind": "said"}')
-    text = "\n".join(("{", ' "rules": [', *rules, " ]", "}"))
-    write(browser, "[name=by]", "ann")
-    write(browser, "[name=definition]", text[:-3] + "]")
-    browser.one("#card .primary").click()
-    browser.until_texts("#card-mistake", ["This is no JSON: look at line 5, column 3."])
-    write(browser, "[name=definition]", text)
-    browser.one("#card .primary").click()
-    browser.until(lambda: browser.one("#card-mistake").text.startswith("Line 4, rules.1"), "the mistake's line")
-    browser.shoot("admin-scorecards")
-    write(browser, "[name=definition]", text.replace('"kind": "said"}', '"kind": "not-said", "phrases": ["bye"]}'))
-    browser.one("#card .primary").click()
-    browser.until_texts("#card-version", ["version 1"])
-    kept = console.client.get("/api/v1/scorecards/service & sales").json()
-    assert [(rule["name"], rule["kind"]) for rule in kept["rules"]] == [("greeting", "said"), ("x", "not-said")]
-    links = [link.get_attribute("href") for link in browser.all("#result-links a")]
-    assert links == [f"{console.url}/search?{query}" for query in ("score=%3C80", "rule=greeting", "rule=x")]
-    browser.one("#card .primary").click()
-    browser.until_texts("#card-state", ["Saved."])
-    assert console.client.get("/api/v1/scorecards/service & sales").json() == kept
-    browser.one("#delete-card").click()
-    browser.one("dialog .danger").click()
-    browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
-    assert console.client.get("/api/v1/scorecards/service & sales").status_code == 404
-    assert all("422" in complaint for complaint in browser.complaints())
 
 
 def test_calls_are_held_released_and_erased_after_a_look_at_what_goes(
     browser: Browser, console: Console, switchboard: Switchboard
 ) -> None:
-    earlier = datetime.now(UTC) - timedelta(days=2)
-    call = switchboard.start(customer="Mona Erased")
-    other = switchboard.start(customer="Mona Erased", started_at=earlier)
+    now = datetime.now(UTC)
+    call, other = (switchboard.start(customer="Mona Erased", started_at=now - timedelta(days=days)) for days in (3, 5))
     for one in (call, other):
         one.final(0, 1000, "Good morning.")
         one.end()
@@ -439,4 +214,66 @@ def test_the_audit_log_is_filtered_and_read_on_and_its_csv_is_whole(
     write(browser, "[name=action]", "nothing.done")
     browser.press(Keys.ENTER)
     browser.until(lambda: "No entry fits." in browser.one("#entries").text, "the empty log")
+    assert browser.complaints() == []
+
+
+def test_each_role_is_offered_only_what_it_may(browser: Browser, settings: Settings) -> None:
+    with guarded_console(settings) as console:
+        console.client.close()
+        with signed_in(console, "root") as root:
+            assert root.put("/api/v1/hotwords/offered", json={"words": [{"text": "Anna"}]}).status_code == 200
+        sign_in_to(browser, console, "lead", "/admin")
+        browser.until(lambda: browser.texts("#lists a span:first-child"), "the hotword lists")
+        assert browser.texts(".admin-nav a") == ["Hotwords", "Assist rules", "Scorecards"]
+        browser.one("#lists a").click()
+        browser.until(lambda: browser.one("#list").is_displayed(), "the list")
+        for selector in ("#new-list", "#list-buttons", "#delete-list", "#suggestions-section"):
+            assert not browser.one(selector).is_displayed(), selector
+        assert browser.one("[name=words]").get_attribute("readonly")
+        browser.open(f"{console.url}/admin/rules")
+        browser.until(lambda: browser.one("#nothing").is_displayed(), "the rules")
+        assert not browser.one("#trial").is_displayed()
+        browser.open(f"{console.url}/admin/jobs")
+        assert "This needs the permission operation:read" in browser.one("main").text
+        sign_in_to(browser, console, "qa", "/admin")
+        browser.until(lambda: browser.texts(".admin-nav a"), "the places")
+        assert browser.texts(".admin-nav a") == ["Hotwords", "Assist rules", "Scorecards", "Word error rates"]
+        sign_in_to(browser, console, "root", "/admin")
+        browser.until(lambda: len(browser.texts(".admin-nav a")) == 9, "all places")
+        assert browser.one(".admin-nav a[aria-current]").text == "Trunks"
+        browser.complaints()
+
+
+def sign_in_to(browser: Browser, console: Console, name: str, after: str) -> None:
+    """Sign in by the form, whoever was before."""
+    browser.driver.delete_all_cookies()
+    browser.open(f"{console.url}/login?next={after}")
+    browser.one("input[name=name]").send_keys(name)
+    browser.one("input[name=password]").send_keys(PASSWORD, Keys.ENTER)
+    browser.until(lambda: "/login" not in browser.driver.current_url, "the sign-in")
+
+
+def says(browser: Browser, selector: str, word: str) -> bool:
+    return word in browser.one(selector).text.lower()
+
+
+def test_pages_without_stores_say_what_is_wrong_and_offer_another_try(browser: Browser, lonely: Console) -> None:
+    for page, listing in (("audit", "#entries"), ("jobs", "#jobs"), ("retention", "#holds")):
+        browser.open(f"{lonely.url}/admin/{page}")
+        state = f"{listing} .listing-state"
+        browser.until(partial(says, browser, state, "database"), f"the problem of {page}")
+        assert browser.one(f"{state} button").text == "Try again"
+    browser.complaints()
+
+
+def test_pages_speak_chinese(browser: Browser, trunked: Console) -> None:
+    report(trunked)
+    browser.open(f"{trunked.url}/admin/trunks")
+    browser.driver.add_cookie({"name": "callscribe-language", "value": "zh"})
+    browser.open(f"{trunked.url}/admin/trunks")
+    browser.until(lambda: browser.texts(".trunk-card h3"), "the trunks")
+    assert browser.one("h1").text == "中继"
+    assert "没有应答" in browser.one(".trunk-card .complaint").text
+    browser.shoot("admin-trunks-chinese")
+    browser.driver.delete_all_cookies()
     assert browser.complaints() == []
