@@ -219,6 +219,7 @@ comments.onChange = (marks) => {
   noted = marks;
   drawMarks();
 };
+comments.onProblem = complain;
 hits.onChange = drawMarks;
 hits.onStep = ({ ms }, told) => {
   listening.seek(ms);

@@ -16,10 +16,10 @@ export class Comments {
     this.notes = new Map();
     this.shown = new Map();
     this.onChange = () => {};
-    this.onSeek = () => {};
+    this.onProblem = () => {};
   }
 
-  /** Those that are stored; null where nobody has any. */
+  /** Reads those that are stored, and shows them. */
   async read() {
     const { notes } = await ask(`${this.path}/notes`);
     this.notes = new Map(notes.map((note) => [note.id, note]));
@@ -134,7 +134,7 @@ export class Comments {
     const button = (label) => element("button", { type: "button", className: "line-action", textContent: label });
     const [change, remove] = [button(t("Edit")), button(t("Remove"))];
     change.addEventListener("click", () => this.#change(note, item));
-    remove.addEventListener("click", () => this.#remove(note, remove));
+    remove.addEventListener("click", () => this.#remove(note, remove).catch((problem) => this.onProblem(problem)));
     remove.addEventListener("blur", () => (remove.textContent = t("Remove")));
     return element("p", { className: "comment-buttons" }, ...(note.text ? [change] : []), remove);
   }
