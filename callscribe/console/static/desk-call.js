@@ -20,7 +20,7 @@ export class DeskCall {
    * onState(), onErased(), onFree() } where onFree says that nobody writes a note any more.
    */
   constructor(call, place, told) {
-    Object.assign(this, { call, place, told, id: call.id, path: `/api/v1/calls/${call.id}`, state: "idle", position: "", stop: null });
+    Object.assign(this, { call, place, told, id: call.id, path: `/api/v1/calls/${call.id}`, state: "idle", position: "", stop: null, wanted: null });
     this.root = byId("desk-call").content.firstElementChild.cloneNode(true);
     this.root.id = `call-${call.id}`;
     const part = (name) => this.root.querySelector(name);
@@ -260,22 +260,29 @@ export class DeskCall {
 
   // Doing
 
+  /** What is pressed while an answer is on its way is asked for after it: nodes may get two requests in either order. */
   async togglePause() {
-    const pausing = !this.isPaused;
-    // Pressed twice it is asked for once; what undoes it may be asked for at once.
-    if (this.isOver || this.asked === pausing) return;
-    this.asked = pausing;
+    if (this.isOver) return;
+    this.wanted = !this.isPaused;
+    if (this.asking) return;
+    this.asking = true;
+    this.part(".desk-pause").ariaBusy = "true";
+    while (this.wanted !== null) await this.#askFor(this.wanted);
+    this.asking = false;
+    this.part(".desk-pause").ariaBusy = "false";
+  }
+
+  async #askFor(pausing) {
+    this.wanted = null;
+    const headers = { accept: "application/json", "content-type": "application/json" };
+    const body = pausing ? JSON.stringify({ reason: "card data" }) : "{}";
     try {
-      const body = pausing ? JSON.stringify({ reason: "card data" }) : "{}";
-      const headers = { accept: "application/json", "content-type": "application/json" };
       const { calls } = await ask(`${this.path}/${pausing ? "pause" : "resume"}`, { method: "POST", headers, body });
       const own = calls.find((each) => each.id === this.id);
       if (own) this.#onPauses(own.pauses);
       this.complain(null);
     } catch (problem) {
       this.complain(problem);
-    } finally {
-      if (this.asked === pausing) this.asked = null;
     }
   }
 
