@@ -115,3 +115,64 @@ def test_a_search_is_saved_and_run_again_by_keyboard(browser: Browser, console: 
     browser.press(Keys.ENTER)
     browser.until(lambda: name not in browser.texts("#saved a"), "that it is forgotten")
     assert browser.complaints() == []
+
+
+def facets(browser: Browser, name: str) -> dict[str, str]:
+    labels = browser.texts(f".facet[data-facet={name}] .facet-label")
+    return dict(zip(labels, browser.texts(f".facet[data-facet={name}] .facet-number"), strict=True))
+
+
+def test_a_search_is_narrowed_by_a_click_and_widened_by_another(browser: Browser, console: Console, trunk: str) -> None:
+    browser.open(f"{console.url}/search?{urlencode({'q': 'refund', 'trunk': trunk})}")
+    found(browser, 6)
+    browser.until(lambda: facets(browser, "role") == {"Customer": "4", "Agent": "2"}, "counts by role")
+    assert facets(browser, "trunk") == {f"× {trunk}": "6"}
+    assert sorted(facets(browser, "day").values()) == ["3", "3"]
+    assert browser.texts("#facets-of") == ["Counted are all utterances that were found."]
+    browser.shoot("search-facets")
+    assert browser.widest() == 0
+    browser.all(".facet[data-facet=role] a")[1].click()
+    found(browser, 2)
+    browser.until(lambda: facets(browser, "role") == {"× Agent": "2"}, "the narrowed search")
+    assert browser.one(".facet[data-facet=role] a").get_attribute("aria-label") == "Without Said by: Agent"
+    browser.all(".facet[data-facet=day] a")[0].click()
+    found(browser, 1)
+    browser.until(lambda: facets(browser, "role") == {"× Agent": "1"}, "both conditions")
+    browser.one(".facet[data-facet=role] a").click()
+    found(browser, 3)
+    assert browser.complaints() == []
+
+
+def test_hits_are_walked_through_and_saved_by_single_keys(browser: Browser, console: Console, trunk: str) -> None:
+    browser.open(f"{console.url}/search?{urlencode({'q': 'refund', 'trunk': trunk})}")
+    found(browser, 6)
+    browser.one("body").send_keys(Keys.ARROW_DOWN)
+    assert browser.focused() == browser.all(".hit-link")[0].get_attribute("textContent")
+    browser.press("j", "j")
+    assert browser.run("return document.activeElement === document.querySelectorAll('.hit-link')[2]")
+    browser.press("k", "s")
+    assert browser.run("return document.activeElement.name") == "name"
+    browser.press(f"Before {trunk}", Keys.TAB, "Anna", Keys.ENTER)
+    browser.until(lambda: f"Before {trunk}" in browser.texts("#saved a"), "the saved search")
+    browser.one(f"[aria-label='Rename Before {trunk}']").click()
+    browser.press(f"After {trunk}", Keys.ENTER)
+    browser.until(lambda: f"After {trunk}" in browser.texts("#saved a"), "its new name")
+    assert f"Before {trunk}" not in browser.texts("#saved a")
+    renamed = console.client.get(f"/api/v1/searches/After {trunk}").json()
+    assert (renamed["query"], renamed["by"]) == (f"refund trunk:{trunk}", "Anna")
+    browser.run("document.activeElement.blur()")
+    browser.one("body").send_keys("/")
+    assert browser.focused() == "q"
+    assert browser.complaints() == []
+
+
+def test_nothing_found_leads_on(browser: Browser, console: Console, trunk: str) -> None:
+    browser.open(f"{console.url}/search")
+    browser.until(lambda: browser.one("#begin").is_displayed(), "how to begin")
+    browser.open(f"{console.url}/search?{urlencode({'q': 'refund', 'trunk': trunk, 'role': 'mixed'})}")
+    browser.until(lambda: browser.one("#empty").is_displayed(), "that nothing was found")
+    assert not browser.one("#facets-part").is_displayed()
+    assert browser.texts("#fewer a") == [f"Without trunk:{trunk}", "Without role:mixed"]
+    browser.all("#fewer a")[1].click()
+    found(browser, 6)
+    assert browser.complaints() == []

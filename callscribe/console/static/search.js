@@ -1,10 +1,13 @@
 // The search page: the address holds the search, under the names that the API's parameters have.
 
 import { byId, element, notice } from "./dom.js";
+import { showFacets } from "./facets.js";
 import { ask } from "./feed.js";
+import { Shortcuts } from "./keys.js";
+import { SavedSearches } from "./saved.js";
+import { LOCALE, t } from "./wording.js";
 import { callTitle, clock, fullMoment, moment, partyName, ROLE_WORDS, side } from "./words.js";
 
-const BY = "callscribe-by";
 /** Texts that wait to be indexed: fewer are a second's work, more are not counted. */
 const [BEHIND, COUNTED] = [500, 10_000];
 const asked = new URLSearchParams(location.search);
@@ -25,17 +28,17 @@ function marked(text, highlights) {
 }
 
 function hitRow(hit) {
-  const party = partyName(hit.party) || ROLE_WORDS[hit.role] || `Channel ${hit.channel + 1}`;
-  const who = hit.speaker ? `${party}, speaker ${hit.speaker}` : party;
+  const party = partyName(hit.party) || ROLE_WORDS[hit.role] || t("Channel {number}", { number: hit.channel + 1 });
+  const who = hit.speaker ? t("{name}, speaker {number}", { name: party, number: hit.speaker }) : party;
   const notes = [
     hit.party.name && ROLE_WORDS[hit.role],
-    hit.newest ? "" : "Replaced by a later text",
+    hit.newest ? "" : t("Replaced by a later text"),
   ].filter(Boolean).join(" · ");
   return element(
     "li", { className: "hit", data: { side: side(hit.channel, hit.role) } },
     element(
       "a", { className: "hit-link", href: hit.link },
-      element("span", { className: "hit-when", textContent: clock(hit.word_ms), title: `Play from ${clock(hit.word_ms)}` }),
+      element("span", { className: "hit-when", textContent: clock(hit.word_ms), title: t("Play from {time}", { time: clock(hit.word_ms) }) }),
       element(
         "span", { className: "hit-said" },
         element("span", { className: "who", textContent: who }),
@@ -48,8 +51,8 @@ function hitRow(hit) {
 
 function callGroup(call) {
   const facts = [
-    moment(call.started_at), call.duration_ms === null ? "Going on now" : clock(call.duration_ms), `trunk ${call.trunk}`,
-    call.score === null ? null : `score ${Math.round(call.score)}`,
+    moment(call.started_at), call.duration_ms === null ? t("Going on now") : clock(call.duration_ms), t("trunk {name}", { name: call.trunk }),
+    call.score === null ? null : t("score {number}", { number: Math.round(call.score) }),
   ].filter((fact) => fact !== null);
   const list = element("ol", { className: "hits" });
   const item = element(
@@ -75,26 +78,45 @@ function show(answer) {
 }
 
 function say(answer) {
-  const { number, more } = answer.matches;
-  const count = `${more ? "At least " : ""}${number.toLocaleString()} ${number === 1 ? "utterance" : "utterances"}`;
-  const order = asked.get("order") === "rank" ? "the best first" : "said last first";
-  byId("status").textContent = answer.alike ? `Nothing is spelled so. Spelled alike: ${count}, ${order}` : `${count}, ${order}`;
-  if (!shown) byId("status").textContent = "";
+  byId("status").textContent = shown ? countWords(answer) : "";
   byId("behind").hidden = answer.waiting < BEHIND;
-  byId("behind").textContent = `${answer.waiting.toLocaleString()}${answer.waiting < COUNTED ? "" : " or more"} texts cannot be found yet: they are being indexed.`;
+  const count = answer.waiting.toLocaleString(LOCALE);
+  byId("behind").textContent = answer.waiting < COUNTED
+    ? t("{count} texts cannot be found yet: they are being indexed.", { count })
+    : t("{count} or more texts cannot be found yet: they are being indexed.", { count });
   byId("empty").hidden = shown > 0;
+  if (!shown) offerFewer();
   byId("csv").hidden = !shown;
   byId("csv").href = `/api/v1/search.csv?${new URLSearchParams({ q: answer.query })}`;
 }
 
+function countWords({ matches: { number, more: beyond }, alike }) {
+  const count = number.toLocaleString(LOCALE);
+  const some = number === 1 ? t("{count} utterance", { count }) : t("{count} utterances", { count });
+  const told = beyond ? t("At least {some}", { some }) : some;
+  const ordered = asked.get("order") === "rank" ? t("{some}, the best first", { some: told }) : t("{some}, said last first", { some: told });
+  return alike ? t("Nothing is spelled so. Spelled alike: {found}", { found: ordered }) : ordered;
+}
+
+/** Links to the search without each of its filters. */
+function offerFewer() {
+  const filters = [...new Set(asked.keys())].filter((name) => !["q", "order", "limit"].includes(name));
+  byId("fewer").hidden = !filters.length;
+  byId("fewer").replaceChildren(...filters.map((name) => element("a", {
+    className: "button", href: `/search?${new URLSearchParams([...asked].filter(([other]) => other !== name))}`,
+    textContent: t("Without {name}", { name: `${name}:${asked.getAll(name).join(",")}` }),
+  })));
+}
+
 async function find() {
   byId("found").ariaBusy = "true";
-  byId("status").textContent = "Searching";
+  byId("status").textContent = t("Searching");
   try {
     const answer = await ask(`/api/v1/search?${new URLSearchParams([...asked, ["count", "true"]])}`);
     show(answer);
     say(answer);
-    byId("save").querySelector("button").disabled = false;
+    saved.allow();
+    if (shown) showFacets(asked);
   } catch (problem) {
     complain(problem);
   }
@@ -108,6 +130,7 @@ function complain(problem) {
   byId("mistake").hidden = !mistaken;
   byId("mistake").textContent = mistaken ? problem.message : "";
   byId("q").ariaInvalid = String(mistaken);
+  if (mistaken) byId("how").open = true;
   notice(mistaken ? "" : problem.message);
 }
 
@@ -149,42 +172,6 @@ function fill() {
   byId("filters").open = filtered;
 }
 
-// Saved searches
-
-async function loadSaved() {
-  try {
-    const saved = await ask("/api/v1/searches");
-    byId("saved").replaceChildren(...saved.map(savedRow));
-    byId("saved-empty").hidden = saved.length > 0;
-  } catch (problem) {
-    complain(problem);
-  }
-}
-
-function savedRow(search) {
-  const forget = element("button", { type: "button", className: "button", textContent: "Delete", ariaLabel: `Delete ${search.name}` });
-  forget.addEventListener("click", () => remove(search));
-  return element(
-    "li", {},
-    element(
-      "div", {},
-      element("a", { href: `/search?${new URLSearchParams({ q: search.query })}`, textContent: search.name }),
-      element("span", { className: "saved-note", textContent: search.query, title: `Saved by ${search.by}, ${fullMoment(search.saved_at)}` }),
-    ),
-    forget,
-  );
-}
-
-async function remove(search) {
-  try {
-    await ask(`/api/v1/searches/${encodeURIComponent(search.name)}`, { method: "DELETE" });
-  } catch (problem) {
-    complain(problem);
-  }
-  await loadSaved();
-  byId("save").elements.name.focus();
-}
-
 /** The query with the filters as conditions: times such as 7d stay as they were typed. */
 function asQuery() {
   const conditions = [...asked].filter(([name]) => !["q", "order"].includes(name));
@@ -192,27 +179,34 @@ function asQuery() {
     .filter(Boolean).join(" ");
 }
 
-async function save(event) {
-  event.preventDefault();
-  const { name, by } = Object.fromEntries(new FormData(byId("save")));
-  try {
-    await ask(`/api/v1/searches/${encodeURIComponent(name.trim())}`, {
-      method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ query: asQuery(), by: by.trim() }),
-    });
-    localStorage.setItem(BY, by.trim());
-    byId("save").elements.name.value = "";
-    notice("");
-  } catch (problem) {
-    notice(problem.message);
-  }
-  await loadSaved();
+/** Moves the focus along the hits. */
+function move(by) {
+  const links = [...byId("found").querySelectorAll(".hit-link")];
+  const place = links.indexOf(document.activeElement);
+  const next = links[Math.max(0, Math.min(links.length - 1, place < 0 ? 0 : place + by))];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
 }
 
+const key = (keys, label, press, repeats = false) => ({ keys, label, press, repeats });
+new Shortcuts([{
+  title: t("Search"),
+  keys: [
+    key(["/"], t("Type what to search for"), () => byId("q").select()),
+    key(["ArrowDown", "j"], t("Next hit"), () => move(1), true),
+    key(["ArrowUp", "k"], t("Hit before"), () => move(-1), true),
+    key(["Enter"], t("Play from the word"), () => {}),
+    key(["m"], t("Show more"), () => byId("more").hidden || more()),
+    key(["f"], t("Filters"), () => byId("filters").querySelector("summary").click()),
+    key(["s"], t("Save this search"), () => saved.focus()),
+  ],
+}], byId("keys-help"));
+
+const saved = new SavedSearches(asQuery);
 fill();
 byId("search").addEventListener("submit", submit);
 byId("more").addEventListener("click", more);
-byId("save").addEventListener("submit", save);
-byId("save").elements.by.value = localStorage.getItem(BY) ?? "";
-loadSaved();
+saved.load();
+byId("begin").hidden = asked.size > 0;
+if (!asked.size) byId("q").focus();
 if (asked.size) find();
-else byId("q").focus();
