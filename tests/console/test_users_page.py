@@ -121,7 +121,7 @@ def test_a_password_is_set_and_can_be_looked_at(page: Browser, guarded: Console)
 
 
 def test_what_the_server_refuses_is_told_where_it_was_typed(page: Browser, database: Database) -> None:
-    page.one("#user-add").click()
+    page.one("#user-add").send_keys(ENTER)
     page.press("QA")
     page.one("#user-dialog [type=submit]").click()
     page.until(lambda: page.texts("#user-dialog .mistake[data-of=name]"), "the mistake")
@@ -139,7 +139,7 @@ def test_what_the_server_refuses_is_told_where_it_was_typed(page: Browser, datab
 
 
 def test_a_token_is_shown_once_copied_used_and_revoked(page: Browser, guarded: Console) -> None:
-    page.one("#token-add").click()
+    page.one("#token-add").send_keys(ENTER)
     page.until(lambda: page.all("#token-dialog[open]"), "the form")
     page.press("crm page")
     Select(page.one("#token-dialog [name=owner]")).select_by_value("lead")
@@ -160,7 +160,7 @@ def test_a_token_is_shown_once_copied_used_and_revoked(page: Browser, guarded: C
     assert secret not in page.driver.page_source
     assert page.one("#secret").get_attribute("value") == ""
     # What was copied is in the clipboard: it is pasted where something can be typed.
-    page.one("#user-add").click()
+    page.one("#user-add").send_keys(ENTER)
     page.one("#user-dialog [name=name]").send_keys("\ue009v")
     assert page.one("#user-dialog [name=name]").get_attribute("value") == secret
     page.press(ESCAPE)
