@@ -19,7 +19,8 @@ RATE = 8000
 def tone(ms: int, level: int) -> NDArray[np.int16]:
     """1 kHz, a whole wave each millisecond."""
     wave = np.sin(2 * np.pi * 1000 / RATE * np.arange(ms * RATE // 1000)) * level
-    return wave.round().astype(np.int16)
+    samples: NDArray[np.int16] = wave.round().astype(np.int16)
+    return samples
 
 
 def written(path: Path, *channels: NDArray[np.int16]) -> Path:
