@@ -41,6 +41,12 @@ SETTLED = """
 const shown = (each) => each.checkVisibility();
 return document.readyState === "complete" && ![...document.querySelectorAll('[aria-busy="true"]')].some(shown);
 """
+SPILLING = """
+const edge = document.documentElement.clientWidth;
+return [...document.querySelectorAll("main :not(nav *)")].filter((each) => each.getBoundingClientRect().right > edge)
+  .map((each) => each.outerHTML.slice(0, 120)).slice(0, 5);
+"""
+"""What reaches beyond the window."""
 STATUS = "return performance.getEntriesByType('navigation')[0].responseStatus"
 WEIGHT = """
 const [page] = performance.getEntriesByType("navigation");
@@ -147,7 +153,7 @@ def test_a_page_fits_a_phone(browser: Browser, world: World, path: str) -> None:
         show(browser, world, path, **{LANGUAGE: language})
         browser.size(360, 740, mobile=True)
         try:
-            assert browser.widest() == 0
+            assert browser.widest() == 0, browser.run(SPILLING)
         finally:
             browser.size(1360, 860)
 
