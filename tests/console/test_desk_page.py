@@ -214,6 +214,21 @@ def test_pins_cards_and_lines_by_keyboard(browser: Browser, console: Console, de
     assert browser.complaints() == []
 
 
+def test_on_a_phone_the_newest_card_is_in_sight(browser: Browser, console: Console, desk: Desk) -> None:
+    call = desk.ring()
+    name = call.final(1, 4000, "cancel my contract please. " * 80)
+    call.card(4100, name, title="Offer a discount", severity="critical")
+    browser.size(390, 844, mobile=True)
+    open_desk(browser, console, desk.address)
+    browser.until_texts(f"{SHOWN} .assist-title", ["Offer a discount"])
+    top, bottom = browser.run(
+        "const box = document.querySelector('.assist-card').getBoundingClientRect(); return [box.top, box.bottom]"
+    )
+    assert 0 <= top < bottom <= 844
+    assert browser.widest() == 0
+    browser.size(1360, 860)
+
+
 def test_a_pause_is_seen_until_it_is_over(browser: Browser, console: Console, desk: Desk) -> None:
     call = desk.ring()
     open_desk(browser, console, desk.address)

@@ -12,7 +12,7 @@ import { clock, endNote, partyName, speaker } from "./words.js";
 
 const RETRY_MS = 1500;
 const COPIED_MS = 2500;
-const ID_WORDS = { "sip-call-id": "Call-ID", ucid: "UCID", "cisco-guid": "Cisco-Guid", "user-to-user": "User-to-User", "siprec-session": "SIPREC" };
+const ID_WORDS = { "sip-call-id": "Call-ID", ucid: "UCID", "cisco-guid": "Cisco-Guid", "user-to-user": "User-to-User", "siprec-session": "SIPREC session", "siprec-group": "SIPREC group" };
 
 export class DeskCall {
   /**
@@ -229,7 +229,7 @@ export class DeskCall {
   /** The id that another system has for the call, as a link to its record there. */
   #recordFact() {
     const ids = this.call.outside_ids;
-    const known = ids.find(({ kind }) => kind !== "sip-call-id" && !kind.startsWith("siprec")) ?? ids[0];
+    const known = ids.find(({ kind }) => kind !== "sip-call-id" && !kind.startsWith("siprec")) ?? ids.find(({ kind }) => kind === "sip-call-id") ?? ids[0];
     const link = recordLink(this.place.recordLink, this.call, this.place.addresses);
     const text = known ? `${ID_WORDS[known.kind] ?? known.kind} ${known.value}` : "";
     if (!link) return text ? element("span", { className: "desk-id", textContent: text }) : null;
