@@ -120,7 +120,7 @@ def _lists(trunk: Watched) -> Iterator[Complaint]:
 def _traffic(trunk: Watched) -> Iterator[Complaint]:
     traffic = trunk.traffic
     if traffic.failed_jobs:
-        what, cure = "{jobs} jobs of its calls were given up.", "See why under Jobs and webhooks, and try them again."
+        what, cure = "Jobs of its calls were given up: {jobs}.", "See why under Jobs and webhooks, and try them again."
         yield Complaint(Tone.WARN, what, cure, {"jobs": traffic.failed_jobs})
     if traffic.broken:
         what = "{broken} of {begun} calls since then did not end by a hang-up."

@@ -60,14 +60,14 @@ def test_an_administrator_follows_a_call_from_its_trunk_to_its_jobs(service: Run
     speech = excerpt(2)
     with chromium(tmp_path / "profile") as browser:
         session = start_session(service, tmp_path, speech, options=("-i", ASSISTED_ADDRESS))
-        look_at_trunk(browser, service, "1 calls now", "Healthy")
+        look_at_trunk(browser, service, "calls now: 1", "Healthy")
         assert "Runs" in browser.one("#nodes").text
         assert "ready" in browser.one("#nodes").text
         browser.shoot("acceptance-admin-trunks")
         session.finish()
         call_id = str(service.wait_call(session.sip_call_id)["id"])
         wait_jobs(service, call_id, "the call's jobs")
-        look_at_trunk(browser, service, "0 calls now", "today", "Healthy")
+        look_at_trunk(browser, service, "calls now: 0", "today", "Healthy")
 
         browser.open(f"{service.web}/admin/jobs#state=done")
         row = f"#jobs tr:has(a[href='/calls/{call_id}'])"

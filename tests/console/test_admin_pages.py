@@ -79,7 +79,7 @@ def test_trunks_tell_first_what_is_wrong_and_its_cure(
     assert "Anybody may call" in browser.one(f"{card_of('hotline')} .complaint").text
     assert "pbx.example.com does not answer over UDP" in browser.one(f"{card_of('desk-phones')} .complaint").text
     assert "offered G729" in browser.one(f"{card_of('quiet')} .complaint").text
-    assert "1 calls now" in browser.one(f"{card_of('sbc')} .facts").text
+    assert "calls now: 1" in browser.one(f"{card_of('sbc')} .facts").text
     assert '"192.0.2.7/32"' in browser.one("#strangers").text
     browser.one(f"{card_of('sbc')} summary").click()
     assert "products, missing-list" in browser.one(f"{card_of('sbc')} .settings").text
@@ -170,7 +170,7 @@ def test_calls_are_held_released_and_erased_after_a_look_at_what_goes(
 
     browser.one("#erase-call button").click()
     browser.until(lambda: browser.all("dialog"), "the question")
-    assert "1 calls with 1 utterances" in browser.one("dialog").text
+    assert "Calls: 1. Utterances: 1." in browser.one("dialog").text
     write(browser, "dialog [name=reason]", "asked for")
     browser.shoot("admin-erase")
     browser.one("dialog .danger").click()
@@ -179,7 +179,7 @@ def test_calls_are_held_released_and_erased_after_a_look_at_what_goes(
     write(browser, "#erase-party [name=name]", "Mona Erased")
     browser.press(Keys.ENTER)
     browser.until(lambda: browser.all("dialog"), "the question")
-    assert "1 calls with 1 utterances" in browser.one("dialog").text
+    assert "Calls: 1. Utterances: 1." in browser.one("dialog").text
     browser.press(Keys.ESCAPE)
     browser.until(lambda: not browser.all("dialog"), "the end of the question")
     assert console.client.get(f"/api/v1/calls/{other.id}").status_code == 200

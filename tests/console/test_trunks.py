@@ -62,7 +62,7 @@ def test_a_trunk_tells_its_calls_and_the_settings_in_force_but_no_password(
     assert trunk["last_call_at"] is not None
     in_force = trunk["settings"]
     assert (in_force["audio_days"], in_force["text_days"], in_force["password"]) == (30, 90, True)
-    assert "1 jobs of its calls were given up." in [problem["what"] for problem in trunk["problems"]]
+    assert "Jobs of its calls were given up: 1." in [problem["what"] for problem in trunk["problems"]]
     assert "hush-hush" not in told.text
     going.end()
 

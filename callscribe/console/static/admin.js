@@ -7,6 +7,10 @@ const frame = byId("admin");
 const permissions = new Set(frame.dataset.may.split(" "));
 const BY = "callscribe-by";
 
+// On a phone the places are a row that scrolls: the one that is shown is to be seen.
+const here = document.querySelector(".admin-nav [aria-current]");
+if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 16;
+
 /** Whether who looks has this permission, as "lists:write"; everybody has all where nobody signs in. */
 export const may = (permission) => permissions.has(permission);
 

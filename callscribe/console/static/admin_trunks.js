@@ -82,7 +82,7 @@ function emptyArticle(name) {
 function facts(trunk) {
   const last = trunk.last_call_at ? t("last call {time}", { time: moment(trunk.last_call_at) }) : t("no call in 30 days");
   return [
-    t("{number} calls now", { number: trunk.calls_active }), t("{number} today", { number: trunk.calls_begun }), last,
+    t("calls now: {number}", { number: trunk.calls_active }), t("today: {number}", { number: trunk.calls_begun }), last,
     ...trunk.registrations.map((state) => REGISTRATIONS[state] ?? t("not registered")),
   ].map((fact) => element("span", { textContent: fact }));
 }

@@ -34,7 +34,7 @@ function staying({ held, active, failed }) {
 
 function losses({ calls, utterances, addresses, alike, ...rest }) {
   const lines = [
-    t("{calls} calls with {utterances} utterances, and all recordings of them.", { calls: calls.length, utterances }),
+    t("Calls: {calls}. Utterances: {utterances}. All recordings of them go, too.", { calls: calls.length, utterances }),
     addresses.length ? t("Addresses that are meant: {addresses}", { addresses: addresses.join(", ") }) : "",
     alike.length ? t("{number} more calls share an id with it and stay.", { number: alike.length }) : "",
     ...staying(rest).map((stays) => t("Stays: {stays}.", { stays })),
