@@ -112,12 +112,12 @@ def make_app(settings: Settings) -> FastAPI:
         metrics,
         nodes,
         trunks,
-        admin,
-        desk,
-        pages,
         users,
         tokens,
         own_account,
+        admin,
+        desk,
+        pages,
     ):
         app.include_router(room.router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC)), name="static")
