@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from callscribe.console.backlog import Backlog, Entry
@@ -41,6 +41,8 @@ class Message:
     json: str = ""
     id: str = ""
     """What to ask with to go on after this message; "" where nothing changes that."""
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+    """The message as an event stream has it, where it is made once for many; b"": it is not."""
 
 
 PING = Message("ping")

@@ -1,14 +1,17 @@
 """What is told of the floor's changes, as JSON: each row is written once, for all viewers that see it."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from callscribe.console.feed import Message
 from callscribe.console.floor_board import FloorBoard, Standing
 from callscribe.console.floor_models import FloorRowAnswer
 from callscribe.console.models import LiveCallAnswer
+from callscribe.console.push import frame
 from callscribe.domain.access import CallScope
 from callscribe.events.schema import json_bytes
 
@@ -23,20 +26,22 @@ class FloorFrames:
         self._at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         self._calls: dict[UUID, str] = {}
         self._rows: dict[UUID, str] = {}
-        self._made: dict[tuple[CallScope | None, bool], str] = {}
+        self._made: dict[tuple[CallScope | None, bool], Message | None] = {}
 
-    def whole(self, scope: CallScope | None) -> str:
+    def whole(self, scope: CallScope | None) -> Message | None:
         """All calls that the scope sees."""
         return self._once(scope, whole=True)
 
-    def changes(self, scope: CallScope | None) -> str:
-        """What changed of them; "" where nothing did."""
+    def changes(self, scope: CallScope | None) -> Message | None:
+        """What changed of them; None where nothing did."""
         return self._once(scope, whole=False)
 
-    def _once(self, scope: CallScope | None, *, whole: bool) -> str:
+    def _once(self, scope: CallScope | None, *, whole: bool) -> Message | None:
         key = scope, whole
         if key not in self._made:
-            self._made[key] = self._make(scope, whole=whole)
+            text = self._make(scope, whole=whole)
+            message = Message("floor.rows", text)
+            self._made[key] = replace(message, encoded=frame(message).encode()) if text else None
         return self._made[key]
 
     def _make(self, scope: CallScope | None, *, whole: bool) -> str:

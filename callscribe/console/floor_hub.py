@@ -46,10 +46,10 @@ class _Viewer:
     behind: bool = True
     """Must be told everything."""
 
-    def tell(self, text: str, *, whole: bool) -> None:
+    def tell(self, message: Message, *, whole: bool) -> None:
         """Put a message in line; where there is no room, all that waits is dropped and `behind` set."""
         try:
-            self.messages.put_nowait(Message("floor.rows", text))
+            self.messages.put_nowait(message)
             self.behind = self.behind and not whole
         except asyncio.QueueFull:
             self.behind = True
@@ -176,9 +176,9 @@ class FloorHub:
     def _tell_viewers(self) -> None:
         frames = FloorFrames(self._board)
         for viewer in self._viewers:
-            text = frames.whole(viewer.scope) if viewer.behind else frames.changes(viewer.scope)
-            if text:
-                viewer.tell(text, whole=viewer.behind)
+            message = frames.whole(viewer.scope) if viewer.behind else frames.changes(viewer.scope)
+            if message is not None:
+                viewer.tell(message, whole=viewer.behind)
         self._board.forget_changes()
 
 

@@ -61,9 +61,9 @@ class EventStream(StreamingResponse):
     async def _send_all(self, send: Send) -> None:
         async with aclosing(self._messages):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await _send_text(send, f"retry: {RETRY_MS}\n\n")
+            await _send(send, f"retry: {RETRY_MS}\n\n".encode())
             async for message in self._messages:
-                await _send_text(send, frame(message))
+                await _send(send, message.encoded or frame(message).encode())
 
 
 def frame(message: Message) -> str:
@@ -92,8 +92,8 @@ async def serve_socket(socket: WebSocket, messages: Messages, closing: asyncio.E
         await socket.close(codes[0] if codes else CODE_GOING_AWAY)
 
 
-async def _send_text(send: Send, text: str) -> None:
-    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+async def _send(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _until_gone(sending: Coroutine[None, None, None], receive: Receive, closing: asyncio.Event) -> bool:
