@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -21,13 +20,12 @@ from storage.database import Database
 from storage.identities import IdentityStore
 from storage.users import UserChange, UserStore
 from tests.console.browser import Browser
+from tests.console.coming_by_provider import come_back, complaint, enter, oidc, person, served, visiting
 from tests.console.conftest import Console, serving
 from tests.console.guarding import PASSWORD, sign_in, token_for
 from tests.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider, identity_provider
 
 pytestmark = pytest.mark.integration
-
-ROLES = {"agents": AccountRole.AGENT, "leads": AccountRole.SUPERVISOR, "admins": AccountRole.ADMIN}
 
 
 @pytest.fixture
@@ -43,49 +41,10 @@ def database(settings: Settings) -> Iterator[Database]:
     opened.close()
 
 
-def oidc(provider: IdentityProvider) -> OidcSettings:
-    return OidcSettings(provider.url, CLIENT_ID, CLIENT_SECRET, role_claim="groups", roles=ROLES)
-
-
-@contextmanager
-def served(settings: Settings, told: OidcSettings) -> Iterator[Console]:
-    with serving(replace(settings, web=replace(settings.web, sign_in="on", oidc=told))) as console:
-        yield console
-
-
 @pytest.fixture
 def console(settings: Settings, provider: IdentityProvider) -> Iterator[Console]:
     with served(settings, oidc(provider)) as running:
         yield running
-
-
-def person(provider: IdentityProvider, name: str, **claims: object) -> str:
-    """Who signs in at the provider next; subjects are their names in capitals."""
-    provider.claims = {"sub": name.upper(), "preferred_username": name, "groups": ["agents"], **claims}
-    return name
-
-
-@contextmanager
-def visiting(console: Console) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=console.url, timeout=20, trust_env=False, headers={"origin": console.url}) as client:
-        yield client
-
-
-def come_back(client: httpx.Client, after: str = "/") -> str:
-    """Click the button, say yes at the provider; the address to which that leads."""
-    there = client.get("/login/oidc", params={"next": after})
-    assert there.status_code == 303, there.text
-    page = httpx.get(there.headers["location"], trust_env=False).text
-    return str(re.findall(r"href='([^']*)'", page)[0]).replace("&amp;", "&")
-
-
-def enter(client: httpx.Client, after: str = "/") -> httpx.Response:
-    return client.get(come_back(client, after))
-
-
-def complaint(answer: httpx.Response) -> str:
-    [told] = re.findall(r'id="complaint"[^>]*>([^<]*)<', answer.text)
-    return str(told).replace("&#39;", "'")
 
 
 def ensured(database: Database, name: str) -> str:
