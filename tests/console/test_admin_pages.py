@@ -17,6 +17,9 @@ from callscribe.config.settings import Settings
 from callscribe.domain.refusal import RefusedRequest
 from callscribe.events.board import post_now
 from callscribe.events.refusals import RefusalBoard
+from storage.jobs import JobStore
+from storage.records import JobIntent, JobKind
+from storage.webhooks import Hold, WebhookStore
 from telephony.settings import RegisterSettings, TrunkSettings
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
@@ -276,4 +279,33 @@ def test_pages_speak_chinese(browser: Browser, trunked: Console) -> None:
     assert "没有应答" in browser.one(".trunk-card .complaint").text
     browser.shoot("admin-trunks-chinese")
     browser.driver.delete_all_cookies()
+    assert browser.complaints() == []
+
+
+def test_a_held_webhook_goes_on_and_what_it_was_not_told_is_sent_again(
+    browser: Browser, console: Console, switchboard: Switchboard
+) -> None:
+    call = switchboard.start(trunk="hooked")
+    call.end()
+    jobs = JobStore(switchboard.database, lambda trunk: ("crm",) if trunk == "hooked" else ())
+    job = JobIntent.of(call.id, JobKind.SECOND_PASS).id
+    assert jobs.begin(job)
+    assert jobs.complete(job)
+    webhooks = WebhookStore(switchboard.database)
+    delivery = webhooks.claim("crm", "of the receiver", 60)
+    assert delivery is not None
+    webhooks.note_failed(delivery.id, "Status 410 came.", hopeless=True, hold=Hold("of the receiver"))
+    browser.open(f"{console.url}/admin/audit")
+    browser.open(f"{console.url}/admin/jobs")
+    browser.until(lambda: "crm wants nothing more: Status 410 came." in browser.one("#held").text, "the held webhook")
+    browser.one("#held button").click()
+    browser.until(lambda: not browser.one("#held").text, "the webhook that goes on")
+    assert console.client.get("/api/v1/webhooks/held").json() == []
+    row = f"#deliveries tr:has(a[href='/calls/{call.id}'])"
+    browser.until(lambda: browser.all(row), "the dead delivery")
+    assert "Status 410 came." in browser.one(row).text
+    browser.one(f"{row} button").click()
+    browser.until(lambda: not browser.all(row), "the delivery among the dead no more")
+    [queued] = console.client.get("/api/v1/webhooks/deliveries", params={"state": "queued"}).json()["deliveries"]
+    assert queued["id"] == delivery.id
     assert browser.complaints() == []
