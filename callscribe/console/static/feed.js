@@ -32,7 +32,7 @@ function sentence({ status }, body) {
 
 /** To the form, and back here after it; only from pages that tell who signed in. */
 function signInAgain() {
-  if (!document.querySelector(".who")) return;
+  if (!document.querySelector(".bar .who")) return;
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
