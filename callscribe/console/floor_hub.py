@@ -33,6 +33,8 @@ UNSENT = 20
 """Messages that wait for one viewer at most; who falls behind is told everything anew."""
 LEFT_S = 60.0
 """How long the stream is read on after the last viewer went."""
+BATCH = 1000
+"""Events read at once at most: half a second of a thousand calls, so that who fell behind catches up."""
 CHECK_S = 30.0
 """How often the database is asked which calls are over: a node may die before it publishes the end."""
 
@@ -140,7 +142,7 @@ class FloorHub:
         """What the stream has after an id, and what follows. Returns after a gap."""
         until = stream_order(self._until)
         checked_at = -CHECK_S
-        async with aclosing(subscribe(self._events_url, None, since, 1.0)) as arrivals:
+        async with aclosing(subscribe(self._events_url, None, since, 1.0, BATCH)) as arrivals:
             async for arrival in arrivals:
                 if isinstance(arrival, Delivery):
                     event = read_event(arrival)

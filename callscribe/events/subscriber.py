@@ -64,18 +64,19 @@ async def latest_id(url: str, call_id: UUID | None) -> str:
 
 
 async def subscribe(
-    url: str, call_id: UUID | None, last_id: str = NOW, idle_s: float = 15.0
+    url: str, call_id: UUID | None, last_id: str = NOW, idle_s: float = 15.0, batch: int = BATCH
 ) -> AsyncGenerator[Arrival, None]:
     """Yield what comes after `last_id` (a stream id, BEGINNING or NOW) in a call's stream, or the floor's (None).
 
     Never ends and never raises by itself; close it (`aclose`) or cancel its reader. At least every `idle_s` seconds
-    something is yielded. Raises ValueError for a `last_id` that is no stream id.
+    something is yielded. `batch`: events that are read at once at most. Raises ValueError for a `last_id` that is no
+    stream id.
     """
     stream = _stream(call_id)
     if last_id != NOW:
         stream_order(last_id)
     client = connect(url, timeout_s=idle_s + COMMAND_TIMEOUT_S)
-    reader = _Reader(client, stream, last_id)
+    reader = _Reader(client, stream, last_id, batch)
     yielded_at = time.monotonic()
     try:
         while True:
@@ -100,10 +101,11 @@ async def subscribe(
 class _Reader:
     """A place in a stream, kept over losses of the connection."""
 
-    def __init__(self, client: redis.asyncio.Redis, stream: str, last_id: str) -> None:
+    def __init__(self, client: redis.asyncio.Redis, stream: str, last_id: str, batch: int) -> None:
         self._client = client
         self._stream = stream
         self._last_id = last_id
+        self._batch = batch
         self._unsure = True
         """Whether the stream may have been trimmed beyond this place since it was looked at."""
 
@@ -125,12 +127,12 @@ class _Reader:
         for entry_id, fields in found:
             arrivals.append(Delivery(entry_id, stamped(fields[FIELD], entry_id)))
             self._last_id = entry_id
-        self._unsure = len(found) >= BATCH
+        self._unsure = len(found) >= self._batch
         return arrivals
 
     async def _entries(self, block_s: float) -> list[tuple[str, dict[str, str]]]:
         block_ms = max(int(block_s * 1000), 1)
-        answer = await self._client.xread({self._stream: self._last_id}, count=BATCH, block=block_ms)
+        answer = await self._client.xread({self._stream: self._last_id}, count=self._batch, block=block_ms)
         streams = cast("list[tuple[str, list[tuple[str, dict[str, str]]]]]", answer)
         return streams[0][1] if streams else []
 
