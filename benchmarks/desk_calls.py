@@ -26,32 +26,9 @@ CARDS_PER_S = 1 / 60
 """Of one call."""
 TURN_S = 0.05
 WORDS = (
-    "hello",
-    "yes",
-    "no",
-    "thank",
-    "you",
-    "boiler",
-    "contract",
-    "refund",
-    "card",
-    "number",
-    "street",
-    "please",
-    "moment",
-) + (
-    "invoice",
-    "payment",
-    "Monday",
-    "repair",
-    "customer",
-    "service",
-    "window",
-    "heating",
-    "letter",
-    "account",
-    "cancel",
-)
+    "hello", "yes", "no", "thank", "you", "boiler", "contract", "refund", "card", "number", "street", "please", "moment",
+    "invoice", "payment", "Monday", "repair", "customer", "service", "window", "heating", "letter", "account", "cancel",
+)  # fmt: skip
 SEVERITIES = (Severity.INFO, Severity.INFO, Severity.INFO, Severity.WARNING, Severity.WARNING, Severity.CRITICAL)
 
 

@@ -20,7 +20,8 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 def card(call_id: UUID, title: str, text: str = "") -> CardGiven:
     return CardGiven(
         call_id=call_id, at=NOW, card_id=uuid4(), rule="r", version=1, severity=Severity.CRITICAL, title=title,
-        text=text, link="", channel=None, role=Role.UNKNOWN, party="", utterance_id=None, start_ms=64_000, heard_ms=65_000,
+        text=text, link="", channel=None, role=Role.UNKNOWN, party="", utterance_id=None, start_ms=64_000,
+        heard_ms=65_000,
     )  # fmt: skip
 
 
