@@ -26,7 +26,7 @@ CARDS_PER_S = 1 / 60
 """Of one call."""
 TURN_S = 0.05
 WORDS = (
-    "hello", "yes", "no", "thank", "you", "boiler", "contract", "refund", "card", "number", "street", "please", "moment",
+    "hello", "yes", "no", "thank", "you", "boiler", "contract", "refund", "card", "number", "street", "please", "now",
     "invoice", "payment", "Monday", "repair", "customer", "service", "window", "heating", "letter", "account", "cancel",
 )  # fmt: skip
 SEVERITIES = (Severity.INFO, Severity.INFO, Severity.INFO, Severity.WARNING, Severity.WARNING, Severity.CRITICAL)
