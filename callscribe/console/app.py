@@ -60,6 +60,40 @@ Errors are RFC 9457 problem documents whose `detail` names the cure. A call is f
 that another system has for it (SIP Call-ID, SIPREC session, UCID, Cisco-Guid, User-to-User).
 """
 
+ROUTERS = tuple(
+    room.router
+    for room in (
+        live,
+        scoring,
+        rules,
+        exporting,
+        correcting,
+        notes,
+        waveforms,
+        calls,
+        pausing,
+        retention,
+        audit,
+        faceting,
+        searching,
+        webhooks,
+        hotwords,
+        jobs,
+        quality,
+        health,
+        metrics,
+        nodes,
+        trunks,
+        users,
+        tokens,
+        own_account,
+        admin,
+        desk,
+        pages,
+    )
+)
+"""The first that knows a path answers; the routes of signing in are there only where people sign in."""
+
 
 def make_app(settings: Settings) -> FastAPI:
     """The application; it connects when first asked. Raises SettingsError when database.url or events.url is empty."""
@@ -90,36 +124,8 @@ def make_app(settings: Settings) -> FastAPI:
     app.state.web = settings.web
     app.state.sip_address = f"sip:test@{_dialable(settings.sip.host)}:{settings.sip.port}"
     install_problems(app)
-    for room in (
-        live,
-        scoring,
-        rules,
-        exporting,
-        correcting,
-        notes,
-        waveforms,
-        calls,
-        pausing,
-        retention,
-        audit,
-        faceting,
-        searching,
-        webhooks,
-        hotwords,
-        jobs,
-        quality,
-        health,
-        metrics,
-        nodes,
-        trunks,
-        users,
-        tokens,
-        own_account,
-        admin,
-        desk,
-        pages,
-    ):
-        app.include_router(room.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC)), name="static")
     app.signs_in = settings.web.signs_in
     if app.signs_in:
