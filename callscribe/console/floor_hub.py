@@ -40,7 +40,7 @@ CHECK_S = 30.0
 
 
 @dataclass(slots=True, eq=False)
-class _Viewer:
+class Viewer:
     """Somebody who watches the floor."""
 
     scope: CallScope | None
@@ -58,6 +58,15 @@ class _Viewer:
             while not self.messages.empty():
                 self.messages.get_nowait()
 
+    async def hear(self, idle_s: float) -> Message:
+        """The next message; a ping where none comes for so long."""
+        try:
+            # asyncio.wait_for loses a cancellation that comes together with a message (Python 3.11).
+            async with asyncio.timeout(idle_s):
+                return await self.messages.get()
+        except TimeoutError:
+            return PING
+
 
 class FloorHub:
     """The floor of one process. It reads while anybody watches, and for a while after that."""
@@ -66,7 +75,7 @@ class FloorHub:
         self._stored = ActiveCallReader(database)
         self._events_url = events_url
         self._board = FloorBoard()
-        self._viewers: set[_Viewer] = set()
+        self._viewers: set[Viewer] = set()
         self._beginning = asyncio.Lock()
         self._caught_up = asyncio.Event()
         self._until = BEGINNING
@@ -85,14 +94,11 @@ class FloorHub:
 
     async def watch(self, scope: CallScope | None, idle_s: float = IDLE_S) -> AsyncGenerator[Message, None]:
         """All calls that the scope sees, then what changes. Never ends. Call `board` first."""
-        viewer = _Viewer(scope)
+        viewer = Viewer(scope)
         self._viewers.add(viewer)
         try:
             while True:
-                try:
-                    yield await asyncio.wait_for(viewer.messages.get(), idle_s)
-                except TimeoutError:
-                    yield PING
+                yield await viewer.hear(idle_s)
         finally:
             self._viewers.discard(viewer)
             self._asked_at = time.monotonic()
