@@ -4,7 +4,7 @@ import { t } from "./wording.js";
 import { callTitle, partyName } from "./words.js";
 
 /** After so long without speech a call counts as silent: within an utterance people pause, too. */
-export const SILENT_MS = 3000;
+const SILENT_MS = 3000;
 
 /** One call of the floor: what is known of it (`call`) and how it stands (`row`). */
 export class Standing {

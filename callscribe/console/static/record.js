@@ -1,7 +1,7 @@
 // The address of a call's record in another system, by a template of the settings (web.record_link).
 
 /** The user or number of a SIP or tel address. */
-export const userPart = (address) => address.replace(/^[a-z]+:/i, "").replace(/[@;?].*$/, "");
+const userPart = (address) => address.replace(/^[a-z]+:/i, "").replace(/[@;?].*$/, "");
 
 /** The other party of the call: who is not the agent, nor one of the desk's own addresses. */
 export function otherParty(call, addresses) {
