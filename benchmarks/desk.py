@@ -111,10 +111,14 @@ def measure(calls: int, viewers: int, seconds: float, *, pages: bool) -> Mapping
             }  # fmt: skip
         finally:
             stop.set()
-            for process in (watching, speakers, web):
-                if process.pid:
-                    process.terminate()
-                    process.join(10)
+            _end(watching, speakers, web)
+
+
+def _end(*processes: SpawnProcess) -> None:
+    for process in processes:
+        if process.pid:
+            process.terminate()
+            process.join(10)
 
 
 def _figures(before: Reading, after: Reading, heard: dict[str, Any], seen: list[dict[str, Any]]) -> dict[str, Any]:
