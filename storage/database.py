@@ -19,6 +19,7 @@ class Database:
         """Connects when first used. Raises SettingsError for a URL that is not postgresql://."""
         self._engine = open_engine(url, pool_size)
         self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self._closed = False
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -27,16 +28,26 @@ class Database:
         Raises DatabaseUnavailable for what may pass, DatabaseOutdated for a missing table or column, and StorageError
         for a row that the database refused.
         """
-        with storage_errors(), self._sessions.begin() as session:
+        with storage_errors(), self._lent(), self._sessions.begin() as session:
             yield session
 
     def check(self) -> None:
         """Raises DatabaseUnavailable when it does not answer, DatabaseOutdated when its schema is another release's."""
-        with storage_errors(), self._engine.connect() as connection:
+        with storage_errors(), self._lent(), self._engine.connect() as connection:
             found = current_revision(connection)
         if found != head_revision():
             raise DatabaseOutdated
 
     def close(self) -> None:
-        """Close the pool's connections. Safe to call more than once."""
-        self._engine.dispose()
+        """Close the pool's connections; one at work is closed as its work ends. Safe to call more than once."""
+        self._closed = True
+        self._engine.pool.dispose()
+
+    @contextmanager
+    def _lent(self) -> Iterator[None]:
+        """Around the use of a connection: what comes back to a pool that was emptied meanwhile is closed, not kept."""
+        try:
+            yield
+        finally:
+            if self._closed:
+                self._engine.pool.dispose()

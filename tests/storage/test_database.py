@@ -57,6 +57,27 @@ def test_a_connection_that_was_lost_is_replaced(database: Database, database_url
 
 
 @pytest.mark.integration
+def test_a_connection_at_work_is_closed_as_its_work_ends_when_the_database_was_closed_meanwhile(
+    database_url: str,
+) -> None:
+    database = Database(database_url)
+    with database.transaction() as session:
+        at_work = session.connection().connection.driver_connection
+        with database.transaction() as other:
+            idle = other.connection().connection.driver_connection
+        database.close()
+        assert [is_closed(idle), is_closed(at_work)] == [True, False]
+        assert session.scalar(text("SELECT 1")) == 1
+    assert is_closed(at_work)
+    database.close()
+
+
+def is_closed(connection: object) -> bool:
+    assert isinstance(connection, psycopg.Connection)
+    return connection.closed
+
+
+@pytest.mark.integration
 def test_a_connection_that_is_lost_in_the_middle_is_unavailable(database: Database, database_url: str) -> None:
     def lose_connection() -> None:
         with database.transaction() as session:
