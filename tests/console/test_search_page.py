@@ -15,6 +15,7 @@ from tests.console.switchboard import FakeCall, Switchboard
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 PLACE = "return document.querySelector('audio')?.currentTime ?? 0"
+SELECTED = "const q = document.activeElement; return q.value.slice(q.selectionStart, q.selectionEnd)"
 SAID = (
     (0, 600, "Good morning, Weber's heating service, you are speaking with Anna."),
     (1, 4800, "Hello, I would like a refund for the boiler that you sent me."),
@@ -79,8 +80,12 @@ def test_mistakes_empty_results_and_more_pages_are_told(browser: Browser, consol
     browser.until(lambda: browser.one("#mistake").is_displayed(), "the mistake")
     assert browser.one("#mistake").text == "at character 8, (: the parenthesis is not closed; put a ) where it ends"
     assert browser.one("#q").get_attribute("aria-invalid") == "true"
+    assert browser.run(SELECTED) == "(card"
     browser.shoot("search-mistake")
-    assert len(browser.complaints()) == 1  # Chromium tells every answer that is no success.
+    browser.open(f"{console.url}/search?{urlencode({'q': '😀 refund sicne:7d card', 'trunk': trunk})}")
+    browser.until(lambda: browser.one("#mistake").is_displayed(), "the mistake")
+    assert browser.run(SELECTED) == "sicne:7d"
+    assert len(browser.complaints()) == 2  # Chromium tells every answer that is no success.
     browser.open(f"{console.url}/search?{urlencode({'q': 'xylophone', 'trunk': trunk})}")
     browser.until(lambda: browser.one("#empty").is_displayed(), "that nothing was found")
     browser.open(f"{console.url}/search?{urlencode({'q': 'refnud', 'trunk': trunk})}")

@@ -130,8 +130,23 @@ function complain(problem) {
   byId("mistake").hidden = !mistaken;
   byId("mistake").textContent = mistaken ? problem.message : "";
   byId("q").ariaInvalid = String(mistaken);
-  if (mistaken) byId("how").open = true;
+  if (mistaken) {
+    byId("how").open = true;
+    showPlace(problem.message);
+  }
   notice(mistaken ? "" : problem.message);
+}
+
+/** Selects what the sentence says is wrong: "at character 8, (: …" names the first character, and "at the end" none. */
+function showPlace(told) {
+  const field = byId("q");
+  const before = Number(told.match(/^at character (\d+)/)?.[1] ?? 0) - 1;
+  if (before < 0 && !told.startsWith("at the end")) return;
+  const characters = [...field.value];
+  const from = before < 0 ? field.value.length : characters.slice(0, before).join("").length;
+  const length = before < 0 ? 0 : characters.slice(before).join("").search(/(?!^)\s|$/);
+  field.focus({ preventScroll: true });
+  field.setSelectionRange(from, from + length);
 }
 
 async function more() {
