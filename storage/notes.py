@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.finals import hold_call
 from storage.models import NoteRow
 from storage.models.audit import Detail
+from storage.rows import note_of
 
 UNNAMED = "unnamed"
 """Whom the audit log names where nobody signs in and no name was given."""
@@ -26,9 +27,8 @@ class NoteStore:
 
     def of_call(self, call_id: UUID) -> tuple[Note, ...]:
         """In the order in which they were made; empty for a call that is not there."""
-        query = select(NoteRow).where(NoteRow.call_id == call_id).order_by(NoteRow.made_at, NoteRow.id)
         with self._database.transaction() as session:
-            return tuple(_note_of(row) for row in session.scalars(query))
+            return notes_of_call(session, call_id)
 
     def add(self, call_id: UUID, new: NewNote) -> Note:
         """Keep a note. Where somebody pins again what they have pinned, that pin is returned.
@@ -39,7 +39,7 @@ class NoteStore:
             if hold_call(session, call_id).text_expired_at is not None:
                 raise TextExpired
             if not new.text and (pinned := _pin(session, call_id, new)):
-                return _note_of(pinned)
+                return note_of(pinned)
             if (session.scalar(select(func.count()).where(NoteRow.call_id == call_id)) or 0) >= MAX_NOTES:
                 raise TooManyNotes
             row = NoteRow(
@@ -53,7 +53,7 @@ class NoteStore:
             session.add(row)
             session.flush()
             session.refresh(row)
-            return _note_of(row)
+            return note_of(row)
 
     def change(self, call_id: UUID, note_id: UUID, text: str, editor: Editor) -> Note:
         """Give a note another text. Raises NoteNotFound, NoteForbidden."""
@@ -64,7 +64,7 @@ class NoteStore:
             session.flush()
             session.refresh(row)
             _write_audit(session, "note.changed", row, editor)
-            return _note_of(row)
+            return note_of(row)
 
     def remove(self, call_id: UUID, note_id: UUID, editor: Editor) -> None:
         """Raises NoteNotFound, NoteForbidden."""
@@ -72,6 +72,12 @@ class NoteStore:
             row = _own(session, call_id, note_id, editor)
             _write_audit(session, "note.removed", row, editor)
             session.delete(row)
+
+
+def notes_of_call(session: Session, call_id: UUID) -> tuple[Note, ...]:
+    """In the order in which they were made; empty for a call that is not there."""
+    query = select(NoteRow).where(NoteRow.call_id == call_id).order_by(NoteRow.made_at, NoteRow.id)
+    return tuple(note_of(row) for row in session.scalars(query))
 
 
 def _pin(session: Session, call_id: UUID, new: NewNote) -> NoteRow | None:
@@ -92,7 +98,3 @@ def _write_audit(session: Session, action: str, row: NoteRow, editor: Editor) ->
     """The log never has a note's words."""
     detail: Detail = {"note": str(row.id), "author": row.by}
     write_audit(session, action=action, subject=str(row.call_id), by=editor.name or UNNAMED, detail=detail)
-
-
-def _note_of(row: NoteRow) -> Note:
-    return Note(row.id, row.text, row.at_ms, row.utterance_id, row.by, row.made_at, row.changed_at)

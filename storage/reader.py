@@ -19,6 +19,7 @@ from storage.database import Database
 from storage.holds import held
 from storage.measures import measures_of
 from storage.models import CallMeasuresRow, CallRow, JobRow, OutsideIdRow, RevisionRow, RuleResultRow, UtteranceRow
+from storage.notes import notes_of_call
 from storage.records import CallFilter, CallPage, CallRecord, CallSummary, JobRecord, JobState
 from storage.rows import call_of, call_parts, end_of, final_of, job_of, party_of, recording_of, utterance_of
 from storage.scoping import in_scope
@@ -92,7 +93,7 @@ class CallReader:
             )
 
     def transcript(self, key: UUID | str) -> Transcript:
-        """The call's utterances in the order they were begun, each with its revisions. Raises CallNotFound."""
+        """The call's utterances in the order they were begun, with their revisions; its notes. Raises CallNotFound."""
         with self._database.transaction() as session:
             row = _find(session, key, self._seen)
             utterances = session.scalars(
@@ -101,9 +102,9 @@ class CallReader:
                 .order_by(UtteranceRow.start, UtteranceRow.channel)
                 .options(selectinload(UtteranceRow.revisions), selectinload(UtteranceRow.turns))
             )
-            return Transcript(
-                call_of(row), CallState(row.state), row.ended_at, tuple(utterance_of(found) for found in utterances)
-            )
+            spoken = tuple(utterance_of(found) for found in utterances)
+            notes = notes_of_call(session, row.id)
+            return Transcript(call_of(row), CallState(row.state), row.ended_at, spoken, notes)
 
     def find_id(self, key: UUID | str) -> UUID:
         """The id of the call that `call` finds by the key. Raises CallNotFound."""

@@ -8,11 +8,22 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from callscribe.domain.call import Call, CallEnd, CallState, Channel, ChannelMedia, Dialect, OutsideIds, Party, Role
+from callscribe.domain.note import Note
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
 from storage.clean import clean_name
-from storage.models import CallRow, ChannelRow, JobRow, OutsideIdRow, PartyRow, RecordingRow, RevisionRow, UtteranceRow
+from storage.models import (
+    CallRow,
+    ChannelRow,
+    JobRow,
+    NoteRow,
+    OutsideIdRow,
+    PartyRow,
+    RecordingRow,
+    RevisionRow,
+    UtteranceRow,
+)
 from storage.records import JobKind, JobRecord, JobState, RecordingFile
 
 NOBODY = Party("")
@@ -160,6 +171,10 @@ def utterance_of(row: UtteranceRow) -> Utterance:
     revisions = tuple(revision_of(revision) for revision in row.revisions)
     turns = tuple(SpeakerTurn(turn.speaker, turn.start, turn.end, turn.overlapped) for turn in row.turns)
     return Utterance(row.id, final_of(row), revisions, turns)
+
+
+def note_of(row: NoteRow) -> Note:
+    return Note(row.id, row.text, row.at_ms, row.utterance_id, row.by, row.made_at, row.changed_at)
 
 
 def stored_confidence(value: float) -> float:

@@ -94,7 +94,7 @@ def get_transcript(
         Literal["json", "txt", "srt", "vtt", "csv", "vcon"], Query(alias="format", description="How it is written.")
     ] = "json",
 ) -> Response:
-    """What was said, each utterance in its newest text; `json` and `vcon` also have the first text.
+    """What was said, each utterance in its newest text; `json` and `vcon` also have the first text, `json` the notes.
 
     A `vcon` has the SHA-512 of the recording where that is given out, and its address where `web.public_url` is https.
     """

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from callscribe.domain.audio import samples_to_ms
 from callscribe.domain.call import Call, CallState
+from callscribe.domain.note import Note
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import PERSON, Final, Revision, Word
 
@@ -48,6 +49,8 @@ class Transcript:
     ended_at: datetime | None
     """Aware UTC, or None while the call goes on."""
     utterances: tuple[Utterance, ...]
+    notes: tuple[Note, ...] = ()
+    """What people wrote beside it, in the order in which they did."""
 
     def ms(self, samples: int) -> int:
         """A sample offset of this call as milliseconds from its start."""

@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import uuid5
 
@@ -13,6 +12,7 @@ from callscribe.domain.pause import Pause
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Final, Revision, Word
 from callscribe.domain.utterance import Transcript, Utterance
+from callscribe.text.noted import iso, note_entries
 from callscribe.text.speakers import Piece, pieces
 from callscribe.text.tables import to_csv
 
@@ -81,7 +81,7 @@ def _party(call: Call, channel: int) -> str:
 
 
 def to_json(transcript: Transcript) -> str:
-    """An object with "call" and "utterances"; times within the call are milliseconds from its start."""
+    """An object with "call", "utterances" and "notes"; times within the call are milliseconds from its start."""
     call = transcript.call
     document: dict[str, Json] = {
         "call": {
@@ -89,8 +89,8 @@ def to_json(transcript: Transcript) -> str:
             "trunk": call.trunk,
             "dialect": call.dialect,
             "state": transcript.state,
-            "started_at": _iso(call.started_at),
-            "ended_at": _iso(transcript.ended_at) if transcript.ended_at else None,
+            "started_at": iso(call.started_at),
+            "ended_at": iso(transcript.ended_at) if transcript.ended_at else None,
             "sample_rate": call.sample_rate,
             "caller": _party_json(call.caller),
             "callee": _party_json(call.callee),
@@ -100,6 +100,7 @@ def to_json(transcript: Transcript) -> str:
             "pauses": _pauses_json(transcript),
         },
         "utterances": [_utterance_json(transcript, utterance) for utterance in transcript.utterances],
+        "notes": note_entries(transcript.notes),
     }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
@@ -136,7 +137,7 @@ def to_vcon(transcript: Transcript, audio: RecordedAudio | None = None) -> str:
     heard = [_parties_of(channel, parties, call) for channel in call.channels]
     dialog: dict[str, Json] = {
         "type": "recording",
-        "start": _iso(call.started_at),
+        "start": iso(call.started_at),
         "parties": heard,
         "mediatype": "audio/x-wav",
         "filename": f"{call.id}.wav",
@@ -149,7 +150,7 @@ def to_vcon(transcript: Transcript, audio: RecordedAudio | None = None) -> str:
     document: dict[str, Json] = {
         "vcon": VCON_SYNTAX,
         "uuid": str(call.id),
-        "created_at": _iso(transcript.ended_at or call.started_at),
+        "created_at": iso(transcript.ended_at or call.started_at),
         "parties": [_vcon_party(party) for party in parties],
         "dialog": [dialog],
         "analysis": [_transcript_analysis(transcript)],
@@ -238,10 +239,6 @@ def _cue_time(ms: int, mark: str) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{ms % 1000:03}"
 
 
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _party_json(party: Party | None) -> Json:
     return None if party is None else {"name": party.name, "address": party.address}
 
@@ -276,7 +273,7 @@ def _utterance_json(transcript: Transcript, utterance: Utterance) -> Json:
             {
                 "reason": revision.reason,
                 "by": revision.by,
-                "made_at": None if revision.made_at is None else _iso(revision.made_at),
+                "made_at": None if revision.made_at is None else iso(revision.made_at),
                 **_reading_json(transcript, revision),
             }
             for revision in utterance.revisions

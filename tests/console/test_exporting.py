@@ -48,6 +48,16 @@ def test_every_call_that_is_over_is_exported_once_newest_first(
         assert [name.rpartition(".")[0][-36:] for name in archive.namelist()] == newest_first
 
 
+def test_notes_are_in_what_is_exported_as_json(console: Console, switchboard: Switchboard) -> None:
+    call = ended(switchboard, "bulk-noted", 0)
+    path = f"/api/v1/calls/{call.id}"
+    console.client.post(f"{path}/notes", json={"text": "Call back.", "at_ms": 1500, "by": "ann"})
+    notes = console.client.get(f"{path}/notes").json()["notes"]
+    assert [note["text"] for note in notes] == ["Call back."]
+    assert json.loads(exported(console, "json", "bulk-noted"))["notes"] == notes
+    assert console.client.get(f"{path}/transcript").json()["notes"] == notes
+
+
 def test_calls_of_a_time_are_exported(console: Console, switchboard: Switchboard) -> None:
     calls = [ended(switchboard, "bulk-2", minute) for minute in range(3)]
     since, until = (NOON + timedelta(minutes=minute) for minute in (1, 2))

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from callscribe.domain.call import Call, CallState, Channel, Dialect, OutsideIds, Party, Role
+from callscribe.domain.note import Note
 from callscribe.domain.pause import Pause
 from callscribe.domain.speaker import SpeakerTurn
 from callscribe.domain.transcript import Correction, Final, Revision, Word, utterance_id
@@ -253,6 +254,23 @@ def test_vcon_refers_to_the_recording_by_address_and_hash() -> None:
         assert dialog.get("url", "") == url
         assert sha512_of(dialog["content_hash"]) == sha512
     assert FORMATS["txt"].render(TRANSCRIPT, RecordedAudio(sha512)) == render(TRANSCRIPT, "txt")
+
+
+def test_json_holds_what_people_wrote_beside_the_call() -> None:
+    made_at, note = STARTED + timedelta(seconds=9), UUID(int=1)
+    written = replace(TRANSCRIPT, notes=(Note(note, "Call back.", 1500, FIRST.id, "ann", made_at, made_at),))
+    assert json.loads(render(written, "json"))["notes"] == [
+        {
+            "id": str(note),
+            "text": "Call back.",
+            "at_ms": 1500,
+            "utterance_id": str(FIRST.id),
+            "by": "ann",
+            "made_at": "2026-11-21T09:30:09Z",
+            "changed_at": "2026-11-21T09:30:09Z",
+        }
+    ]
+    assert json.loads(render(TRANSCRIPT, "json"))["notes"] == []
 
 
 def test_an_empty_transcript_is_still_a_document() -> None:
