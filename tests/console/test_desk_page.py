@@ -214,6 +214,26 @@ def test_pins_cards_and_lines_by_keyboard(browser: Browser, console: Console, de
     assert browser.complaints() == []
 
 
+def test_what_is_written_and_not_saved_outlasts_the_next_call(browser: Browser, console: Console, desk: Desk) -> None:
+    first = desk.ring("Tom Hall")
+    open_desk(browser, console, desk.address)
+    browser.until(lambda: title(browser) == "Tom Hall", "the call")
+    field = browser.one(f"{SHOWN} textarea")
+    field.send_keys("saved", Keys.CONTROL + Keys.ENTER)
+    browser.until_texts(f"{SHOWN} .note-text", ["saved"])
+    field.send_keys("half a sente")
+    browser.one(f"{SHOWN} .note-edit").click()
+    assert field.get_property("value") == "saved"
+    field.send_keys(Keys.ESCAPE)
+    assert field.get_property("value") == "half a sente"
+    first.end(second_pass=False)
+    browser.until(lambda: browser.texts(f"{SHOWN} .desk-state") == ["Ended"], "the end")
+    desk.ring("Eve Moss")
+    browser.until(lambda: title(browser) == "Eve Moss", "the next call")
+    browser.one(f".desk-tab[data-call='{first.id}']").click()
+    assert browser.one(f"{SHOWN} textarea").get_property("value") == "half a sente"
+
+
 def test_on_a_phone_the_newest_card_is_in_sight(browser: Browser, console: Console, desk: Desk) -> None:
     call = desk.ring()
     name = call.final(1, 4000, "cancel my contract please. " * 80)

@@ -36,7 +36,7 @@ export class DeskCall {
     });
     this.notes = new Notes({
       list: part(".notes"), form: part(".desk-note"), path: this.path, now: () => (this.isOver ? null : this.#elapsed()),
-      mayEdit: ({ by }) => this.place.editsAll || by === this.place.user,
+      mayEdit: ({ by }) => this.place.editsAll || by === this.place.user, isOwn: ({ by }) => by === this.place.user,
       onPins: (ids) => this.#markPins(ids), textOf: (id) => this.#textOf(id), onShow: (id) => this.showLine(id),
       onSaved: () => this.told.onFree(), complain: (problem) => this.complain(problem),
     });

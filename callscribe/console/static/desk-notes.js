@@ -10,7 +10,7 @@ const HEADERS = { accept: "application/json", "content-type": "application/json"
 export class Notes {
   /**
    * list: the <ol>; form: with a textarea; path: of the call in the API; now(): milliseconds from the call's start, or
-   * null after it; mayEdit(note); onPins(ids): utterances that have a pin of ours; textOf(id): what an utterance says;
+   * null after it; mayEdit(note); isOwn(note); onPins(ids): utterances that have a pin of ours; textOf(id): what an utterance says;
    * onShow(id): somebody wants to see an utterance; complain(problem).
    */
   constructor(parts) {
@@ -18,6 +18,7 @@ export class Notes {
     this.known = new Map();
     this.field = this.form.querySelector("textarea");
     this.editing = null;
+    this.draft = "";
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#save();
@@ -28,9 +29,14 @@ export class Notes {
     });
   }
 
+  /** Whether something is written that is not saved. */
+  get hasDraft() {
+    return this.field.value.trim() !== "";
+  }
+
   /** Whether somebody is writing. */
   get isOpen() {
-    return document.activeElement === this.field && this.field.value.trim() !== "";
+    return document.activeElement === this.field && this.hasDraft;
   }
 
   async read() {
@@ -41,9 +47,8 @@ export class Notes {
 
   /** The event `call.noted`. */
   take({ note_id, removed, note }) {
-    if (removed) this.known.delete(note_id);
-    else this.known.set(note_id, note);
-    this.draw();
+    if (removed) this.#forget(note_id);
+    else this.#keep(note);
   }
 
   isPinned(utterance) {
@@ -64,11 +69,11 @@ export class Notes {
   draw() {
     const rows = [...this.known.values()].sort((one, other) => one.made_at.localeCompare(other.made_at));
     this.list.replaceChildren(...rows.map((note) => (note.text ? this.#noteRow(note) : this.#pinRow(note))));
-    this.onPins(new Set(rows.filter((note) => note.utterance_id && this.mayEdit(note)).map((note) => note.utterance_id)));
+    this.onPins(new Set(rows.filter((note) => note.utterance_id && this.isOwn(note)).map((note) => note.utterance_id)));
   }
 
   #pinOf(utterance) {
-    return [...this.known.values()].find((note) => note.utterance_id === utterance && !note.text && this.mayEdit(note));
+    return [...this.known.values()].find((note) => note.utterance_id === utterance && !note.text && this.isOwn(note));
   }
 
   #noteRow(note) {
@@ -101,29 +106,41 @@ export class Notes {
     return [edit, remove];
   }
 
+  /** What stood in the field before comes back afterwards. */
   #edit(note) {
+    if (!this.editing) this.draft = this.field.value;
     this.editing = note.id;
     this.field.value = note.text;
     this.field.focus();
   }
 
   #leave() {
-    if (this.editing) this.field.value = "";
-    this.editing = null;
+    if (this.editing) this.#putBack();
     this.field.blur();
   }
 
+  #putBack() {
+    this.editing = null;
+    this.field.value = this.draft;
+    this.draft = "";
+  }
+
   async #save() {
-    const text = this.field.value.trim();
-    if (!text) return;
+    const { editing, field } = this;
+    const written = field.value;
+    const text = written.trim();
     const button = this.form.querySelector("button");
+    if (!text || button.disabled) return;
     button.disabled = true;
     try {
-      if (this.editing) this.#keep(await this.#send("PATCH", `/${this.editing}`, { text }));
+      if (editing) this.#keep(await this.#send("PATCH", `/${editing}`, { text }));
       else this.#keep(await this.#send("POST", "", { text, at_ms: this.now() }));
-      this.field.value = "";
-      this.editing = null;
-      this.onSaved();
+      // What was typed while the answer was on its way is not saved yet.
+      const more = field.value.startsWith(written) ? field.value.slice(written.length) : field.value;
+      if (this.editing !== editing || (editing && more)) return;
+      this.#putBack();
+      field.value += more;
+      if (!more) this.onSaved();
     } catch (problem) {
       this.complain(problem);
     } finally {
@@ -133,7 +150,13 @@ export class Notes {
 
   async #remove(note) {
     await this.#send("DELETE", `/${note.id}`);
-    this.known.delete(note.id);
+    this.#forget(note.id);
+  }
+
+  /** What somebody was changing meanwhile is saved as a new note. */
+  #forget(id) {
+    if (this.editing === id) this.editing = null;
+    this.known.delete(id);
     this.draw();
   }
 

@@ -91,7 +91,7 @@ function onFloor({ at, whole, calls: told, ended, erased }) {
 }
 
 function start(call) {
-  for (const each of [...calls.values()]) if (each.isOver && !each.notes.isOpen) drop(each.id);
+  for (const each of [...calls.values()]) if (each.isOver && !each.notes.hasDraft) drop(each.id);
   const made = add(call);
   made.follow();
   turn(made);
