@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from callscribe.console.assets import NamedByVersion
-from callscribe.console.finding import find_call
+from callscribe.console.finding import find_shown
 from callscribe.console.sources import SourcesOf
 from callscribe.console.theme import THEMES, theme_of
 from callscribe.console.visitor import visitor_of
@@ -79,6 +79,7 @@ def page(request: HTTPConnection, name: str, status: int = 200, **values: object
         visitor=visitor,
         places=[(path, label) for path, label, need in PLACES if visitor is None or visitor.principal.may(need)],
         here=request.url.path,
+        framed=request.headers.get("sec-fetch-dest") == "iframe",
         **values,
     )
     return HTMLResponse(text, status, {"vary": "accept-language, cookie"})
@@ -106,7 +107,7 @@ def search(request: Request) -> Response:
 @router.get("/calls/{key:path}")
 async def call(request: Request, sources: SourcesOf, key: Annotated[str, PathParameter(max_length=512)]) -> Response:
     """One call. An id of another system leads to the page of the call's own id."""
-    found = str(await find_call(sources, key))
+    found = str(await find_shown(sources, key))
     if found != key:
         return RedirectResponse(f"/calls/{quote(found)}")
     return page(request, "call.html", call_id=found, formats=FORMATS)

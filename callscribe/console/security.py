@@ -51,7 +51,10 @@ FOR_ALL_SITES = "/static/callscribe-desk.js"
 
 
 class SecurityHeaders:
-    """Adds the headers above to every answer; what is not a static file is kept by no cache."""
+    """Adds the headers above to every answer; what is not a static file is kept by no cache.
+
+    What failed may be read in a frame wherever the desk may stand: a frame that stays blank tells nobody what to do.
+    """
 
     def __init__(self, app: ASGIApp, web: WebSettings) -> None:
         self._app = app
@@ -60,16 +63,16 @@ class SecurityHeaders:
         framed = {name: value for name, value in HEADERS.items() if name != "x-frame-options"}
         self._framed = {**framed, "content-security-policy": policy} if web.embed_origins else HEADERS
 
-    def _headers(self, path: str) -> Mapping[str, str]:
+    def _headers(self, path: str, status: int) -> Mapping[str, str]:
         if path == FOR_ALL_SITES:
             return {**HEADERS, "cross-origin-resource-policy": "cross-origin"}
-        return self._framed if path in FRAMED else HEADERS
+        return self._framed if path in FRAMED or status >= HTTPStatus.BAD_REQUEST else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers(scope["path"]).items():
+                for name, value in self._headers(scope["path"], message["status"]).items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-cache" if scope["path"].startswith("/static/") else "no-store")
             await send(message)

@@ -147,6 +147,19 @@ def test_a_listed_frame_hears_no_stranger(browser: Browser, settings: Settings, 
         assert set(browser.run("return messages")) <= {"callscribe:ready"}
 
 
+def test_a_frame_tells_what_failed_and_leads_to_the_desk(browser: Browser, settings: Settings, desk: Desk) -> None:
+    pages: dict[str, str] = {}
+    with crm(pages) as origin, serving(embedding(settings, origin)) as console:
+        pages["/"] = PAGE.replace("{body}", IFRAME.replace("/desk", "/calls/gone")).replace("{server}", console.url)
+        browser.open(origin)
+        browser.until(lambda: in_frame(browser, ".empty-title") == ["Not Found"], "what failed")
+        browser.driver.switch_to.frame(browser.one("iframe"))
+        assert [link.text for link in browser.all("header a, main a, footer a") if link.is_displayed()] == ["Try again"]
+        browser.one(".empty .button").click()
+        browser.until(lambda: "Whose calls?" in browser.texts("#empty-title"), "the desk")
+        browser.driver.switch_to.default_content()
+
+
 def test_headers_let_the_desk_alone_into_frames(settings: Settings, console: Console) -> None:
     with serving(embedding(settings, "https://crm.example.com")) as embedded:
         for path, framed in (
@@ -155,6 +168,7 @@ def test_headers_let_the_desk_alone_into_frames(settings: Settings, console: Con
             ("/", False),
             ("/search", False),
             ("/api/v1/live", False),
+            ("/calls/gone", True),
         ):
             headers = embedded.client.get(path).headers
             assert ("frame-ancestors https://crm.example.com" in headers["content-security-policy"]) is framed, path
