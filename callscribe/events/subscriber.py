@@ -54,13 +54,23 @@ async def latest_id(url: str, call_id: UUID | None) -> str:
 
     Raises EventsUnavailable.
     """
+    newest = await latest(url, call_id)
+    return newest.id if newest else BEGINNING
+
+
+async def latest(url: str, call_id: UUID | None) -> Delivery | None:
+    """The last event of a call, or of the floor (None); None where there is none. Raises EventsUnavailable."""
     client = connect(url)
     try:
-        return await _latest(client, _stream(call_id))
+        answer = await client.xrevrange(_stream(call_id), count=1)
     except FAILURES as error:
         raise EventsUnavailable from error
     finally:
         await client.aclose()
+    newest = cast("list[tuple[str, dict[str, str]]]", answer)
+    for entry_id, fields in newest:
+        return Delivery(entry_id, stamped(fields[FIELD], entry_id))
+    return None
 
 
 async def subscribe(

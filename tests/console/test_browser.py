@@ -318,8 +318,9 @@ def test_an_erased_call_leaves_its_page(browser: Browser, console: Console, swit
     call.end()
     asked = {"by": "Ann Baker", "reason": "case 17"}
     assert console.client.delete(f"/api/v1/calls/{call.id}", params=asked).status_code == 200
-    browser.until(lambda: not browser.all(".said"), "the end of its text")
-    browser.complaints()
+    browser.until(lambda: browser.texts("main h1") == ["Not Found"], "that there is no such call")
+    assert not browser.all(".said")
+    browser.complaints()  # Of what was asked before, and of the page itself: all stand there before the page does.
 
 
 def test_a_failed_job_is_seen_and_tried_again(browser: Browser, console: Console, switchboard: Switchboard) -> None:
