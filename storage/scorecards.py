@@ -1,15 +1,18 @@
 """Scorecards and their versions, and calls that shall be evaluated again."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from callscribe.domain.errors import CallNotFound
+from callscribe.domain.errors import CallNotFound, ScorecardOutdated
 from callscribe.domain.scores import Evaluation
 from callscribe.text.scorecard import Scorecard
 from callscribe.text.scoring import NamedScorecard
+from storage.assist_rules import anything
+from storage.audit import write_audit
 from storage.clean import clean_name
 from storage.database import Database
 from storage.evaluations import queue_evaluations
@@ -22,7 +25,11 @@ BULK_PRIORITY = 1
 
 
 class ScorecardStore:
-    """Keeps scorecards, and reads what they found. All methods raise DatabaseUnavailable."""
+    """Keeps scorecards, and reads what they found. All methods raise DatabaseUnavailable.
+
+    `expects`: which version may stand before a change, 0 where there is no scorecard; where it is false of the one that
+    does, ScorecardOutdated is raised.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,20 +49,24 @@ class ScorecardStore:
             row = session.scalar(query)
             return None if row is None or row.definition is None else _named(row)
 
-    def put(self, name: str, card: Scorecard, by: str) -> NamedScorecard:
+    def put(self, name: str, card: Scorecard, by: str, expects: Callable[[int], bool] = anything) -> NamedScorecard:
         """Make a new version, for calls that end from now on; the newest stands where it says the same."""
         with self._database.transaction() as session:
             newest = _hold_newest(session, clean_name(name))
             if newest is not None and newest.definition is not None and _card(newest.definition) == card:
                 return _named(newest)
+            if not expects(_standing(newest)):
+                raise ScorecardOutdated
             return _named(_add(session, clean_name(name), newest, card, by))
 
-    def delete(self, name: str, by: str) -> bool:
+    def delete(self, name: str, by: str, expects: Callable[[int], bool] = anything) -> bool:
         """Let it score no more calls; False when there is none. Its versions stay, for calls were scored by them."""
         with self._database.transaction() as session:
             newest = _hold_newest(session, clean_name(name))
             if newest is None or newest.definition is None:
                 return False
+            if not expects(newest.version):
+                raise ScorecardOutdated
             _add(session, newest.name, newest, None, by)
             return True
 
@@ -92,15 +103,23 @@ def _hold_newest(session: Session, name: str) -> ScorecardRow | None:
     return session.scalar(_newest().where(ScorecardRow.name == name))
 
 
+def _standing(newest: ScorecardRow | None) -> int:
+    return 0 if newest is None or newest.definition is None else newest.version
+
+
 def _add(session: Session, name: str, newest: ScorecardRow | None, card: Scorecard | None, by: str) -> ScorecardRow:
+    """The audit log names the scorecard, not what is on it."""
+    who = clean_name(by.strip())
     row = ScorecardRow(
         name=name,
         version=newest.version + 1 if newest else 1,
         definition=None if card is None else card.model_dump(mode="json"),
-        by=clean_name(by),
+        by=who,
     )
     session.add(row)
     session.flush()
+    action = "scorecards.deleted" if card is None else "scorecards.changed"
+    write_audit(session, action=action, subject=name, by=who, detail={"version": row.version})
     return row
 
 

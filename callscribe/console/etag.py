@@ -1,10 +1,14 @@
 """Entity tags of what has versions, and conditions on them (RFC 9110 sections 8.8.3 and 13.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Response
+from starlette.exceptions import HTTPException
+
+from callscribe.domain.errors import StorageError
 
 NONE = 0
 """The version of what is not there."""
@@ -35,6 +39,17 @@ class Precondition:
 def tell_version(response: Response, version: int) -> None:
     """Put its entity tag into the answer's header."""
     response.headers["etag"] = f'"{version}"'
+
+
+@contextmanager
+def conditional(condition: Precondition, outdated: type[StorageError]) -> Iterator[None]:
+    """Where `outdated` is raised: what the header's condition forbids is 412, what only the body's does 409."""
+    try:
+        yield
+    except outdated as error:
+        if condition.given:
+            raise HTTPException(412, str(error)) from error
+        raise
 
 
 def _names(tags: str, version: int) -> bool:

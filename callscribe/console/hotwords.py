@@ -1,7 +1,5 @@
 """The API's routes for hotword lists: how they stand, how they stood, and which words people's corrections ask for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from asr.lexicon import is_common
 from callscribe.console.answer import Answer
-from callscribe.console.etag import Precondition, PreconditionOf, tell_version
+from callscribe.console.etag import PreconditionOf, conditional, tell_version
 from callscribe.console.models import HotwordAnswer, HotwordListAnswer, HotwordListRequest
 from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
@@ -190,7 +188,7 @@ def put_hotwords(
     `version` or with `If-Match`: without either, what somebody else put on meanwhile is lost.
     """
     content = HotwordContent(_hotwords(wanted.words), wanted.languages, wanted.agents)
-    with _conditional(condition):
+    with conditional(condition, HotwordListOutdated):
         expects = condition.and_seen(wanted.version)
         return _answer(sources.hotwords.write(name, content, wanted.by, expects), response)
 
@@ -203,7 +201,7 @@ def amend_hotwords(
 
     A list is made where there is none.
     """
-    with _conditional(condition):
+    with conditional(condition, HotwordListOutdated):
         expects = condition.and_seen(wanted.version)
         words = _hotwords(wanted.words)
         return _answer(sources.hotwords.amend(name, words, wanted.remove, wanted.by, expects), response)
@@ -212,7 +210,7 @@ def amend_hotwords(
 @router.delete("/hotwords/{name}", status_code=204, responses=responses(404, 412, 422, 503))
 def delete_hotwords(sources: SourcesOf, name: ListName, condition: PreconditionOf, by: By = "") -> None:
     """Remove the list. Its versions stay, as texts of calls name them; one can be restored."""
-    with _conditional(condition):
+    with conditional(condition, HotwordListOutdated):
         if not sources.hotwords.delete(name, by, condition.allows):
             raise _no_list()
 
@@ -245,7 +243,7 @@ def restore_version(
     by: By = "",
 ) -> HotwordListAnswer:
     """Give the list what it had then, as a new version; one that was removed is there again."""
-    with _conditional(condition):
+    with conditional(condition, HotwordListOutdated):
         found = sources.hotwords.restore(name, version, by, condition.allows)
     if found is None:
         raise _no_version()
@@ -259,17 +257,6 @@ def _hotwords(words: list[HotwordAnswer]) -> list[Hotword]:
 def _answer(found: HotwordList, response: Response) -> HotwordListAnswer:
     tell_version(response, found.version)
     return HotwordListAnswer.of(found)
-
-
-@contextmanager
-def _conditional(condition: Precondition) -> Iterator[None]:
-    """What the header's condition forbids is 412, what only the body's does 409."""
-    try:
-        yield
-    except HotwordListOutdated as error:
-        if condition.given:
-            raise HTTPException(412, str(error)) from error
-        raise
 
 
 def _no_list() -> HTTPException:

@@ -1,7 +1,5 @@
 """The API's routes for assist rules, for the cards that they gave, and for those that they would have given."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -12,7 +10,7 @@ from starlette.requests import Request
 
 from callscribe.console.answer import Answer
 from callscribe.console.calls import KEY_LIMIT, Key
-from callscribe.console.etag import Precondition, PreconditionOf, tell_version
+from callscribe.console.etag import PreconditionOf, conditional, tell_version
 from callscribe.console.problems import responses
 from callscribe.console.reading import note_read
 from callscribe.console.reference import API
@@ -28,7 +26,6 @@ from callscribe.text.visible import LINE, NAME
 
 router = APIRouter(prefix=API, tags=["Assist rules"])
 
-"""Something that can be seen, and no control characters: Postgres has no place for NUL."""
 MAX_VERSION = 2**31 - 1
 RuleName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the rule.")]
 By = Annotated[str, Query(max_length=100, pattern=LINE, description='Who asks; "": not told.')]
@@ -150,7 +147,7 @@ def put_rule(
     sources: SourcesOf, name: RuleName, wanted: AssistRuleRequest, condition: PreconditionOf, response: Response
 ) -> AssistRuleAnswer:
     """Make the rule, or a new version of it where it changes. Running calls have it from their next utterances on."""
-    with _conditional(condition):
+    with conditional(condition, AssistRuleOutdated):
         expects = condition.and_seen(wanted.version)
         return _answer(sources.rules.put(name, wanted.rule, wanted.by, expects), response)
 
@@ -158,7 +155,7 @@ def put_rule(
 @router.delete("/rules/{name}", status_code=204, responses=responses(404, 412, 422, 503))
 def delete_rule(sources: SourcesOf, name: RuleName, condition: PreconditionOf, by: By = "") -> None:
     """Let it give no more cards. Those that it gave stay, and so do its versions."""
-    with _conditional(condition):
+    with conditional(condition, AssistRuleOutdated):
         if not sources.rules.delete(name, by, condition.allows):
             raise _no_rule()
 
@@ -189,17 +186,6 @@ def list_cards(sources: SourcesOf, key: Key) -> CardsAnswer:
 def _answer(found: NamedRule, response: Response) -> AssistRuleAnswer:
     tell_version(response, found.version)
     return AssistRuleAnswer.of(found)
-
-
-@contextmanager
-def _conditional(condition: Precondition) -> Iterator[None]:
-    """What the header's condition forbids is 412, what only the body's does 409."""
-    try:
-        yield
-    except AssistRuleOutdated as error:
-        if condition.given:
-            raise HTTPException(412, str(error)) from error
-        raise
 
 
 def _no_rule() -> HTTPException:

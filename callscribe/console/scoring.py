@@ -2,32 +2,42 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from callscribe.console.calls import Key
+from callscribe.console.etag import PreconditionOf, conditional, tell_version
 from callscribe.console.measured import ScorecardAnswer, ScoresAnswer
 from callscribe.console.moment import Moment
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
 from callscribe.console.sources import SourcesOf
 from callscribe.domain.call import CallState
+from callscribe.domain.errors import ScorecardOutdated
 from callscribe.text.scorecard import Scorecard
+from callscribe.text.scoring import NamedScorecard
 from callscribe.text.visible import NAME
 from storage.records import CallFilter
 
 router = APIRouter(prefix=API, tags=["Scorecards"])
 
-"""Something that can be seen, and no control characters: Postgres has no place for NUL."""
 CardName = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, description="Name of the scorecard.")]
 BY = "Who does it, in words."
+MAX_VERSION = 2**31 - 1
 
 
 class ScorecardRequest(Scorecard):
     """What a scorecard shall be, in place of what it is."""
 
     by: str = Field(min_length=1, max_length=100, pattern=NAME, description=BY)
+    version: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_VERSION,
+        description="`version` that the scorecard had when it was read, 0: none; 409 where another stands by now. As "
+        "`If-Match`, which answers 412. null: whatever stands.",
+    )
 
     @property
     def card(self) -> Scorecard:
@@ -60,30 +70,37 @@ def list_scorecards(sources: SourcesOf) -> list[ScorecardAnswer]:
 def get_scorecard(
     sources: SourcesOf,
     name: CardName,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="An earlier version.")] = None,
+    response: Response,
+    version: Annotated[int | None, Query(ge=1, le=MAX_VERSION, description="An earlier version.")] = None,
 ) -> ScorecardAnswer:
-    """One scorecard."""
+    """One scorecard. `ETag` is that of its version."""
     found = sources.scorecards.find(name, version)
     if found is None:
         raise _no_card()
-    return ScorecardAnswer.of(found)
+    return _answer(found, response)
 
 
-@router.put("/scorecards/{name}", responses=responses(422, 503))
-def put_scorecard(sources: SourcesOf, name: CardName, wanted: ScorecardRequest) -> ScorecardAnswer:
+@router.put("/scorecards/{name}", responses=responses(409, 412, 422, 503))
+def put_scorecard(
+    sources: SourcesOf, name: CardName, wanted: ScorecardRequest, condition: PreconditionOf, response: Response
+) -> ScorecardAnswer:
     """Make the scorecard, or a new version of it where it changes. Calls that end from now on are scored by it."""
-    return ScorecardAnswer.of(sources.scorecards.put(name, wanted.card, wanted.by))
+    with conditional(condition, ScorecardOutdated):
+        expects = condition.and_seen(wanted.version)
+        return _answer(sources.scorecards.put(name, wanted.card, wanted.by, expects), response)
 
 
-@router.delete("/scorecards/{name}", status_code=204, responses=responses(404, 422, 503))
+@router.delete("/scorecards/{name}", status_code=204, responses=responses(404, 412, 422, 503))
 def delete_scorecard(
     sources: SourcesOf,
     name: CardName,
+    condition: PreconditionOf,
     by: Annotated[str, Query(min_length=1, max_length=100, pattern=NAME, description=BY)],
 ) -> None:
     """Let it score no more calls. Scores that it gave stay, and so do its versions."""
-    if not sources.scorecards.delete(name, by):
-        raise _no_card()
+    with conditional(condition, ScorecardOutdated):
+        if not sources.scorecards.delete(name, by, condition.allows):
+            raise _no_card()
 
 
 @router.post("/evaluations", status_code=202, responses=responses(422, 503))
@@ -109,6 +126,11 @@ def evaluate_call(sources: SourcesOf, key: Key) -> None:
     if record.text_expired_at is not None:
         raise HTTPException(409, "What was said on this call was removed when its time was over; its scores stay.")
     sources.scorecards.evaluate_again(record.call.id)
+
+
+def _answer(found: NamedScorecard, response: Response) -> ScorecardAnswer:
+    tell_version(response, found.version)
+    return ScorecardAnswer.of(found)
 
 
 def _no_card() -> HTTPException:

@@ -29,6 +29,7 @@ CallscribeError
 │   ├── RevisionOutdated
 │   ├── HotwordListOutdated
 │   ├── AssistRuleOutdated
+│   ├── ScorecardOutdated
 │   ├── TooManyAssistRules
 │   └── TooManyHotwords
 ├── EventsUnavailable
@@ -178,6 +179,10 @@ class HotwordListOutdated(StorageError):
 
 class AssistRuleOutdated(StorageError):
     """Somebody changed the rule meanwhile; read it again, and send your change with the version that it has now."""
+
+
+class ScorecardOutdated(StorageError):
+    """Somebody changed the scorecard meanwhile; read it again, and send your change with the version it has now."""
 
 
 class TooManyAssistRules(StorageError):

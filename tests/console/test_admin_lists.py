@@ -235,6 +235,31 @@ def test_a_scorecard_is_edited_as_json_with_mistakes_told_at_their_lines(browser
     assert all("422" in complaint for complaint in browser.complaints())
 
 
+def test_of_two_who_edit_a_scorecard_neither_loses_anything(browser: Browser, console: Console) -> None:
+    path = "/api/v1/scorecards/two at once"
+    rules = [{"name": name, "kind": "said", "phrases": ["hello"]} for name in ("greeting", "farewell")]
+    console.client.put(path, json={"by": "ann", "rules": rules})
+    browser.open(f"{console.url}/admin/scorecards#two%20at%20once")
+    browser.until_texts("#card-version", ["version 1"])
+    ours = json.dumps({"rules": [{**rules[0], "phrases": ["good morning"]}, rules[1]]})
+    write(browser, "[name=by]", "bob")
+    write(browser, "[name=definition]", ours)
+    theirs = [rules[0], {**rules[1], "phrases": ["bye"]}]
+    assert console.client.put(path, json={"by": "ann", "rules": theirs}).json()["version"] == 2
+    browser.one("#card .primary").click()
+    browser.until(lambda: browser.all("dialog"), "the question")
+    assert "They changed: farewell" in browser.one("dialog").text
+    assert console.client.get(path).json()["version"] == 2
+    browser.one("dialog .primary").click()
+    browser.until_texts("#card-version", ["version 2"])
+    assert browser.one("[name=definition]").get_attribute("value") == ours
+    assert browser.one("#card-state").text == "Not saved"
+    browser.one("#card .primary").click()
+    browser.until_texts("#card-version", ["version 3"])
+    assert console.client.get(path).json()["rules"][0]["phrases"] == [{"text": "good morning", "distance": 0}]
+    assert all("409" in complaint for complaint in browser.complaints())
+
+
 def test_a_suggestion_is_put_on_a_list_by_a_click(browser: Browser, console: Console, switchboard: Switchboard) -> None:
     for _ in range(2):
         call = switchboard.start()

@@ -68,6 +68,22 @@ def test_a_scorecard_is_made_changed_and_removed(console: Console) -> None:
     assert console.client.delete(f"{CARDS}/made", params={"by": "ann"}).status_code == 404
 
 
+def test_a_change_of_what_somebody_else_has_changed_is_refused(console: Console) -> None:
+    client, path = console.client, f"{CARDS}/shared"
+    made = client.put(path, json={**card("nowhere", "one"), "version": 0})
+    assert (made.status_code, made.headers["etag"]) == (200, '"1"')
+    second = client.put(path, json=card("nowhere", "two"), headers={"if-match": '"1"'})
+    assert (second.status_code, second.headers["etag"]) == (200, '"2"')
+    late = client.put(path, json={**card("nowhere", "three"), "version": 1})
+    assert (late.status_code, client.get(path).json()) == (409, second.json())
+    assert "read it again" in late.json()["detail"]
+    assert client.put(path, json=card("nowhere", "three"), headers={"if-match": '"1"'}).status_code == 412
+    by = {"by": "ann"}
+    assert client.delete(path, params=by, headers={"if-match": '"1"'}).status_code == 412
+    assert client.get(path).headers["etag"] == '"2"'
+    assert client.delete(path, params=by, headers={"if-match": '"2"'}).status_code == 204
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

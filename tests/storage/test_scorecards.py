@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from callscribe.domain.call import Role
-from callscribe.domain.errors import CallNotFound
+from callscribe.domain.errors import CallNotFound, ScorecardOutdated
 from callscribe.domain.measures import CallMeasures, ChannelMeasures, Span
 from callscribe.domain.scores import CardScore, Evaluation, Evidence, RuleResult
 from callscribe.domain.transcript import PERSON, Revision, utterance_id
@@ -93,6 +93,32 @@ def test_what_is_removed_scores_no_more_and_goes_on_counting_when_it_is_made_aga
     assert not scorecards.delete("service", "ann")
     assert (scorecards.all(), scorecards.find("service")) == ((), None)
     assert scorecards.put("service", card("hello"), "ann").version == 3
+
+
+def test_what_somebody_else_has_changed_is_not_written_over(scorecards: ScorecardStore) -> None:
+    for change in (
+        lambda: scorecards.put("shared", card("late"), "bob", expects=lambda version: version == 1),
+        lambda: scorecards.delete("shared", "bob", expects=lambda version: version == 1),
+    ):
+        scorecards.put("shared", card("hello"), "ann")
+        scorecards.put("shared", card("good morning"), "ann")
+        with pytest.raises(ScorecardOutdated, match="read it again"):
+            change()
+        assert [each.card for each in scorecards.all()] == [card("good morning")]
+    assert scorecards.delete("shared", "ann")
+    assert scorecards.put("shared", card("hello"), "ann", expects=lambda version: version == 0)
+
+
+def test_changes_stand_in_the_audit_log_without_what_is_on_the_scorecard(
+    scorecards: ScorecardStore, database: Database
+) -> None:
+    scorecards.put("audited", card("secretive"), "ann")
+    scorecards.put("audited", card("secretive"), "bob")
+    scorecards.delete("audited", "bob")
+    with database.transaction() as session:
+        query = text("SELECT action, by, detail::text FROM audit WHERE subject = 'audited' ORDER BY id")
+        rows = [tuple(row) for row in session.execute(query)]
+    assert rows == [("scorecards.changed", "ann", '{"version": 1}'), ("scorecards.deleted", "bob", '{"version": 2}')]
 
 
 def test_an_evaluation_is_read_as_it_was_written(evaluated: UUID, scorecards: ScorecardStore) -> None:

@@ -89,16 +89,44 @@ async function save(event) {
   complain("");
   try {
     const by = form.elements.by.value.trim() || asker();
-    await send(path(open.name), "PUT", { ...JSON.parse(text.value), by });
+    await send(path(open.name), "PUT", { ...JSON.parse(text.value), by, version: open.version });
     rememberAsker(by);
     announce(t("Saved."));
     text.value = saved;
     await show();
     byId("card-state").textContent = t("Saved.");
   } catch (problem) {
-    tell(problem, places);
+    if (problem.status === 409) await reconcile();
+    else tell(problem, places);
   }
   return null;
+}
+
+/** Somebody else has saved meanwhile: ours stays in the form, and either theirs is read or ours is to be saved over it. */
+async function reconcile() {
+  const ours = text.value;
+  await readCards();
+  const theirs = cards.find((each) => each.name === open.name);
+  const choice = await question({
+    title: t("Somebody else has changed this scorecard meanwhile"),
+    lines: [
+      theirs ? t("They changed: {parts}", { parts: differing(open, theirs).join(", ") }) : t("They have deleted it."),
+      t("Yours stays in the form, and is not saved yet. Saved once more, it replaces theirs, which stays among the versions."),
+    ],
+    action: t("Keep mine in the form"),
+  });
+  if (!choice) return;
+  open = theirs ?? { name: open.name, version: 0, ...EXAMPLE };
+  fill();
+  text.value = ours;
+  byId("card-state").textContent = isDirty() ? t("Not saved") : "";
+}
+
+/** What is not the same in two versions: names of rules, or that the calls are others or the rules' order is. */
+function differing(one, other) {
+  const [was, is] = [one, other].map(({ rules }) => new Map(rules.map((rule) => [rule.name, JSON.stringify(filled(rule))])));
+  const names = [...new Set([...was.keys(), ...is.keys()])].filter((name) => was.get(name) !== is.get(name));
+  return names.length ? names : [t("trunks, languages or the order of rules")];
 }
 
 /** What the API says of a place is told with its line. */
