@@ -13,7 +13,8 @@ export class SavedSearches {
     this.query = query;
     this.form = byId("save");
     this.form.addEventListener("submit", (event) => this.#save(event));
-    this.form.elements.by.value = localStorage.getItem(BY) ?? "";
+    // Asked for only where nobody signs in.
+    if (this.form.elements.by) this.form.elements.by.value = localStorage.getItem(BY) ?? "";
   }
 
   async load() {
@@ -96,8 +97,8 @@ export class SavedSearches {
     event.preventDefault();
     const { name, by } = Object.fromEntries(new FormData(this.form));
     await this.#try(async () => {
-      await put(name.trim(), this.query(), by.trim());
-      localStorage.setItem(BY, by.trim());
+      await put(name.trim(), this.query(), by?.trim() ?? this.form.dataset.user);
+      if (by) localStorage.setItem(BY, by.trim());
       this.form.elements.name.value = "";
       notice("");
     });
