@@ -123,7 +123,7 @@ def _traffic(trunk: Watched) -> Iterator[Complaint]:
         what, cure = "Jobs of its calls were given up: {jobs}.", "See why under Jobs and webhooks, and try them again."
         yield Complaint(Tone.WARN, what, cure, {"jobs": traffic.failed_jobs})
     if traffic.broken:
-        what = "{broken} of {begun} calls since then did not end by a hang-up."
+        what = "Calls since then that did not end by a hang-up: {broken} of {begun}."
         cure = "Their pages tell why; where no audio came, look at firewalls and at sip.advertised_address."
         yield Complaint(Tone.WARN, what, cure, {"broken": traffic.broken, "begun": traffic.begun})
 
@@ -137,7 +137,7 @@ def _openness(trunk: TrunkSettings) -> Iterator[Complaint]:
 def _node(node: Node) -> Iterator[Complaint]:
     counters, named = node.counters, {"node": node.name, "active": node.active}
     if not node.runs:
-        what = "Node {node} does not report, and {active} calls of it have not ended."
+        what = "Node {node} does not report; calls of it that have not ended: {active}."
         yield Complaint(
             Tone.BAD, what, "Start it again: it ends them and goes on with what it has in its journal.", named
         )
@@ -149,10 +149,10 @@ def _node(node: Node) -> Iterator[Complaint]:
         )
     active, capacity = int(counters.get("calls_active", 0)), int(counters.get("calls_capacity", 0))
     if active >= capacity:
-        what = "Node {node} is full: {active} calls of {capacity} that fit."
+        what = "Node {node} is full: calls now {active}, of {capacity} that fit."
         yield Complaint(
             Tone.BAD, what, "Raise sip.lines, or add a node.", {**named, "active": active, "capacity": capacity}
         )
     elif refused := int(sum(counters.get(name, 0) for name in _FULL)):
-        what = "Node {node} refused {refused} calls since its start for want of room."
+        what = "Calls that node {node} refused since its start for want of room: {refused}."
         yield Complaint(Tone.WARN, what, "Raise sip.lines, or add a node.", {**named, "refused": refused})

@@ -102,7 +102,7 @@ def test_what_is_wrong_is_told_in_the_readers_language_with_the_cure(trunked: Co
     whole = trunked.client.get("/api/v1/trunks").json()
     assert '"192.0.2.7/32"' in whole["strangers"][0]["cure"]
     told = [problem["what"] for problem in whole["problems"]]
-    assert "Node told-node is full: 8 calls of 8 that fit." in told
+    assert "Node told-node is full: calls now 8, of 8 that fit." in told
     assert "Node told-node has no recognizer: its calls are recorded, and heard later." in told
 
 

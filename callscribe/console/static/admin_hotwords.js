@@ -9,6 +9,7 @@ import { amended, changes, textOf, wordsOf } from "./hotwordtext.js";
 import { when } from "./jobwords.js";
 import { tableRow } from "./table.js";
 import { t } from "./wording.js";
+import { plural } from "./words.js";
 
 const form = byId("list");
 const NEW = { version: 0, words: [], languages: [], agents: [] };
@@ -110,7 +111,10 @@ async function remove() {
   const { name, words } = open;
   const done = await question({
     title: t("Delete the list {name}?", { name }),
-    lines: [t("Calls no longer prefer its {number} words. Its versions stay: one can be restored.", { number: words.length })],
+    lines: [plural(
+      words.length, t("Calls no longer prefer its one word. Its versions stay: one can be restored."),
+      t("Calls no longer prefer its {number} words. Its versions stay: one can be restored.", { number: words.length }),
+    )],
     action: t("Delete"), danger: true,
     act: () => send(`${path(name)}?${new URLSearchParams({ by: asker() })}`, "DELETE"),
   });
@@ -129,7 +133,7 @@ async function importFile() {
   const more = wordsOf((await file.text()).replaceAll("\r", ""));
   form.elements.words.value = textOf(amended(wordsOf(form.elements.words.value), { put: more, gone: [] }));
   note();
-  announce(t("{number} words were read. They are not saved yet.", { number: more.length }));
+  announce(plural(more.length, t("One word was read. It is not saved yet."), t("{number} words were read. They are not saved yet.", { number: more.length })));
 }
 
 // Versions

@@ -8,7 +8,7 @@ import { ask } from "./feed.js";
 import { age, KINDS, STATES, stateMark, when } from "./jobwords.js";
 import { Listing, tableRow } from "./table.js";
 import { t } from "./wording.js";
-import { moment } from "./words.js";
+import { moment, plural } from "./words.js";
 
 const EVERY_MS = 5000;
 const filter = byId("job-filter");
@@ -95,7 +95,7 @@ function showRetryAll() {
   const { state, kind } = conditions();
   const failed = state === "failed" ? number("failed", kind) : 0;
   byId("retry-all").hidden = !failed || !may("operation:write");
-  byId("retry-all").textContent = t("Try all {number} again", { number: failed });
+  byId("retry-all").textContent = plural(failed, t("Try this one again"), t("Try all {number} again", { number: failed }));
 }
 
 async function retryAll() {

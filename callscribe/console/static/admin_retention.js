@@ -4,16 +4,15 @@ import { may, send } from "./admin.js";
 import { accountability, accountable, question } from "./dialog.js";
 import { announce, byId, element } from "./dom.js";
 import { ask } from "./feed.js";
-import { when } from "./jobwords.js";
+import { keptFor, when } from "./jobwords.js";
 import { Listing, tableRow } from "./table.js";
 import { t } from "./wording.js";
 
 const hold = (key) => `/api/v1/calls/${encodeURIComponent(key)}/hold`;
-const days = (number) => (number ? t("{number} days", { number }) : t("for ever"));
 
 const kept = new Listing(byId("kept"), {
   read: async () => ({ rows: (await ask("/api/v1/trunks")).trunks, cursor: null }),
-  row: ({ name, settings }) => tableRow(element("th", { scope: "row", textContent: name }), days(settings.audio_days), days(settings.text_days)),
+  row: ({ name, settings }) => tableRow(element("th", { scope: "row", textContent: name }), keptFor(settings.audio_days), keptFor(settings.text_days)),
   empty: t("The settings name no trunk."),
 });
 

@@ -2,7 +2,7 @@
 
 import { send } from "./admin.js";
 import { question } from "./dialog.js";
-import { announce, byId, element } from "./dom.js";
+import { announce, byId, element, notice } from "./dom.js";
 import { ask } from "./feed.js";
 import { openForm } from "./form_dialog.js";
 import { Listing, cell, tableRow } from "./table.js";
@@ -84,7 +84,7 @@ async function askToRevoke({ name }) {
   announce(t("{name} was revoked.", { name }));
 }
 
-byId("token-add").addEventListener("click", create);
+byId("token-add").addEventListener("click", () => create().catch((problem) => notice(problem.message)));
 byId("secret-copy").addEventListener("click", copy);
 byId("secret-dialog").addEventListener("close", () => {
   byId("secret").value = "";

@@ -4,6 +4,7 @@ import { keepFresh } from "./admin.js";
 import { complaintRows, redraw } from "./complaints.js";
 import { byId, element } from "./dom.js";
 import { ask } from "./feed.js";
+import { keptFor } from "./jobwords.js";
 import { tableRow } from "./table.js";
 import { LOCALE, t } from "./wording.js";
 import { fullMoment, moment } from "./words.js";
@@ -44,7 +45,8 @@ function showTrunk(trunk) {
   const parts = articles.get(trunk.name);
   const tone = trunk.problems[0]?.tone ?? "ok";
   redraw(parts.badge, tone, () => [health(tone)]);
-  redraw(parts.complaints, trunk.problems, complaintRows);
+  // Of one fault the badge beside the name tells the tone.
+  redraw(parts.complaints, trunk.problems, (problems) => complaintRows(problems, problems.length > 1));
   redraw(parts.facts, [trunk.calls_active, trunk.calls_begun, trunk.last_call_at, trunk.registrations], () => facts(trunk));
   redraw(parts.settings, trunk.settings, settingRows);
   redraw(parts.refusals, trunk.refusals, (refused) => refused.map(refusalRow));
@@ -98,8 +100,8 @@ function settingRows(settings) {
     [t("Hotwords"), hotwords(settings)],
     [t("Masked"), settings.redaction.join(", ") || t("nothing")],
     [t("Speakers told apart"), { auto: t("where a channel is known to carry several"), on: t("on every channel"), off: t("never") }[settings.diarization]],
-    [t("Recordings kept"), days(settings.audio_days)],
-    [t("Text kept"), days(settings.text_days)],
+    [t("Recordings kept"), keptFor(settings.audio_days)],
+    [t("Text kept"), keptFor(settings.text_days)],
   ];
   return rows.flatMap(([name, value]) => [
     element("dt", { textContent: name }), element("dd", {}, ...(Array.isArray(value) ? value : [value])),
@@ -130,8 +132,6 @@ function language(code) {
     return code;
   }
 }
-
-const days = (number) => (number ? t("{number} days", { number }) : t("for ever"));
 
 function refusalRow({ at, source, transport, times, why, cure }) {
   const told = [element("strong", { textContent: why }), " ", element("span", { className: "cure", textContent: cure })];

@@ -5,11 +5,11 @@ import { t } from "./wording.js";
 
 const TONES = { bad: t("Fault"), warn: t("Look at this") };
 
-/** A list item for each { tone, what, cure }; the tone is told in words, too. */
-export function complaintRows(complaints) {
+/** A list item for each { tone, what, cure }; the tone is told in words, too, but where `badged` is false: it stands elsewhere. */
+export function complaintRows(complaints, badged = true) {
   return complaints.map(({ tone, what, cure }) => element(
     "li", { className: "complaint", data: { tone } },
-    element("span", { className: "badge", textContent: TONES[tone], data: { tone } }),
+    badged ? element("span", { className: "badge", textContent: TONES[tone], data: { tone } }) : null,
     element("span", {}, element("strong", { textContent: what }), " ", element("span", { className: "cure", textContent: cure })),
   ));
 }

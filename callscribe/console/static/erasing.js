@@ -7,6 +7,7 @@ import { ask } from "./feed.js";
 import { stateMark, when } from "./jobwords.js";
 import { Listing, tableRow } from "./table.js";
 import { t } from "./wording.js";
+import { plural } from "./words.js";
 
 const EVERY_MS = 5000;
 const LOOKING = { by: "preview", reason: "preview" };
@@ -27,7 +28,7 @@ function erasureRow({ by, reason, created_at, finished_at, found, waiting, erase
 function staying({ held, active, failed }) {
   return [
     held.length ? t("{number} under legal hold", { number: held.length }) : "",
-    active.length ? t("{number} that go on", { number: active.length }) : "",
+    active.length ? plural(active.length, t("one that goes on"), t("{number} that go on", { number: active.length })) : "",
     failed.length ? t("{number} that could not be removed: the log tells why", { number: failed.length }) : "",
   ].filter(Boolean);
 }
@@ -36,7 +37,7 @@ function losses({ calls, utterances, addresses, alike, ...rest }) {
   const lines = [
     t("Calls: {calls}. Utterances: {utterances}. All recordings of them go, too.", { calls: calls.length, utterances }),
     addresses.length ? t("Addresses that are meant: {addresses}", { addresses: addresses.join(", ") }) : "",
-    alike.length ? t("{number} more calls share an id with it and stay.", { number: alike.length }) : "",
+    alike.length ? plural(alike.length, t("One more call shares an id with it and stays."), t("{number} more calls share an id with it and stay.", { number: alike.length })) : "",
     ...staying(rest).map((stays) => t("Stays: {stays}.", { stays })),
     calls.length ? t("They cannot be brought back.") : "",
   ];

@@ -2,7 +2,7 @@
 
 import { element } from "./dom.js";
 import { t } from "./wording.js";
-import { fullMoment, moment } from "./words.js";
+import { fullMoment, moment, plural } from "./words.js";
 
 export const KINDS = {
   "second-pass": t("Second pass"), recover: t("Recovery"), diarize: t("Telling speakers apart"), bleep: t("Covering by a tone"),
@@ -15,6 +15,9 @@ export const stateMark = (words, state) => element("span", { className: "state",
 
 /** A time as people near it would say it, the full one on hover. */
 export const when = (iso) => element("time", { dateTime: iso, title: fullMoment(iso), textContent: moment(iso) });
+
+/** For how many days something is kept; 0: for ever. */
+export const keptFor = (number) => (number ? plural(number, t("{number} day", { number }), t("{number} days", { number })) : t("for ever"));
 
 /** How old something is: "3 min", "2 h", "5 days". */
 export function age(iso) {
