@@ -1,0 +1,70 @@
+"""TLS before a plain server, as a reverse proxy has it."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from anyio.from_thread import start_blocking_portal
+
+from tests.acceptance.tls import Pair, make_pair
+
+BLOCK = 1 << 16
+
+
+class Door:
+    """A port of loopback that speaks TLS; what comes in goes on to the port `leads_to`."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.leads_to = 0
+        self._passing = set[asyncio.Task[None]]()
+
+    @asynccontextmanager
+    async def stand(self, pair: Pair) -> AsyncIterator[None]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair.certificate, pair.key)
+        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=context)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            for task in self._passing:
+                task.cancel()
+            await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            from_there, to_there = await asyncio.open_connection("127.0.0.1", self.leads_to)
+            ways = [asyncio.ensure_future(_copy(*way)) for way in ((reader, to_there), (from_there, writer))]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
+                to_there.transport.abort()
+        writer.transport.abort()
+        self._passing.discard(task)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while part := await reader.read(BLOCK):
+        writer.write(part)
+        await writer.drain()
+
+
+@contextmanager
+def doors(folder: Path, count: int) -> Iterator[list[Door]]:
+    """Doors that lead nowhere yet."""
+    pair, made = make_pair(folder, "doors"), [Door() for _ in range(count)]
+    with start_blocking_portal() as portal, contextlib.ExitStack() as stack:
+        for door in made:
+            stack.enter_context(portal.wrap_async_context_manager(door.stand(pair)))
+        yield made
