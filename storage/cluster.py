@@ -46,7 +46,7 @@ INITDB_OPTIONS = (
     "--builtin-locale=C.UTF-8",
     "--no-instructions",
 )
-_SHARED_MB = min(1024, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20 // 8)
+_SHARED_MB = min(4096, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20 // 8)
 """Postgres' own memory, of which only what is used is taken."""
 SERVER_OPTIONS = {
     "listen_addresses": "",
@@ -55,8 +55,6 @@ SERVER_OPTIONS = {
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
-    # What is read is mostly in the system's memory: workers that read ahead would only take cores from each other.
-    "io_method": "sync",
     "shared_buffers": f"{_SHARED_MB}MB",
 }
 

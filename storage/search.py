@@ -190,7 +190,7 @@ def _prepared(session: Session, term: Term | None, conditions: SearchFilter, upt
         words="" if term is None else words_query(term, known),
         is_open=term is not None and is_open(term, known),
         facts=known_facts(conditions),
-        calls=None if calls is None else tuple(calls),
+        calls=calls,
         rules=rules,
         said=said,
     )

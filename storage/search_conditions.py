@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Exists, Float, and_, cast, exists, literal, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Exists, Float, Text, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
@@ -78,8 +78,8 @@ def call_rules(conditions: SearchFilter) -> list[Rule]:
     return [*_naming_rules(conditions), *_length_rules(conditions), *_measure_rules(conditions, CallRow.id)]
 
 
-def few_calls(session: Session, conditions: SearchFilter) -> list[UUID] | None:
-    """The calls that meet `call_rules`; None where these are many, or all."""
+def few_calls(session: Session, conditions: SearchFilter) -> str | None:
+    """The ids of calls that meet `call_rules`, as Postgres writes an array; None where these are many, or all."""
     rules = call_rules(conditions)
     if not rules:
         return None
@@ -87,8 +87,9 @@ def few_calls(session: Session, conditions: SearchFilter) -> list[UUID] | None:
         rules.append(CallRow.started_at < conditions.until)
     if conditions.since is not None:
         rules.append(or_(CallRow.ended_at.is_(None), CallRow.ended_at >= conditions.since))
-    found = session.scalars(select(CallRow.id).where(*rules).limit(FEW_CALLS + 1)).all()
-    return list(found) if len(found) <= FEW_CALLS else None
+    found = select(CallRow.id).where(*rules).limit(FEW_CALLS + 1).subquery()
+    number, ids = session.execute(select(func.count(), cast(func.array_agg(found.c.id), Text))).one()
+    return (ids or "{}") if number <= FEW_CALLS else None
 
 
 def of_such_a_call(conditions: SearchFilter) -> Iterator[Rule]:

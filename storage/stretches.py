@@ -1,13 +1,13 @@
 """What a search reads at a time: first the newest texts, as they come, then windows of days by the index."""
 
 import math
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, cast
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, cast
 
 from storage.lexemes import any_fact
 from storage.models import SearchTextRow
@@ -71,8 +71,8 @@ class Stretches:
     """There is a prefix of so many words that the index would read them all for any stretch of time."""
     facts: tuple[str, ...]
     """What else it must hold, as tsqueries."""
-    calls: tuple[UUID, ...] | None
-    """The only calls to look in, where these are few."""
+    calls: str | None
+    """The ids of the only calls to look in, where these are few, as Postgres writes an array."""
     rules: tuple[Rule, ...]
     """What must be met beside that."""
     said: Said | None
@@ -82,7 +82,7 @@ class Stretches:
         """For the newest texts, in whose order they are to be read; all of them where there is nothing older."""
         if self.calls is not None:
             return [
-                SearchTextRow.call_id == any_(cast(list(self.calls), ARRAY(Uuid))),
+                SearchTextRow.call_id == any_(_ids(self.calls)),
                 *self._asked(),
                 *self._compared(),
                 *self._read(*self.facts),
@@ -164,6 +164,11 @@ class Stretches:
         assert self.said is not None
         texts = min(texts, READ_THROUGH) if self.is_open else texts
         return max(1, min(LONGEST_DAYS, round(texts / self.said.a_day)))
+
+
+def _ids(written: str) -> ColumnElement[Sequence[UUID]]:
+    """The ids as a constant: a parameter of so many takes longer to send than to look up, and a plan must know them."""
+    return cast(bindparam(None, written, Text, literal_execute=True), ARRAY(Uuid))
 
 
 def _looked_up(held: int) -> float:
