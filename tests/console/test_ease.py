@@ -13,6 +13,8 @@ import selenium_axe_python
 from selenium.webdriver.support.ui import Select
 
 from callscribe.config.settings import Settings
+from callscribe.console.admin import ADMIN_PLACES
+from callscribe.console.pages import PLACES
 from callscribe.console.permissions import RULES
 from callscribe.console.reference import API
 from callscribe.console.theme import COOKIE as THEME
@@ -56,6 +58,22 @@ return { ms: performance.now(), bytes: [page, ...files].map(({ encodedBodySize }
 LIMIT_BYTES = 200_000
 """Of a page with its styles, scripts and catalogue, as they are sent, each with 300 bytes of headers."""
 NO_PAGES = {"/healthz", "/readyz", "/static", "/metrics", "/login/oidc", "/login/oidc/callback"}
+CHOSEN = ("/admin/hotwords#shown", "/admin/rules#shown", "/admin/scorecards#shown")
+"""Pages on which something is chosen to be edited."""
+DIALOGS = (
+    ("/admin/users", "", "#user-add"),
+    ("/admin/users", "", "#token-add"),
+    ("/admin/users", "", "[data-user=agent] .acts button:nth-child(2)"),
+    ("/admin/users", "", "[data-user=agent] .acts button:nth-child(3)"),
+    ("/admin/retention", "#hold-form [name=call]", "#hold-form button"),
+    ("/admin/retention", "#erase-call [name=call]", "#erase-call button"),
+    ("/admin/jobs", "", "#retry-all"),
+    ("/admin/hotwords#shown", "", "#delete-list"),
+    ("/admin/rules#shown", "", "#delete-rule"),
+    ("/admin/scorecards#shown", "", "#delete-card"),
+    ("/search", "", "#keys-help"),
+)
+"""Where a dialog is opened: the page, the field for a call's id where it asks for one, and the button."""
 ROLES = {"/desk": "agent"}
 """Who looks at a page; "root" where nobody stands here."""
 
@@ -75,7 +93,21 @@ class World:
 def _paths() -> list[str]:
     """Templates of all pages that the application has, and of what is no page."""
     found = [path for method, path in RULES if method == "GET" and not path.startswith(f"{API}/")]
-    return [*sorted(set(found) - NO_PAGES), "/calls/{ended}", "/nothing-here"]
+    return [*sorted(set(found) - NO_PAGES), *CHOSEN, "/calls/{ended}", "/nothing-here"]
+
+
+def _make_what_is_chosen(console: Console) -> None:
+    """What CHOSEN names."""
+    said = {"kind": "said", "name": "greeting", "phrases": ["good morning"]}
+    wanted = {
+        "hotwords": {"words": [{"text": "Callscribe", "weight": 2}, {"text": "Weber"}]},
+        "rules": {"when": {"kind": "phrase", "phrases": ["money back"]}, "title": "Refund"},
+        "scorecards": {"by": "root", "rules": [said]},
+    }
+    with signed_in(console, "root") as client:
+        for kind, content in wanted.items():
+            answer = client.put(f"{API}/{kind}/shown", json=content)
+            assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +126,10 @@ def world(settings: Settings) -> Iterator[World]:
         ended.card(5000, second, title="Boiler", text="Ask for the code on the display.", severity="warning")
         ended.end(recording=ended.record(20))
         ended.second_pass([(first, "Good morning, Weber's Heating Service, you are speaking with Anna.")])
+        broken = board.start()
+        broken.end()
+        broken.fail_second_pass("The recording cannot be read.")
+        _make_what_is_chosen(console)
         live = board.start()
         live.final(0, 600, "Good morning, how can I help you?")
         said = live.final(1, 4800, "I want my money back.")
@@ -137,6 +173,38 @@ def test_axe_finds_no_fault_on_any_page(browser: Browser, world: World, path: st
             show(browser, world, path, **{LANGUAGE: language, THEME: theme})
             assert browser.run("return document.documentElement.lang") == language
             assert complaints(browser) == [], (language, theme)
+
+
+@pytest.mark.parametrize(("path", "field", "button"), DIALOGS)
+def test_axe_finds_no_fault_in_an_open_dialog(
+    browser: Browser, world: World, path: str, field: str, button: str
+) -> None:
+    for language in LANGUAGES:
+        for theme in ("light", "dark"):
+            show(browser, world, path, **{LANGUAGE: language, THEME: theme})
+            open_dialog(browser, world, field, button)
+            assert complaints(browser) == [], (language, theme)
+
+
+def open_dialog(browser: Browser, world: World, field: str, button: str) -> None:
+    """As a person would."""
+    browser.until(lambda: browser.all(button) and browser.one(button).is_displayed(), button)
+    if field:
+        browser.one(field).send_keys(world.ended)
+    browser.one(button).click()
+    browser.until(lambda: browser.all("dialog[open]"), f"the dialog of {button}")
+
+
+def test_every_page_that_people_are_led_to_is_looked_at() -> None:
+    places = {place[0] for place in (*PLACES, *ADMIN_PLACES)}
+    assert sorted((places | {"/account", "/admin", "/login"}) - set(_paths())) == []
+
+
+def test_axe_finds_a_fault_in_a_dialog_where_there_is_one(browser: Browser, world: World) -> None:
+    show(browser, world, "/admin/users")
+    open_dialog(browser, world, "", "#user-add")
+    browser.run("for (const words of document.querySelectorAll('dialog[open] label > *:not([name])')) words.remove()")
+    assert "label: " in "\n".join(complaints(browser))
 
 
 def test_axe_finds_a_fault_where_there_is_one(browser: Browser, world: World) -> None:
