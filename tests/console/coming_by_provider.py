@@ -10,6 +10,8 @@ import httpx
 from callscribe.config.oidc import OidcSettings
 from callscribe.config.settings import Settings
 from callscribe.domain.access import AccountRole
+from storage.audit import AuditEntry, AuditFilter, AuditLog
+from storage.database import Database
 from tests.console.conftest import Console, serving
 from tests.identity_provider import CLIENT_ID, CLIENT_SECRET, IdentityProvider
 
@@ -53,3 +55,7 @@ def enter(client: httpx.Client, after: str = "/") -> httpx.Response:
 def complaint(answer: httpx.Response) -> str:
     [told] = re.findall(r'id="complaint"[^>]*>([^<]*)<', answer.text)
     return str(told).replace("&#39;", "'")
+
+
+def failures(database: Database) -> list[AuditEntry]:
+    return list(AuditLog(database).entries(AuditFilter(action="user.sign-in-failed")).entries)

@@ -25,6 +25,7 @@ from storage.embedded import EmbeddedPostgres
 from storage.settings import DatabaseSettings
 from tests.console.browser import Browser, chromium, require_chromium
 from tests.console.switchboard import Switchboard
+from tests.identity_provider import IdentityProvider, identity_provider
 
 STREAM_LENGTH = 2000
 
@@ -94,15 +95,26 @@ def console(settings: Settings) -> Iterator[Console]:
 
 
 @pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    with identity_provider() as running:
+        yield running
+
+
+@pytest.fixture
 def publish(settings: Settings) -> Callable[[Event], None]:
     return lambda event: publish_now(settings.events.url, [event], settings.events.stream_length)
 
 
 @pytest.fixture
-def switchboard(settings: Settings, publish: Callable[[Event], None]) -> Iterator[Switchboard]:
-    database = Database(settings.database.url)
-    yield Switchboard(database, settings.recordings_folder, publish)
-    database.close()
+def database(settings: Settings) -> Iterator[Database]:
+    opened = Database(settings.database.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def switchboard(settings: Settings, database: Database, publish: Callable[[Event], None]) -> Switchboard:
+    return Switchboard(database, settings.recordings_folder, publish)
 
 
 @pytest.fixture

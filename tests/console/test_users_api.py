@@ -30,13 +30,6 @@ def root(guarded: Console) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    opened = Database(settings.database.url)
-    yield opened
-    opened.close()
-
-
 def may_sign_in(console: Console, name: str, password: str) -> bool:
     with httpx.Client(base_url=console.url, trust_env=False, headers={"origin": console.url}, timeout=20) as client:
         return sign_in(client, name, password).status_code == 303

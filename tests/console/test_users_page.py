@@ -28,13 +28,6 @@ def guarded(settings: Settings) -> Iterator[Console]:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    opened = Database(settings.database.url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def page(guarded: Console, browser: Browser) -> Iterator[Browser]:
     """The page, looked at by root."""
     browser.open(f"{guarded.url}/login?next=/admin/users")
