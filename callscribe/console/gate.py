@@ -3,7 +3,6 @@
 import asyncio
 from http import HTTPStatus
 from urllib.parse import quote
-from uuid import UUID
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from callscribe.console.accounts import Accounts
+from callscribe.console.finding import as_uuid
 from callscribe.console.pages import problem_page
 from callscribe.console.permissions import Open
 from callscribe.console.problems import RETRY_AFTER_S, Problem, ProblemResponse, problem_of, wants_page
@@ -101,7 +101,7 @@ class Gate:
             # Only one who sees all calls may ask for one that has just begun and is not stored yet.
             if visitor.calls is not None:
                 raise
-            return asked.key if _is_uuid(asked.key) else ""
+            return asked.key if as_uuid(asked.key) else ""
         if visitor.calls is not None:
             name_call(scope, asked.key, found)
         return str(found)
@@ -160,14 +160,6 @@ def _is_own(connection: HTTPConnection) -> bool:
         return True
     headers: Headers = connection.headers
     return "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from callscribe.console.answer import Answer
 from callscribe.console.calls import Key
+from callscribe.console.finding import as_uuid
 from callscribe.console.models import PauseAnswer
 from callscribe.console.problems import responses
 from callscribe.console.reference import API
@@ -92,7 +93,7 @@ class _Named:
     @property
     def by_nodes(self) -> tuple[str, ...]:
         """As nodes may know it. What was sent may be the own id of a call that the one who asks does not see."""
-        if self.call != self.asked and _is_uuid(self.asked):
+        if self.call != self.asked and as_uuid(self.asked) is not None:
             return (self.call,)
         return tuple(dict.fromkeys((self.call, self.asked, self.asked.lower(), self.asked.partition(";encoding=")[0])))
 
@@ -231,11 +232,3 @@ async def _go_on(reader: CallReader, calls: frozenset[UUID]) -> bool:
     except StorageError:
         return True
     return any(record.state is CallState.ACTIVE for record in records)
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
