@@ -17,14 +17,12 @@ from callscribe.config.settings import Settings
 from callscribe.domain.refusal import RefusedRequest
 from callscribe.events.board import post_now
 from callscribe.events.refusals import RefusalBoard
-from storage.jobs import JobStore
-from storage.records import JobIntent, JobKind
-from storage.webhooks import Hold, WebhookStore
 from telephony.settings import RegisterSettings, TrunkSettings
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.guarding import PASSWORD, guarded_console, signed_in
 from tests.console.switchboard import Switchboard
+from tests.console.undelivered import refuse_delivery
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
@@ -286,15 +284,7 @@ def test_a_held_webhook_goes_on_and_what_it_was_not_told_is_sent_again(
     browser: Browser, console: Console, switchboard: Switchboard
 ) -> None:
     call = switchboard.start(trunk="hooked")
-    call.end()
-    jobs = JobStore(switchboard.database, lambda trunk: ("crm",) if trunk == "hooked" else ())
-    job = JobIntent.of(call.id, JobKind.SECOND_PASS).id
-    assert jobs.begin(job)
-    assert jobs.complete(job)
-    webhooks = WebhookStore(switchboard.database)
-    delivery = webhooks.claim("crm", "of the receiver", 60)
-    assert delivery is not None
-    webhooks.note_failed(delivery.id, "Status 410 came.", hopeless=True, hold=Hold("of the receiver"))
+    delivery = refuse_delivery(switchboard, call, "Status 410 came.")
     browser.open(f"{console.url}/admin/audit")
     browser.open(f"{console.url}/admin/jobs")
     browser.until(lambda: "crm wants nothing more: Status 410 came." in browser.one("#held").text, "the held webhook")
@@ -307,5 +297,5 @@ def test_a_held_webhook_goes_on_and_what_it_was_not_told_is_sent_again(
     browser.one(f"{row} button").click()
     browser.until(lambda: not browser.all(row), "the delivery among the dead no more")
     [queued] = console.client.get("/api/v1/webhooks/deliveries", params={"state": "queued"}).json()["deliveries"]
-    assert queued["id"] == delivery.id
+    assert queued["id"] == delivery
     assert browser.complaints() == []

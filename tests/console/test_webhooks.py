@@ -4,11 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from storage.jobs import JobStore
-from storage.records import JobIntent, JobKind
-from storage.webhooks import Hold, WebhookStore
 from tests.console.conftest import Console
 from tests.console.switchboard import Switchboard
+from tests.console.undelivered import refuse_delivery
 
 pytestmark = pytest.mark.integration
 
@@ -17,17 +15,7 @@ DELIVERIES = "/api/v1/webhooks/deliveries"
 
 def test_what_could_not_be_delivered_is_listed_and_tried_again(console: Console, switchboard: Switchboard) -> None:
     call = switchboard.start(trunk="hooked", started_at=datetime(2019, 3, 1, tzinfo=UTC))
-    call.end()
-    jobs = JobStore(switchboard.database, lambda trunk: ("crm",) if trunk == "hooked" else ())
-    job = JobIntent.of(call.id, JobKind.SECOND_PASS).id
-    assert jobs.begin(job)
-    assert jobs.complete(job)
-    webhooks = WebhookStore(switchboard.database)
-    delivery = webhooks.claim("crm", "of the receiver", 60)
-    assert delivery is not None
-    webhooks.note_failed(
-        delivery.id, "The receiver answered with status 410.", hopeless=True, hold=Hold("of the receiver")
-    )
+    refuse_delivery(switchboard, call, "The receiver answered with status 410.")
 
     [held] = console.client.get("/api/v1/webhooks/held").json()
     assert (held["webhook"], held["until"], held["queued"]) == ("crm", None, 0)
