@@ -1,7 +1,9 @@
 """Pages in the reader's language, and that no text of theirs was forgotten."""
 
+import ast
 import json
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from callscribe.console.signing_in import NO_PASSWORDS, OLD_FORM, TOO_OFTEN, WRO
 from callscribe.console.theme import COOKIE as THEME_COOKIE
 from callscribe.console.theme import THEMES
 from callscribe.console.wording import COOKIE, STATIC
+from callscribe.domain import errors
+from telephony import registration
 from tests.console.conftest import Console
 
 TEMPLATES = Path(wording.__file__).parent / "templates"
@@ -47,6 +51,22 @@ def test_a_catalogue_has_every_text_with_its_places_for_values(language: str) ->
     values = re.compile(r"\{(\w+)\}")
     wrong = [text for text, told in catalogue.items() if set(values.findall(text)) != set(values.findall(told))]
     assert wrong == []
+
+
+def literals() -> set[str]:
+    """What stands in Python, from where scripts and templates get texts: whole, and before and after a colon."""
+    found = {status.phrase for status in HTTPStatus}
+    for path in (*Path(wording.__file__).parent.glob("*.py"), Path(errors.__file__), Path(registration.__file__)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.update((node.value, *node.value.split(": ", 1)))
+    return found
+
+
+@pytest.mark.parametrize("language", sorted(wording.LANGUAGES.keys() - {wording.ENGLISH}))
+def test_a_catalogue_has_no_text_that_nothing_says(language: str) -> None:
+    catalogue = json.loads((STATIC / f"{language}.json").read_text(encoding="utf-8"))
+    assert sorted(catalogue.keys() - texts() - literals()) == []
 
 
 @pytest.mark.parametrize(
