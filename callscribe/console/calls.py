@@ -17,7 +17,7 @@ from callscribe.console.moment import Moment
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
-from callscribe.console.recorded import audio_of, recording_of
+from callscribe.console.recorded import audio_of, is_given_out, recording_of
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import CallState
@@ -153,7 +153,8 @@ async def follow_call_by_socket(
 @router.get("/calls/{key:path}", responses=responses(404, 422, 503))
 def get_call(sources: SourcesOf, key: Key) -> CallAnswer:
     """Everything about a call but what was said."""
-    return CallAnswer.of(sources.reader.call(key))
+    record = sources.reader.call(key)
+    return CallAnswer.of(record, audible=is_given_out(sources, record))
 
 
 def _list_over(reader: CallReader, conditions: CallFilter, limit: int, cursor: str | None) -> CallPage:

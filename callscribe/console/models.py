@@ -241,6 +241,10 @@ class CallAnswer(StoredCall):
     node: str = Field(description="Name of the node that took the call.")
     parties: list[PartyAnswer] = Field(description="Everyone who was ever named on the call.")
     recording: RecordingAnswer | None = Field(description="null while the call goes on, or when no audio is kept.")
+    audible: bool = Field(
+        description="Whether audio and waveform are given out now, where there are any: on a trunk with redaction "
+        "only once what is masked is bleeped."
+    )
     jobs: list[JobAnswer] = Field(description="Oldest first.")
     processing: bool = Field(description="Whether jobs are left to do: revisions may follow.")
     cost: float = Field(
@@ -251,7 +255,7 @@ class CallAnswer(StoredCall):
     text_expired_at: datetime | None = Field(description="When retention removed what was said and by whom, or null.")
 
     @classmethod
-    def of(cls, record: CallRecord) -> "CallAnswer":
+    def of(cls, record: CallRecord, *, audible: bool) -> "CallAnswer":
         return cls.model_validate(
             _base(record.call, record.state, record.end)
             | {
@@ -263,6 +267,7 @@ class CallAnswer(StoredCall):
                 "node": record.node,
                 "parties": [PartyAnswer.of(party) for party in record.parties],
                 "recording": RecordingAnswer.of(record.recording) if record.recording else None,
+                "audible": audible,
                 "jobs": [JobAnswer.of(job) for job in record.jobs],
                 "processing": has_open_jobs(record),
                 "cost": record.cost,

@@ -29,7 +29,7 @@ def recording_of(sources: Sources, record: CallRecord) -> Path:
     """The WAV. Raises RecordingNotFound, and an HTTPException with 409 where something must be bleeped first."""
     if record.recording is None:
         raise RecordingNotFound
-    if sources.settings.trunk_named(record.call.trunk).redaction and not is_bleeped(record.jobs):
+    if not is_given_out(sources, record):
         raise HTTPException(409, NOT_BLEEPED)
     return _inside(sources.recordings, sources.recordings / record.recording.path)
 
@@ -37,10 +37,17 @@ def recording_of(sources: Sources, record: CallRecord) -> Path:
 def audible_file(sources: Sources, record: CallRecord) -> Path:
     """As `recording_of`; of a call that goes on, the WAV that is being written."""
     if record.recording is None and record.state is CallState.ACTIVE:
-        if sources.settings.trunk_named(record.call.trunk).redaction:
+        if not is_given_out(sources, record):
             raise HTTPException(409, NOT_BLEEPED)
         return _inside(sources.recordings, sources.recordings / recording_path(record.call))
     return recording_of(sources, record)
+
+
+def is_given_out(sources: Sources, record: CallRecord) -> bool:
+    """Whether what is recorded of the call, or will be, may be heard and drawn now: nothing is to be bleeped first."""
+    if not sources.settings.trunk_named(record.call.trunk).redaction:
+        return True
+    return record.state is not CallState.ACTIVE and is_bleeped(record.jobs)
 
 
 def audio_of(sources: Sources, transcript: Transcript) -> RecordedAudio | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,7 +22,7 @@ from storage.recordings import RecordingWriter, recording_path
 from storage.records import RecordingFile
 from storage.search_index import SearchIndex
 from tests.console.browser import Browser
-from tests.console.conftest import Console
+from tests.console.conftest import Console, serving
 from tests.console.guarding import PASSWORD, guarded_console, signed_in
 from tests.console.switchboard import RATE, FakeCall, Switchboard, samples
 from tests.console.test_scoring import work_off
@@ -519,6 +520,28 @@ def test_what_is_bleeped_is_hatched_in_its_lane(browser: Browser, console: Conso
         browser.one("[role=slider]"), round(browser.one("[role=slider]").rect["width"] * (12 / 30 - 0.5)), 0
     ).perform()
     browser.until(lambda: "Bleeped" in browser.texts(".wave-readout")[0], "what is there")
+
+
+def test_with_redaction_a_call_is_heard_and_drawn_once_all_is_bleeped(
+    browser: Browser, settings: Settings, switchboard: Switchboard
+) -> None:
+    masked = replace(settings.trunks[0], name="masked", redaction=("payment",))
+    with serving(replace(settings, trunks=(*settings.trunks, masked))) as served:
+        call = switchboard.start(trunk="masked", started_at=datetime.now(UTC) - timedelta(seconds=30))
+        spoken(call)
+        opened(browser, served, call)
+        assert browser.texts(".transport-note") == ["It can be played once what is masked in its text is bleeped."]
+        call.end(at=LENGTH_MS, recording=recorded(switchboard, call))
+        browser.until(lambda: browser.all("#jobs li"), "the work after it")
+        assert not browser.all("audio")
+        assert not browser.one("#download-audio").is_displayed()
+        browser.open(f"{served.url}/calls/{call.id}")
+        ready(browser)
+        assert browser.texts(".transport-note") == ["It can be played once what is masked in its text is bleeped."]
+        call.second_pass([])
+        browser.until(lambda: browser.all("audio"), "the player")
+        browser.until(lambda: ink(browser, 1, 5500) > 0.3, "the waveform")
+        assert browser.one("#download-audio").is_displayed()
 
 
 def test_an_hour_of_speech_is_read_and_played_without_a_wait(

@@ -73,21 +73,29 @@ def test_of_a_call_that_goes_on_there_is_what_was_recorded_so_far(console: Conso
     assert asked(console.client, call)["duration_ms"] == 1000
 
 
+def is_audible(client: httpx.Client, call: FakeCall) -> object:
+    """What the call tells of itself."""
+    return client.get(f"/api/v1/calls/{call.id}").json()["audible"]
+
+
 def test_with_redaction_there_is_none_before_all_is_bleeped(settings: Settings, switchboard: Switchboard) -> None:
     masked = replace(settings.trunks[0], name="masked", redaction=("payment",))
     with serving(replace(settings, trunks=(*settings.trunks, masked))) as served:
         call = switchboard.start(trunk="masked")
         recording = call.record(2)
         assert served.client.get(waveform_path(call)).status_code == 409
+        assert is_audible(served.client, call) is False
         end = CallEnd(datetime.now(UTC), samples(2000), "bye")
         job = JobIntent.of(call.id, JobKind.BLEEP)
         switchboard.calls.end_call(call.id, end, recording, (job,))
         refused = served.client.get(waveform_path(call))
         assert (refused.status_code, "retry its job `bleep`" in refused.json()["detail"]) == (409, True)
+        assert is_audible(served.client, call) is False
         switchboard.jobs.claim_due(100, 60.0)
         assert switchboard.jobs.begin(job.id) is not None
         bleep(switchboard.recordings / recording_path(call.call), [ChannelRange(1, samples(1000), samples(2000))])
         assert switchboard.jobs.complete(job.id)
+        assert is_audible(served.client, call) is True
         told = asked(served.client, call)
         assert set(peaks(told, 1)[50:]) == {39}
         assert min(peaks(told, 0)) > 30 - 1

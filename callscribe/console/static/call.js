@@ -199,7 +199,7 @@ function emptyWords() {
 function drawCall() {
   drawFacts(call, retry);
   showScores(path, call).catch(complain);
-  byId("download-audio").hidden = !call.recording;
+  byId("download-audio").hidden = !call.recording || !call.audible;
   listening.of(call);
   if (listening.player) view.allowSeeking();
   drawPauses();

@@ -36,8 +36,8 @@ export class Listening {
     const lanes = call.channels.slice(0, call.recording?.channels ?? call.channels.length).map(({ index, role }) => ({
       channel: index, name: speaker(call, index), side: side(index, role),
     }));
-    if (call.recording && !this.player) this.#makePlayer(call, lanes);
-    else if (call.state === "active" && !this.waveform && lanes.length) this.#makeLive(call, lanes);
+    if (call.recording && call.audible && !this.player) this.#makePlayer(call, lanes);
+    else if ((call.state === "active" || call.recording) && !this.waveform && lanes.length) this.#makeMute(call, lanes);
     else if (call.ended_at && !call.recording) this.#sayWhyNot();
     for (const [row, name] of [...this.place.querySelectorAll(".lane-name")].entries()) name.textContent = lanes[row]?.name ?? "";
   }
@@ -101,11 +101,15 @@ export class Listening {
     this.#read();
   }
 
-  #makeLive(call, lanes) {
-    const duration = Math.max(1, Date.now() - Date.parse(call.started_at));
-    const note = element("p", { className: "quiet transport-note", textContent: t("It can be played when the call has ended.") });
+  /** A call that cannot be played now: it goes on, or something is to be bleeped first. */
+  #makeMute(call, lanes) {
+    const duration = Math.max(1, call.recording?.duration_ms ?? Date.now() - Date.parse(call.started_at));
+    const note = element("p", {
+      className: "quiet transport-note",
+      textContent: call.audible ? t("It can be played when the call has ended.") : t("It can be played once what is masked in its text is bleeped."),
+    });
     this.#makeWaveform(element("div", { className: "transport" }, note), { duration, lanes });
-    this.#readAgain();
+    if (call.audible) this.#readAgain();
   }
 
   #makeWaveform(transport, { duration, lanes, head }) {
@@ -134,14 +138,14 @@ export class Listening {
     this.place.hidden = false;
   }
 
-  /** Without it, lanes show when somebody spoke: what is to be bleeped first has no waveform yet. */
+  /** Without it, lanes show when somebody spoke. */
   async #read() {
     this.told = await ask(`${this.path}/waveform?points=${POINTS}`).catch(() => this.told);
     if (this.told) this.waveform.show(this.told);
   }
 
   async #readAgain() {
-    if (this.player) return;
+    if (this.player || this.place.dataset.state === "none") return;
     if (document.visibilityState === "visible") await this.#read();
     setTimeout(() => this.#readAgain(), LIVE_MS);
   }
