@@ -10,10 +10,10 @@ from selenium.webdriver.common.keys import Keys
 
 from callscribe.config.settings import Settings
 from tests.console.browser import Browser, chromium, require_chromium
+from tests.console.door import doors
 from tests.console.guarding import PASSWORD, guarded_console
 from tests.console.switchboard import Switchboard
 from tests.console.test_embedding import PAGE, crm
-from tests.console.tls_door import doors
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 

@@ -234,6 +234,9 @@ if (addresses.length) {
 } else {
   connection("idle", "");
 }
+addEventListener("beforeunload", (event) => {
+  if ([...calls.values()].some((call) => call.notes.hasDraft)) event.preventDefault();
+});
 addEventListener("resize", () => shown?.view.resized());
 setInterval(() => calls.forEach((call) => call.tick()), 1000);
 embedding.greet();

@@ -1,9 +1,9 @@
-"""TLS before a plain server, as a reverse proxy has it."""
+"""A way to a server that can be cut, and that speaks TLS as a reverse proxy does."""
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 16
 
 
 class Door:
-    """A port of loopback that speaks TLS; what comes in goes on to the port `leads_to`."""
+    """A port of loopback; what comes in goes on to the port `leads_to`, nothing while it is 0."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -23,18 +23,27 @@ class Door:
         self._passing = set[asyncio.Task[None]]()
 
     @asynccontextmanager
-    async def stand(self, pair: Pair) -> AsyncIterator[None]:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
+    async def stand(self, pair: Pair | None) -> AsyncIterator[None]:
+        """With a certificate it speaks TLS."""
+        context = None
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.certificate, pair.key)
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield
         finally:
             server.close()
-            for task in self._passing:
-                task.cancel()
-            await asyncio.gather(*self._passing, return_exceptions=True)
+            await self.cut()
+
+    async def cut(self) -> None:
+        """Break every connection; new ones get nowhere until it leads somewhere again."""
+        self.leads_to = 0
+        passing = [*self._passing]
+        for task in passing:
+            task.cancel()
+        await asyncio.gather(*passing, return_exceptions=True)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -61,8 +70,17 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
+def way_to(port: int) -> Iterator[tuple[Door, Callable[[], None]]]:
+    """A door to a port of this machine, without TLS, and what cuts it."""
+    door = Door()
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(door.stand(None)):
+        door.leads_to = port
+        yield door, lambda: portal.call(door.cut)
+
+
+@contextmanager
 def doors(folder: Path, count: int) -> Iterator[list[Door]]:
-    """Doors that lead nowhere yet."""
+    """Doors with TLS that lead nowhere yet."""
     pair, made = make_pair(folder, "doors"), [Door() for _ in range(count)]
     with start_blocking_portal() as portal, contextlib.ExitStack() as stack:
         for door in made:
