@@ -238,14 +238,15 @@ def test_a_scorecard_is_edited_as_json_with_mistakes_told_at_their_lines(browser
 def test_of_two_who_edit_a_scorecard_neither_loses_anything(browser: Browser, console: Console) -> None:
     path = "/api/v1/scorecards/two at once"
     rules = [{"name": name, "kind": "said", "phrases": ["hello"]} for name in ("greeting", "farewell")]
-    console.client.put(path, json={"by": "ann", "rules": rules})
+    card = {"trunks": ["nowhere"], "rules": rules}
+    console.client.put(path, json={"by": "ann", **card})
     browser.open(f"{console.url}/admin/scorecards#two%20at%20once")
-    browser.until_texts("#card-version", ["version 1"])
-    ours = json.dumps({"rules": [{**rules[0], "phrases": ["good morning"]}, rules[1]]})
+    browser.until_texts("#card-name", ["two at once"])
+    ours = json.dumps({**card, "rules": [{**rules[0], "phrases": ["good morning"]}, rules[1]]})
     write(browser, "[name=by]", "bob")
     write(browser, "[name=definition]", ours)
-    theirs = [rules[0], {**rules[1], "phrases": ["bye"]}]
-    assert console.client.put(path, json={"by": "ann", "rules": theirs}).json()["version"] == 2
+    theirs = {**card, "by": "ann", "rules": [rules[0], {**rules[1], "phrases": ["bye"]}]}
+    assert console.client.put(path, json=theirs).json()["version"] == 2
     browser.one("#card .primary").click()
     browser.until(lambda: browser.all("dialog"), "the question")
     assert "They changed: farewell" in browser.one("dialog").text

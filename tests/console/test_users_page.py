@@ -10,7 +10,7 @@ from selenium.webdriver.support.select import Select
 from callscribe.config.settings import Settings
 from callscribe.domain.access import AccountRole, User
 from storage.database import Database
-from storage.users import UserStore
+from storage.users import UserChange, UserStore
 from tests.console.browser import Browser
 from tests.console.conftest import Console
 from tests.console.guarding import PASSWORD, guarded_console, sign_in
@@ -96,6 +96,19 @@ def test_a_user_is_added_by_keyboard_changed_and_disabled(page: Browser, guarded
     page.press(ENTER)
     page.until(lambda: row(page, "users", "wanda")[5:6] == ["not signed in"], "that it is enabled")
     assert page.complaints() == []
+
+
+def test_what_somebody_else_changes_of_a_user_meanwhile_stays(page: Browser, database: Database) -> None:
+    users = UserStore(database)
+    users.add(User("shared", AccountRole.AGENT, "sales", ("1070",)), PASSWORD, "tests")
+    page.driver.refresh()
+    page.until(lambda: row(page, "users", "shared"), "the user")
+    click(page, "Change shared")
+    Select(page.one("#user-dialog select")).select_by_value("supervisor")
+    users.amend("shared", UserChange(team="support"), "tests")
+    page.one("#user-dialog [type=submit]").click()
+    page.until(lambda: row(page, "users", "shared")[1:3] == ["Supervisor", "support"], "both changes")
+    assert users.named("shared") == User("shared", AccountRole.SUPERVISOR, "support", ("1070",))
 
 
 def test_a_password_is_set_and_can_be_looked_at(page: Browser, guarded: Console) -> None:

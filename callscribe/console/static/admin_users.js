@@ -68,6 +68,9 @@ async function again(name, what) {
 
 const told = () => ({ role: form.elements.role.value, team: form.elements.team.value, addresses: listed(form.elements.addresses.value) });
 
+/** What is otherwise in the form: what somebody else changes meanwhile stays. */
+const changesOf = (user) => Object.fromEntries(Object.entries(told()).filter(([name, value]) => String(value) !== String(user[name])));
+
 function prepare(title, isNew) {
   byId("user-title").textContent = title;
   form.elements.name.readOnly = !isNew;
@@ -86,7 +89,7 @@ function change(user) {
   prepare(t("Change {name}", { name: user.name }), false);
   openForm(byId("user-dialog"), {
     values: { name: user.name, role: user.role, team: user.team, addresses: user.addresses.join(", ") },
-    send: () => send(address(user), "PATCH", told()),
+    send: () => send(address(user), "PATCH", changesOf(user)),
     done: ({ name }) => again(name, t("{name} was changed.", { name })),
   });
   form.elements.role.focus();
