@@ -30,9 +30,12 @@ function sentence({ status }, body) {
   return body?.detail ? t(body.detail) : t("The server answered {status}.", { status });
 }
 
-/** To the form, and back here after it; only from pages that tell who signed in. */
+let isLeaving = false;
+
+/** To the form, and back here after it; only from pages that tell who signed in. Once: who has typed something may stay. */
 function signInAgain() {
-  if (!document.querySelector(".bar .who")) return;
+  if (isLeaving || !document.querySelector(".bar .who")) return;
+  isLeaving = true;
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
