@@ -73,3 +73,12 @@ export function markChosen(list, name) {
     else link.removeAttribute("aria-current");
   }
 }
+
+/** The form that names something new: the name is chosen, and the page shows what has it, or an empty one. */
+export function offerNew(form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    location.hash = encodeURIComponent(form.elements.name.value.trim());
+    form.reset();
+  });
+}

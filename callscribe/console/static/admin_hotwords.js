@@ -1,6 +1,6 @@
 // Hotword lists: choosing, editing, and what to do where somebody else has changed the same one meanwhile.
 
-import { asker, attempt, chosen, markChosen, may, send } from "./admin.js";
+import { asker, attempt, chosen, markChosen, may, offerNew, send } from "./admin.js";
 import { leaves, question } from "./dialog.js";
 import { announce, byId, element, notice } from "./dom.js";
 import { ask } from "./feed.js";
@@ -98,12 +98,12 @@ async function reconcile(words) {
     action: t("Put mine on theirs"),
   });
   if (!choice) return;
-  const [languages, agents] = [form.elements.languages.value, form.elements.agents.value];
+  const mine = ["languages", "agents"].map((name) => form.elements[name]).filter((field) => String(listed(field.value)) !== String(open[field.name]));
+  const values = mine.map((field) => field.value);
   open = theirs;
   fill(theirs);
   Object.assign(form.elements.words, { value: textOf(amended(theirs.words, ours)) });
-  form.elements.languages.value = languages;
-  form.elements.agents.value = agents;
+  mine.forEach((field, at) => { field.value = values[at]; });
   note();
 }
 
@@ -190,11 +190,7 @@ byId("import").addEventListener("change", importFile);
 byId("revert").addEventListener("click", () => fill(open));
 byId("delete-list").addEventListener("click", remove);
 byId("versions").addEventListener("toggle", readVersions);
-byId("new-list").addEventListener("submit", (event) => {
-  event.preventDefault();
-  location.hash = encodeURIComponent(event.target.elements.name.value.trim());
-  event.target.reset();
-});
+offerNew(byId("new-list"));
 addEventListener("hashchange", () => attempt(byId("revert"), async () => {
   await show();
   if (open) byId("list-name").focus();

@@ -1,6 +1,6 @@
 // Assist rules: choosing and editing them in a form or as JSON; trial.js tries them.
 
-import { asker, attempt, chosen, markChosen, may, send } from "./admin.js";
+import { asker, attempt, chosen, markChosen, may, offerNew, send } from "./admin.js";
 import { leaves, question } from "./dialog.js";
 import { announce, byId, element, notice } from "./dom.js";
 import { ask } from "./feed.js";
@@ -141,11 +141,7 @@ form.addEventListener("change", changed);
 byId("raw").addEventListener("toggle", showRaw);
 byId("revert").addEventListener("click", fill);
 byId("delete-rule").addEventListener("click", remove);
-byId("new-list").addEventListener("submit", (event) => {
-  event.preventDefault();
-  location.hash = encodeURIComponent(event.target.elements.name.value.trim());
-  event.target.reset();
-});
+offerNew(byId("new-list"));
 addEventListener("hashchange", () => attempt(byId("revert"), async () => {
   if (location.hash.startsWith("#line-")) return;
   await show();

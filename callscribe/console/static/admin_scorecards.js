@@ -1,6 +1,6 @@
 // Scorecards: edited as JSON, with what is wrong marked at its place.
 
-import { asker, attempt, chosen, isSignedIn, markChosen, may, rememberAsker, send } from "./admin.js";
+import { asker, attempt, chosen, isSignedIn, markChosen, may, offerNew, rememberAsker, send } from "./admin.js";
 import { leaves, question } from "./dialog.js";
 import { announce, byId, element, notice } from "./dom.js";
 import { ask } from "./feed.js";
@@ -156,11 +156,7 @@ form.addEventListener("submit", save);
 form.addEventListener("input", () => { byId("card-state").textContent = isDirty() ? t("Not saved") : ""; });
 byId("revert").addEventListener("click", fill);
 byId("delete-card").addEventListener("click", remove);
-byId("new-list").addEventListener("submit", (event) => {
-  event.preventDefault();
-  location.hash = encodeURIComponent(event.target.elements.name.value.trim());
-  event.target.reset();
-});
+offerNew(byId("new-list"));
 addEventListener("hashchange", () => attempt(byId("revert"), async () => {
   await show();
   if (open) byId("card-name").focus();
