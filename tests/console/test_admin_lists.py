@@ -61,7 +61,9 @@ def test_of_two_who_edit_a_hotword_list_neither_loses_anything(browser: Browser,
     browser.open(f"{console.url}/admin/hotwords#shared")
     browser.until_texts("#list-name", ["shared"])
     write(browser, "[name=words]", "Anna\nBerta")
-    console.client.patch("/api/v1/hotwords/shared", json={"words": [{"text": "Cäsar", "weight": 2}]})
+    write(browser, "[name=agents]", "1042")
+    theirs = [{"text": "Anna"}, {"text": "Otto"}, {"text": "Cäsar", "weight": 2}]
+    console.client.put("/api/v1/hotwords/shared", json={"words": theirs, "languages": ["de"], "agents": ["1099"]})
     browser.one("#list .primary").click()
     browser.until(lambda: browser.all("dialog"), "the question")
     assert "They put on: Cäsar" in browser.one("dialog").text
@@ -72,6 +74,8 @@ def test_of_two_who_edit_a_hotword_list_neither_loses_anything(browser: Browser,
     browser.one("#list .primary").click()
     browser.until_texts("#list-version", ["version 3"])
     assert words_of(console, "shared") == {"Anna": 1.0, "Cäsar": 2.0, "Berta": 1.0}
+    kept = console.client.get("/api/v1/hotwords/shared").json()
+    assert (kept["languages"], kept["agents"]) == (["de"], ["1042"])
     assert all("409" in complaint for complaint in browser.complaints())
 
 

@@ -215,6 +215,8 @@ def test_the_audit_log_is_filtered_and_read_on_and_its_csv_is_whole(
     write(browser, "[name=action]", "nothing.done")
     browser.press(Keys.ENTER)
     browser.until(lambda: "No entry fits." in browser.one("#entries").text, "the empty log")
+    browser.open(f"{console.url}/admin/audit?since=yesterday&by=%3Dann")
+    browser.until(lambda: len(browser.all("#entries tbody tr")) == 50, "the entries, of any time")
     assert browser.complaints() == []
 
 

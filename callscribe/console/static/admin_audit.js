@@ -12,9 +12,9 @@ const OF_CALLS = /^(call|transcript|recording|utterance|note|jobs|audio|text|rul
 const TIMES = ["since", "until"];
 const asked = new URLSearchParams(location.search);
 
-/** What the API is asked: times with their zone. */
+/** What the API is asked: times with their zone. What is no time in the address is none in the form either. */
 function conditions() {
-  const told = [...asked].filter(([, value]) => value);
+  const told = [...asked].filter(([name, value]) => value && !(TIMES.includes(name) && Number.isNaN(Date.parse(value))));
   return told.map(([name, value]) => [name, TIMES.includes(name) ? new Date(value).toISOString() : value]);
 }
 
