@@ -15,6 +15,8 @@ const PERSON = "person";
 /** Of more utterances than this, words that can be pressed are made as they come near: of an hour they are 15,000. */
 const MANY = 200;
 const NEAR = "1500px";
+/** What is left of an idle moment when no more words are made in it: a few rows, and their layout. */
+const IDLE_MS = 8;
 
 export class TranscriptView {
   /**
@@ -33,6 +35,7 @@ export class TranscriptView {
     this.onFinal = () => {};
     this.onFilled = () => {};
     this.far = new Map();
+    this.idle = null;
     this.nearing = new IntersectionObserver((seen) => this.#near(seen), { rootMargin: NEAR });
   }
 
@@ -48,6 +51,18 @@ export class TranscriptView {
     for (const { isIntersecting, target } of seen) {
       if (isIntersecting && this.far.has(target)) this.fill(this.far.get(target));
     }
+  }
+
+  /** Makes the others while the browser has nothing else to do: who scrolls fast later waits for none. */
+  #fillIdly() {
+    this.idle ??= window.requestIdleCallback?.((left) => {
+      this.idle = null;
+      for (const row of this.far.values()) {
+        if (left.timeRemaining() < IDLE_MS) break;
+        this.fill(row);
+      }
+      if (this.far.size) this.#fillIdly();
+    }) ?? null;
   }
 
   /** Takes an utterance event; keeps the reader's place unless they were at the end. */
@@ -68,6 +83,7 @@ export class TranscriptView {
     if (this.full && this.rows.size > MANY && !row.shown) {
       this.far.set(row.item, row);
       this.nearing.observe(row.item);
+      this.#fillIdly();
     }
     this.#write(row, { ...newest, end_ms: stored.end_ms, turns: stored.turns });
     this.#showEngine(row, stored.final.engine, stored.language);
