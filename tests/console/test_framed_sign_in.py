@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 SWITCHES = (
     "--host-resolver-rules=MAP *.test 127.0.0.1", "--ignore-certificate-errors", "--test-third-party-cookie-phaseout",
 )  # fmt: skip
-ELEMENT = '<callscribe-desk server="{server}" style="height: 640px"></callscribe-desk>'
+ELEMENT = '<callscribe-desk style="height: 640px"></callscribe-desk>'
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 // a `detail`. A plain script without imports, loaded by <script src="…/static/callscribe-desk.js" async></script>.
 
 (() => {
+  /** Whose desk it is where `server` does not tell. */
+  const HERE = document.currentScript?.src ?? "";
   const GREET_MS = 500;
   const GREETINGS = 120;
   const EVENTS = new Set(["call-started", "call-ended", "final", "card"]);
@@ -30,7 +32,7 @@
     #open() {
       clearInterval(this.greeting);
       this.frame?.remove();
-      const server = new URL(this.getAttribute("server"), location.href);
+      const server = new URL(this.getAttribute("server") || HERE, location.href);
       if (!/^https?:$/.test(server.protocol)) throw new TypeError("callscribe-desk: server must be an http(s) address");
       this.origin = server.origin;
       const desk = new URL("/desk", server);
