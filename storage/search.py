@@ -33,7 +33,7 @@ RANKED = 2000
 """The newest matches that are ranked, where rank is asked for."""
 COUNTED = 1000
 """Matches that are counted at most."""
-LOOKED = 2000
+LOOKED = 1000
 """Texts of a stretch that are looked at, beyond what the index tells, to count those that match: of a phrase of common
 words, or of a word in few calls, that may be few of very many."""
 BY_LENGTH = 1

@@ -22,7 +22,7 @@ READ_THROUGH = 30_000
 MARGIN = 1.3
 """So many times the days in which a page should be full, more where few matches tell: a second window asks for eight
 times as many."""
-LOOKED_UP = 3_000
+LOOKED_UP = 2_000
 """Texts that the first window should hold at most of those that the index finds and that may not match."""
 NONE_FOUND = 0.25
 """What is taken for the number of matches where none were found."""
