@@ -23,6 +23,9 @@ from tests.console.switchboard import AGENT, RATE, FakeCall, Switchboard, sample
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
+CUT = "return [...document.querySelectorAll('.call-cell')].filter((each) => each.scrollWidth > each.clientWidth).length"
+"""Calls whose title does not fit its column."""
+
 MANY = 1000
 ROWS_IN_DOCUMENT = 80
 TOPS = """
@@ -253,6 +256,7 @@ def test_a_thousand_calls_are_all_there_and_few_of_them_in_the_document(
     assert browser.one("#floor").get_attribute("aria-rowcount") == "1001"
     crowd.say(0, "The first call's last words.")
     browser.until(lambda: browser.texts(".line-words")[:1] == ["The first call's last words."], "the line")
+    assert not browser.run(CUT), "the table has room for who speaks with whom"
     browser.shoot("floor-thousand")
     seen, most = set[str](), 0
     script = "const at = document.querySelector('#scroll'); at.scrollTop = arguments[0]; return at.scrollTop"
