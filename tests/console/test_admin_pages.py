@@ -78,6 +78,7 @@ def test_trunks_tell_first_what_is_wrong_and_its_cure(
     assert browser.texts(".trunk-card .section-head .badge") == ["Fault", *3 * ["Look at this"]]
     assert "hotword list missing-list, which is not there." in browser.one(f"{card_of('sbc')} .complaint").text
     assert "Anybody may call" in browser.one(f"{card_of('hotline')} .complaint").text
+    assert browser.texts(f"{card_of('hotline')} .badge") == ["Look at this"], "once for one fault"
     assert "pbx.example.com does not answer over UDP" in browser.one(f"{card_of('desk-phones')} .complaint").text
     assert "offered G729" in browser.one(f"{card_of('quiet')} .complaint").text
     assert "calls now: 1" in browser.one(f"{card_of('sbc')} .facts").text
