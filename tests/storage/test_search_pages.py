@@ -5,7 +5,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from callscribe.domain.errors import QueryError
 from callscribe.domain.search import Phrase, Word
 from storage import search
 from storage.database import Database
@@ -101,6 +103,18 @@ def test_a_prefix_of_very_many_words_is_counted_among_the_newest_texts(
     keep(database, said("cat"), said("car", 1), said("cut", 2))
     assert store.first_page(Word("ca", prefix=True), ANYTHING, limit=1).count == HitCount(2, more=True)
     assert texts(store, Word("ca", prefix=True)) == ["car", "cat", "cat"]
+
+
+def test_a_search_that_takes_too_long_is_given_up_and_says_what_to_do(
+    database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(search._SETTINGS, "statement_timeout", "50ms")
+    keep(database, said("hello"))
+    with database.transaction() as other:
+        other.execute(text("LOCK TABLE utterances IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(QueryError, match=r"took longer than .*; narrow the search"):
+            store.search(Word("hello"), ANYTHING)
+    assert texts(store, Word("hello")) == ["hello"]
 
 
 @pytest.mark.parametrize("order", SearchOrder)
