@@ -13,7 +13,14 @@ from callscribe.cli.main import app
 from callscribe.domain.errors import CallscribeError, SettingsError
 from callscribe.domain.redaction import Redaction
 from callscribe.domain.transcript import Final
-from tests.console.conftest import Console, console, publish, settings, switchboard  # noqa: F401 - fixtures
+from tests.console.conftest import (  # noqa: F401 - fixtures
+    Console,
+    console,
+    database,
+    publish,
+    settings,
+    switchboard,
+)
 from tests.console.switchboard import FakeCall, Switchboard
 
 pytestmark = pytest.mark.integration
