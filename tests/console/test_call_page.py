@@ -230,12 +230,14 @@ def test_keys_do_nothing_while_somebody_types_and_can_be_switched_off(
     browser.press("l")
     browser.one(".keys-switch input").click()
     browser.press(Keys.ESCAPE)
+    browser.until(lambda: browser.focused() != "" and not browser.all("dialog[open]"), "the list to close")
     browser.press("l")
     time.sleep(0.3)
     assert place(browser) == 0
     browser.press("?")
     browser.one(".keys-switch input").click()
     browser.press(Keys.ESCAPE)
+    browser.until(lambda: browser.focused() != "" and not browser.all("dialog[open]"), "the list to close")
     # A browser's own keys stay its own.
     browser.press(Keys.CONTROL, "l", Keys.NULL)
     browser.press("l")

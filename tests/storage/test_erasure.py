@@ -99,7 +99,7 @@ def test_every_table_with_something_of_a_call_goes_with_it() -> None:
     own = {"audit", "erased_calls", "holds", "hotword_lists", "hotwords", "hotword_list_versions", "scorecards"}
     own |= {"lost_nodes", "party_erasures", "party_erasure_calls"}
     search = {"search_words", "search_queue", "saved_searches"}
-    own |= {"users", "sign_ins", "api_tokens", "assist_rules", "webhook_holds"}
+    own |= {"users", "sign_ins", "identities", "api_tokens", "assist_rules", "webhook_holds"}
     assert {table.name for table in Base.metadata.sorted_tables} - theirs - own - search == set()
 
 
