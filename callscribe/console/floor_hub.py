@@ -86,6 +86,9 @@ class FloorHub:
         """The calls as they stand now. Raises DatabaseUnavailable and EventsUnavailable."""
         self._asked_at = time.monotonic()
         async with self._beginning:
+            if any(task.done() for task in self._tasks):
+                # Raises what it died of, to whoever asks first; the next one finds the floor begun anew.
+                await self.close()
             if not self._tasks:
                 await self._load()
                 self._tasks = (asyncio.create_task(self._follow()), asyncio.create_task(self._tell()))
