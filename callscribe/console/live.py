@@ -25,7 +25,7 @@ EVENT_ANSWERS = responses(422, 503) | {
 }
 
 
-ROWS_ANSWERS = responses(503) | {
+ROWS_ANSWERS = responses(422, 503) | {
     200: {
         "model": FloorRowsAnswer,
         "description": "Server-Sent Events `floor.rows`; `data` is one FloorRowsAnswer as JSON.",
