@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def delays(service: RunningService, call_id: str, rule: str) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def assisted(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> tuple[Json, list[Event]]:
+def assisted(service: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Json, list[Event]]]:
     """A call of two turns on which a rule holds once, and its events."""
     made = send(service, "PUT", f"{RULES}/slow-line", SLOW_LINE)
     assert (made["name"], made["version"]) == ("slow-line", 1)
@@ -69,7 +70,8 @@ def assisted(service: RunningService, tmp_path_factory: pytest.TempPathFactory) 
     with everything(service, running["id"]) as events:
         session.finish()
         call = service.wait_call(session.sip_call_id)
-    return call, events
+    yield call, events
+    send(service, "DELETE", f"{RULES}/slow-line")
 
 
 def test_a_card_comes_with_the_committed_words_and_once(

@@ -54,8 +54,8 @@ def test_after_a_hold_words_of_an_m_line_that_moved_and_of_one_that_came_have_th
     assert word_error_rate([GREETING], [" ".join(item["text"] for item in agent if item not in after)]) <= 0.2
     assert word_error_rate([QUESTION], [" ".join(item["text"] for item in after)]) <= 0.2
     assert word_error_rate([ANSWER], [" ".join(item["text"] for item in customer)]) <= 0.2
-    assert after[0]["start_ms"] / 1000 == pytest.approx(gap_s + LEAD_S, abs=1.0)
-    assert customer[0]["start_ms"] / 1000 == pytest.approx(gap_s + 21.9 - QUESTION_S, abs=1.0)
+    assert after[0]["start_ms"] / 1000 == pytest.approx(gap_s + LEAD_S, abs=0.5)
+    assert customer[0]["start_ms"] / 1000 == pytest.approx(gap_s + 21.9 - QUESTION_S, abs=0.5)
     assert call["pauses"] == []
     wait_for(lambda: jobs_done(service, call["id"]) or None, "the evaluation", seconds=180)
     measures = service.get(f"/api/v1/calls/{call['id']}/scores")["measures"]
