@@ -35,8 +35,10 @@ class Change:
 class CallInProgress:
     """Collects what is known of a call, in whatever order it comes."""
 
-    def __init__(self, offer: CallOffer, rule: RoleRule) -> None:
+    def __init__(self, offer: CallOffer, rule: RoleRule, keys: str = "off") -> None:
         self._offer = offer
+        self.keys = keys
+        """What is told of keys that parties press, as `TrunkSettings.dtmf`."""
         self._rule = rule
         self._quirks: tuple[str, ...] = ()
         self._counted = set(offer.description.quirks)

@@ -86,6 +86,7 @@ class SipNode:
             media_timeout_s=settings.media_timeout_s,
             sample_rate=NARROW_BAND_HZ if _wanted(trunks).isdisjoint(WIDE_BAND) else WIDE_BAND_HZ,
         )
+        self._sample_rate = pool.sample_rate
         self._lines = LinePool(pool, self)
         self._front = Front(settings, address, Trunks(trunks), self._lines.lines, self)
         relay = RelaySettings(pool.bind_address, lines_last + 1, settings.rtp_port_max)
@@ -102,7 +103,7 @@ class SipNode:
             if self._relay:
                 await self._relay.start()
             await self._lines.start()
-            self._check_codecs()
+            self._check_codecs(self._trunks.values())
         except BaseException:
             await self._lines.stop()
             await self._stop_bridging()
@@ -110,6 +111,16 @@ class SipNode:
             raise
         self._front.register()
         log.info("sip_ready", port=self.ports.sip, tls_port=self.ports.tls, capacity=self.capacity)
+
+    async def take(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        """These are the trunks of calls that come from now on. Raises SettingsError, with nothing changed."""
+        self._check_codecs(trunks)
+        if self._sample_rate == NARROW_BAND_HZ and not _wanted(trunks).isdisjoint(WIDE_BAND):
+            raise SettingsError("trunks[].codecs wants wide band, for which the lines must be started anew: restart")
+        # The Contact of a trunk that registers takes a while to make.
+        found = await asyncio.to_thread(Trunks, trunks)
+        self._front.take(found)
+        self._trunks |= {trunk.name: trunk for trunk in trunks}
 
     async def drain(self, limit_s: float) -> None:
         """Refuse new calls with 503, and let running ones end for up to `limit_s` seconds. May be canceled."""
@@ -166,7 +177,8 @@ class SipNode:
     # FrontListener
 
     def call_offered(self, offer: CallOffer) -> None:
-        self._calls[offer.id] = CallInProgress(offer, self._trunks[offer.trunk].roles)
+        trunk = self._trunks[offer.trunk]
+        self._calls[offer.id] = CallInProgress(offer, trunk.roles, trunk.dtmf)
 
     def call_described(self, call_id: UUID, description: Description) -> None:
         if call := self._calls.get(call_id):
@@ -210,9 +222,8 @@ class SipNode:
 
     def line_dtmf(self, pressed: Dtmf) -> None:
         call = self._calls.get(pressed.call_id)
-        told = self._trunks[call.trunk].dtmf if call and call.started else "off"
-        if told != "off":
-            digit = pressed.digit if told == "shown" else ""
+        if call and call.started and call.keys != "off":
+            digit = pressed.digit if call.keys == "shown" else ""
             self._sink.dtmf(pressed.call_id, DtmfDigit(pressed.channel, pressed.offset, digit))
 
     def line_call_ended(self, ended: Ended) -> None:
@@ -227,9 +238,9 @@ class SipNode:
             self._end(call_id, "line-lost", interrupted=True)
         self._front.line_lost(line)
 
-    def _check_codecs(self) -> None:
+    def _check_codecs(self, trunks: Iterable[TrunkSettings]) -> None:
         """Raises SettingsError where a trunk wants a codec that the lines' PJMEDIA was built without."""
-        missing = _wanted(self._trunks.values()) - {*self._lines.codecs()}
+        missing = _wanted(trunks) - {*self._lines.codecs()}
         if missing:
             raise SettingsError(
                 f"trunks[].codecs names {', '.join(sorted(missing))}, which this PJSUA2 lacks: take it out, or "

@@ -24,12 +24,21 @@ class Trunks:
     """
 
     def __init__(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        self.settings = trunks
         entries = [
             _Entry(ipaddress.ip_network(network, strict=False), trunk) for trunk in trunks for network in trunk.allow
         ]
         self._entries = sorted(entries, key=lambda entry: -entry.network.prefixlen)
         self._registered = {contact_user(trunk.register): trunk for trunk in trunks if trunk.register.registrar}
         self._registrars: dict[str, frozenset[str]] = {}
+
+    def take(self, others: "Trunks") -> None:
+        """Know these trunks from now on. What was learned of registrars stays."""
+        known = {(trunk.name, trunk.register): user for user, trunk in self._registered.items()}
+        self._registered = {
+            known.get((trunk.name, trunk.register), user): trunk for user, trunk in others._registered.items()
+        }
+        self.settings, self._entries = others.settings, others._entries
 
     def find(self, host: str) -> TrunkSettings | None:
         """The trunk of an IP address, None where no trunk allows it or `host` is no address."""

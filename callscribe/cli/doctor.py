@@ -16,6 +16,7 @@ from callscribe.cli.checks.clock import check_clock
 from callscribe.cli.checks.finding import Finding, Verdict, hint, ok
 from callscribe.cli.checks.firewall import Need, check_firewall
 from callscribe.cli.checks.installation import check_programs, check_servers
+from callscribe.cli.checks.reload import check_reload
 from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_own, is_served
 from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
 from callscribe.cli.checks.web import check_provider, check_web
@@ -69,6 +70,8 @@ def _examine_trunks(settings: Settings, trunk: str = "") -> Iterator[Finding]:
     base = base_url(settings.web)
     running = _answers(base)
     node = _node(settings) if running else None
+    if running:
+        yield check_reload(base)
     yield ok("service", f"answers at {base}" if running else f"nobody answers at {base}")
     for port in public_ports(settings):
         yield check_port(port, running=node is not None)

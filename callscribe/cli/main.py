@@ -21,6 +21,7 @@ from callscribe.cli import (
     exporting,
     fetching,
     hotwords,
+    reloading,
     roles,
     rules,
     scorecards,
@@ -31,6 +32,7 @@ from callscribe.cli import (
 from callscribe.cli.api import send_token
 from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings, load_settings
 from callscribe.domain.errors import CallscribeError, SettingsError
 
@@ -50,6 +52,11 @@ class Invocation:
 
     config: Path | None
     settings: Settings
+
+    @property
+    def in_force(self) -> SettingsInForce:
+        """For a role that goes on when the settings change."""
+        return SettingsInForce(self.settings, lambda: load_settings(self.config, os.environ))
 
 
 @app.callback()
@@ -104,7 +111,7 @@ def sip_command(context: typer.Context, drain: Drain = math.inf) -> None:
 
     Told to stop, it refuses new calls and ends with its last one, or after --drain seconds.
     """
-    roles.run_sip(_invocation(context).settings, drain)
+    roles.run_sip(_invocation(context).in_force, drain)
 
 
 @app.command("recognizer")
@@ -116,13 +123,13 @@ def recognizer_command(context: typer.Context) -> None:
 @app.command("web")
 def web_command(context: typer.Context) -> None:
     """Run the API and pages alone."""
-    roles.run_web(_invocation(context).settings)
+    roles.run_web(_invocation(context).in_force)
 
 
 @app.command("worker")
 def worker_command(context: typer.Context) -> None:
     """Run a job worker alone."""
-    roles.run_worker(_invocation(context).settings)
+    roles.run_worker(_invocation(context).in_force)
 
 
 @app.command("migrate")
@@ -143,6 +150,7 @@ def demo_command(
     raise typer.Exit(run_demo(_invocation(context).settings, once))
 
 
+app.command("reload")(reloading.reload_command)
 app.command("fetch")(fetching.fetch_command)
 app.command("call")(calling.call_command)
 app.command("transcribe")(transcribing.transcribe_command)

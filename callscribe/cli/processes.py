@@ -97,12 +97,12 @@ class ProcessTree:
         await asyncio.gather(*self._closing)
         self._folder.cleanup()
 
-    def interrupt(self, name: str) -> None:
-        """Send SIGTERM to the child of this name, where it runs; it is started again where nobody stops it."""
+    def interrupt(self, name: str, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the child of this name, where it runs; it is started again where nobody stops it."""
         for child in (child for stage in self._stages for child in stage if child.name == name):
             if child.process is not None and child.process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    child.process.terminate()
+                    child.process.send_signal(number)
 
     async def _start(self, child: Child, timeout_s: float) -> None:
         await self._spawn(child)

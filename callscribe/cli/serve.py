@@ -11,6 +11,7 @@ from pathlib import Path
 from callscribe.cli.fetching import needed_models
 from callscribe.cli.ports import free_port, public_ports
 from callscribe.cli.processes import Child, ProcessTree
+from callscribe.cli.reloading import LOCK, has_terminal
 from callscribe.cli.servers import EmbeddedServers, Report
 from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.errors import CallscribeError, StorageError
@@ -23,7 +24,7 @@ def data_folder_lock(folder: Path) -> Iterator[None]:
     """Hold the data folder for this process. Raises StorageError when another `serve` does, or it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "serve.lock").open("a+")
+        lock = (folder / LOCK).open("a+")
     except OSError as error:
         raise StorageError(
             f"data folder {folder} cannot be used: {error.strerror}; change its owner or set node.data_folder"
@@ -35,6 +36,9 @@ def data_folder_lock(folder: Path) -> Iterator[None]:
             raise StorageError(
                 f"data folder {folder} is in use by another `callscribe serve`; stop it or set node.data_folder"
             ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
 
 
@@ -84,6 +88,11 @@ class Service:
     def hurry(self) -> None:
         """Where stop waits for running calls: end them."""
         self._tree.interrupt("sip")
+
+    def reload(self) -> None:
+        """Let those who know trunks read the settings again."""
+        for name in ("worker", "web", "sip"):
+            self._tree.interrupt(name, signal.SIGHUP)
 
     async def stop(self) -> None:
         """Stop calls first, then what they need."""
@@ -139,8 +148,11 @@ class Service:
 
 
 async def serve(settings: Settings, config: Path | None, drain_s: float, report: Report) -> None:
-    """Run the service until SIGTERM or SIGINT; a second one ends the calls that are waited for."""
-    stopping = asyncio.Event()
+    """Run the service until SIGTERM or SIGINT; a second one ends the calls that are waited for.
+
+    SIGHUP lets it read its settings again, but of a terminal that was closed: then it ends, too.
+    """
+    stopping, ready, attended = asyncio.Event(), asyncio.Event(), has_terminal()
     with data_folder_lock(settings.data_folder):
         service = Service(settings, config, drain_s, report)
 
@@ -149,14 +161,21 @@ async def serve(settings: Settings, config: Path | None, drain_s: float, report:
                 service.hurry()
             stopping.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ask)
+        def hang_up() -> None:
+            if attended and not has_terminal():
+                ask()
+            elif ready.is_set():
+                service.reload()
+
+        for number, told in ((signal.SIGTERM, ask), (signal.SIGINT, ask), (signal.SIGHUP, hang_up)):
+            asyncio.get_running_loop().add_signal_handler(number, told)
         starting = asyncio.create_task(service.start())
         asked = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.is_set():
                 await starting
+                ready.set()
                 report("ready")
                 await asked
             report("stopping")

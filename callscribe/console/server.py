@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from callscribe.config.notify import notify_ready
-from callscribe.config.settings import Settings
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.web import WebSettings
 from callscribe.console.app import make_app
-from callscribe.domain.errors import PortUnavailable
+from callscribe.domain.errors import PortUnavailable, SettingsError
 
 log = structlog.get_logger()
 
@@ -26,13 +28,14 @@ STOP_LIMIT_S = 5
 """How long answers that have begun may take after SIGTERM."""
 
 
-def run_web(settings: Settings) -> None:
+def run_web(in_force: SettingsInForce) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortUnavailable and SettingsError before it serves."""
+    settings = in_force.settings
     if settings.web.is_open:
         log.warning("anybody_may_read_calls", host=settings.web.host, cure=OPEN)
     app = make_app(settings)
     with contextlib.closing(bind(settings.web)) as listener:
-        ConsoleServer(app).run(sockets=[listener])
+        ConsoleServer(app, in_force).run(sockets=[listener])
 
 
 def bind(web: WebSettings) -> socket.socket:
@@ -65,8 +68,8 @@ def _complaint(web: WebSettings, error: OSError) -> str:
 class ConsoleServer(uvicorn.Server):
     """A server whose endless answers end when it is told to stop, and which then exits as one that did its work."""
 
-    def __init__(self, app: FastAPI) -> None:
-        """`app`: what `make_app` made."""
+    def __init__(self, app: FastAPI, in_force: SettingsInForce | None = None) -> None:
+        """`app`: what `make_app` made of those settings; None: they are never read again."""
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -79,16 +82,39 @@ class ConsoleServer(uvicorn.Server):
         )
         super().__init__(config)
         self._closing: asyncio.Event = app.state.sources.closing
+        self._app = app
+        self._in_force = in_force
+        self._telling: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             host, port = (sockets or [])[0].getsockname()[:2]
             log.info("web_ready", host=host, port=port)
+            if self._in_force:
+                self._hear(self._in_force)
             notify_ready()
+
+    def _hear(self, in_force: SettingsInForce) -> None:
+        """Take SIGHUP for the wish that the settings be read again, and tell what is wrong with them."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, in_force)
+        told = self._app.state.sources.faults.keep_posting(f"web-{self._app.state.node}", lambda: in_force.fault)
+        self._telling = asyncio.create_task(told)
+
+    def _reload(self, in_force: SettingsInForce) -> None:
+        """Take the trunks that the settings name now; requests that have begun keep those that they began with."""
+        try:
+            found = in_force.again()
+        except SettingsError as error:
+            in_force.refuse(error)
+        else:
+            in_force.take(found)
+            self._app.state.sources = replace(self._app.state.sources, settings=found)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing.set()
+        if self._telling:
+            self._telling.cancel()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

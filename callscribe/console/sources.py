@@ -13,6 +13,7 @@ from callscribe.console.visitor import visitor_of
 from callscribe.domain.access import CallScope
 from callscribe.domain.errors import SettingsError
 from callscribe.events.board import CounterBoard
+from callscribe.events.faults import FaultBoard
 from callscribe.events.refusals import RefusalBoard
 from storage.assist_cards import AssistCardStore
 from storage.assist_rules import AssistRuleStore
@@ -26,6 +27,7 @@ from storage.job_lists import JobLists
 from storage.notes import NoteStore
 from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
+from storage.recording_keys import RecordingKeys
 from storage.saved_searches import SavedSearchStore
 from storage.scorecards import ScorecardStore
 from storage.search import SearchStore
@@ -60,6 +62,7 @@ class Sources:
     webhooks: WebhookStore
     board: CounterBoard
     refusals: RefusalBoard
+    faults: FaultBoard
     corrections: CorrectionStore
     events_url: str
     stream_length: int
@@ -71,6 +74,7 @@ class Sources:
     """The address that people use; "": none is known."""
     recordings: Path
     """Absolute path of the folder in which every recording lies."""
+    recording_keys: RecordingKeys
     scope: CallScope | None = None
     """Whose calls `reader` and `search` find, and live pages show; None: all."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,7 +82,8 @@ class Sources:
 
     @classmethod
     def open(cls, settings: Settings) -> "Sources":
-        """Connects when first used. Raises SettingsError when the database or the event store is not named."""
+        """Connects when first used. Raises SettingsError when the database or the event store is not named, or the
+        recordings' keys cannot be read."""
         for name, url in (("database.url", settings.database.url), ("events.url", settings.events.url)):
             if not url:
                 raise SettingsError(f"{name} is empty: set it, or run `callscribe serve`, which runs its own")
@@ -103,6 +108,7 @@ class Sources:
             webhooks=WebhookStore(database),
             board=CounterBoard(settings.events.url),
             refusals=RefusalBoard(settings.events.url),
+            faults=FaultBoard(settings.events.url),
             corrections=CorrectionStore(database),
             events_url=settings.events.url,
             stream_length=settings.events.stream_length,
@@ -110,6 +116,7 @@ class Sources:
             settings=settings,
             public_url=settings.web.public_url,
             recordings=settings.recordings_folder,
+            recording_keys=settings.recordings.open_keys(),
         )
 
     def seen_by(self, scope: CallScope | None) -> "Sources":
@@ -123,6 +130,7 @@ class Sources:
         self.closing.set()
         await self.board.close()
         await self.refusals.close()
+        await self.faults.close()
         self.database.close()
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,9 +24,11 @@ from celery.worker import state
 
 from callscribe.config.keeping import audio_times, text_times
 from callscribe.config.notify import notify_ready
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings
-from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable
+from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable, SettingsError
 from callscribe.events.board import INTERVAL_S, WORKER_ROLE, post_now, posting_now
+from callscribe.events.faults import post_fault_now
 from callscribe.events.forgetting import StoredEvents
 from callscribe.events.publisher import publish_now
 from callscribe.jobs.app import TaskQueue, make_app
@@ -67,11 +70,13 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def run_worker(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT, then finish the running jobs and return the exit code.
+def run_worker(in_force: SettingsInForce) -> int:
+    """Work until SIGTERM or SIGINT, then finish the running jobs and return the exit code. SIGHUP begins it anew where
+    the settings may be taken.
 
     Needs `settings.database.url` and `settings.events.url`. Outages of either are sat out. Raises DatabaseOutdated.
     """
+    settings = in_force.settings
     _quiet_celery()
     _check_database(settings.database.url)
     database = Database(settings.database.url)
@@ -93,7 +98,7 @@ def run_worker(settings: Settings) -> int:
         threading.Thread(target=sweep.run, args=(*keep, stop), name="sweep", daemon=True),
         threading.Thread(target=eraser.run, args=(stop,), name="eraser", daemon=True),
         threading.Thread(target=indexer.run, args=(stop,), name="indexer", daemon=True),
-        threading.Thread(target=_keep_posting, args=(settings, counted, stop), name="board", daemon=True),
+        threading.Thread(target=_keep_posting, args=(in_force, counted, stop), name="board", daemon=True),
         *(threading.Thread(target=each.run, args=(stop,), name="webhook", daemon=True) for each in senders),
     )
 
@@ -102,6 +107,7 @@ def run_worker(settings: Settings) -> int:
         for thread in threads:
             thread.start()
         signal.signal(signal.SIGTERM, partial(_finish, stopping))
+        signal.signal(signal.SIGHUP, partial(_reload, in_force, stopping))
         notify_ready()
 
     exit_code = _run_pool(app, settings.node.name, begin)
@@ -111,6 +117,10 @@ def run_worker(settings: Settings) -> int:
             thread.join(STOP_S)
     queue.close()
     database.close()
+    if in_force.settings is not settings and not exit_code:
+        # Not to be ended by the next one before it can tell what it means.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execv(sys.executable, sys.orig_argv)
     return exit_code
 
 
@@ -163,6 +173,17 @@ def _finish(stopping: ctypes.c_bool, number: int, frame: FrameType | None) -> No
     state.should_stop = 0
 
 
+def _reload(in_force: SettingsInForce, stopping: ctypes.c_bool, number: int, frame: FrameType | None) -> None:
+    """The processes of the pool know the settings that they were forked with: where there are better ones, all begin
+    anew once the running jobs are done."""
+    try:
+        in_force.take(in_force.again())
+    except SettingsError as error:
+        in_force.refuse(error)
+    else:
+        _finish(stopping, number, frame)
+
+
 def _quiet_celery() -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
     # What it warns of is meant: a container may run as root (messages are JSON), a task outlives its connection.
@@ -211,7 +232,9 @@ def _leave_logging(**_: object) -> None:
     """Logging was set up by the entry point; Celery leaves it alone when somebody listens."""
 
 
-def _keep_posting(settings: Settings, counted: Sequence[Counting], stop: threading.Event) -> None:
+def _keep_posting(in_force: SettingsInForce, counted: Sequence[Counting], stop: threading.Event) -> None:
+    settings = in_force.settings
+    process = WORKER_ROLE + settings.node.name
     while not stop.wait(INTERVAL_S):
         counters = {
             **{name: value for each in counted for name, value in each.counters().items()},
@@ -219,4 +242,6 @@ def _keep_posting(settings: Settings, counted: Sequence[Counting], stop: threadi
             "tasks_active": len(state.active_requests),
         }
         with suppress(EventsUnavailable):
-            post_now(settings.events.url, WORKER_ROLE + settings.node.name, counters)
+            post_now(settings.events.url, process, counters)
+            if in_force.fault:
+                post_fault_now(settings.events.url, process, in_force.fault)

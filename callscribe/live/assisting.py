@@ -10,15 +10,14 @@ import structlog
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call
 from callscribe.domain.errors import StorageError
-from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.assist import CardGiven
 from callscribe.events.schema import Event
 from callscribe.live.journal import CardSaved, Entry
+from callscribe.live.trunks import TrunkBook
 from callscribe.text.assist import CallAssist
 from callscribe.text.assist_rules import NamedRule
 from callscribe.text.rule_set import RuleSet
-from telephony.settings import TrunkSettings
 
 log = structlog.get_logger()
 
@@ -41,9 +40,9 @@ class RuleStore(Protocol):
 class RuleBook:
     """The rules of all calls, as they stand now."""
 
-    def __init__(self, store: RuleStore, trunks: Sequence[TrunkSettings]) -> None:
+    def __init__(self, store: RuleStore, trunks: TrunkBook) -> None:
         self._store = store
-        self._languages = {trunk.name: trunk.language for trunk in trunks}
+        self._trunks = trunks
         self._known: Mapping[str, int] = {}
         self.rules = RuleSet.of(())
         self.failures = 0
@@ -51,7 +50,7 @@ class RuleBook:
 
     def language_of(self, call: Call) -> str:
         """BCP 47 tag, or UNKNOWN."""
-        return self._languages.get(call.trunk, UNKNOWN)
+        return self._trunks.of(call).language
 
     async def refresh(self) -> None:
         """Read the rules again where one has changed. While the database is away, what was known stands."""

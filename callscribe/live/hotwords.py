@@ -9,6 +9,7 @@ from callscribe.domain.call import Call
 from callscribe.domain.errors import StorageError
 from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.domain.hotword_lists import HotwordList, hotwords_for, versions_for
+from callscribe.live.trunks import TrunkBook
 from storage.hotwords import HotwordStore
 from telephony.settings import TrunkSettings
 
@@ -21,25 +22,25 @@ REFRESH_S = 1.0
 class HotwordBook:
     """The hotwords of all calls. A list that is changed takes effect on running calls at their next utterances."""
 
-    def __init__(self, store: HotwordStore, trunks: Sequence[TrunkSettings]) -> None:
+    def __init__(self, store: HotwordStore, trunks: TrunkBook) -> None:
         self._store = store
-        self._trunks = {trunk.name: trunk for trunk in trunks}
+        self._trunks = trunks
         self._lists: Mapping[str, HotwordList] = {}
 
     def of(self, call: Call, told: Sequence[Hotword] = ()) -> tuple[Hotword, ...]:
         """What is preferred on the call, where these were `told` with it and count now."""
-        trunk = self._trunks[call.trunk]
+        trunk = self._trunks.of(call)
         return hotwords_for(call, trunk.language, trunk.hotwords, self._named(trunk), told)
 
     def versions(self, call: Call) -> tuple[ListVersion, ...]:
         """The lists that what is preferred on the call is of."""
-        trunk = self._trunks[call.trunk]
+        trunk = self._trunks.of(call)
         return versions_for(call, trunk.language, self._named(trunk))
 
     async def refresh(self) -> bool:
         """Read the lists again where one has changed, which True tells. While the database is away, what was known
         stands."""
-        if not any(trunk.hotword_lists for trunk in self._trunks.values()):
+        if not self._trunks.with_lists:
             return False
         known = {name: each.version for name, each in self._lists.items()}
         try:

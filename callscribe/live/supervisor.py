@@ -18,6 +18,7 @@ from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.board import CounterBoard, cost_of
 from callscribe.events.control import ControlDesk, PauseAnswer, PauseRequest
+from callscribe.events.faults import FaultBoard
 from callscribe.events.publisher import EventPublisher
 from callscribe.events.refusals import RefusalBoard
 from callscribe.events.schema import Event
@@ -34,6 +35,7 @@ from callscribe.live.pausing import ParkedPauses, carry_out
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
 from callscribe.live.session import CallFollower, CallSession, TextPolicy
+from callscribe.live.trunks import TrunkBook
 from storage.assist_rules import AssistRuleStore
 from storage.calls import CallStore
 from storage.database import Database
@@ -55,31 +57,28 @@ STOP_LIMIT_S = 2.0
 class Supervisor:
     """One node. `start`, then `stop`; everything between happens on the event loop that started it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, fault: Callable[[], str] = str) -> None:
+        """`fault` tells what is wrong with the settings that this node was to take; "": nothing."""
         self.node = settings.node.name
         self.pause_limit_s = float(settings.recordings.pause_limit_s)
         self._settings = settings
         self._began_at = self.now()
-        self._languages = {trunk.name: trunk.language for trunk in settings.trunks}
-        self._engines = {trunk.name: settings.engines_of(trunk) for trunk in settings.trunks}
-        self._endpoints = {trunk.name: settings.endpoint_of(trunk) for trunk in settings.trunks}
-        self._corrections = {trunk.name: trunk.hotword_correction for trunk in settings.trunks}
-        self._texts = {
-            trunk.name: TextPolicy(trunk.inverse_text_normalization, trunk.redaction_policy)
-            for trunk in settings.trunks
-        }
+        self._trunks = TrunkBook(settings.trunks)
         self._database = Database(settings.database.url)
         self._store = CallStore(self._database)
         self._reader = CallReader(self._database)
         self._journal = Journal(settings.data_folder / f"journal-{self.node}.sqlite", self._store)
-        self._hotwords = HotwordBook(HotwordStore(self._database), settings.trunks)
+        self._hotwords = HotwordBook(HotwordStore(self._database), self._trunks)
         self.delays = Delays()
-        self.rules = RuleBook(AssistRuleStore(self._database), settings.trunks)
-        self._recorder = Recorder(settings.recordings_folder)
+        self.rules = RuleBook(AssistRuleStore(self._database), self._trunks)
+        self._recording_keys = settings.recordings.open_keys()
+        self._recorder = Recorder(settings.recordings_folder, self._recording_keys)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
         self._board = CounterBoard(settings.events.url)
         self._refusals = RefusalBoard(settings.events.url)
+        self._faults = FaultBoard(settings.events.url)
+        self._fault = fault
         self._control = ControlDesk(settings.events.url, self.carry_out)
         self._sip = SipNode(settings.sip, settings.trunks, self, settings.routes)
         self._funasr = FunasrServer(settings.funasr_server, settings.funasr_trunk, self)
@@ -105,6 +104,7 @@ class Supervisor:
         # Of who does not post it is taken that he is gone: his calls would be ended.
         self._spawn(self._keep(lambda: self._board.keep_posting(f"sip-{self.node}", self.counters)))
         self._spawn(self._keep(lambda: self._refusals.keep_posting(self.node, self._sip.refusals)))
+        self._spawn(self._keep(lambda: self._faults.keep_posting(f"sip-{self.node}", self._fault)))
         self._spawn(self._control.run())
         await self._control.tried(CONTROL_LIMIT_S)
         await self._hotwords.refresh()
@@ -115,7 +115,19 @@ class Supervisor:
             await port.start()
         await self._sip.start()
         # Unfinished calls of an earlier run are this node's that no session of this run holds.
-        self._spawn(recover_interrupted(self, self._settings.recordings_folder))
+        self._spawn(recover_interrupted(self, self._settings.recordings_folder, self._recording_keys))
+
+    async def take(self, settings: Settings) -> None:
+        """Calls that begin from now on are as these settings have their trunks; those that go on stay as they are.
+
+        Raises SettingsError, with nothing changed.
+        """
+        await self._sip.take(settings.trunks)
+        self._trunks.take(settings.trunks)
+        self._funasr.take(settings.funasr_trunk)
+        for port in (self._ingest, self._ingest_http, self._audiosocket):
+            port.take(settings.trunks)
+        self._settings = settings
 
     async def drain(self, limit_s: float) -> None:
         """Refuse new calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
@@ -133,6 +145,7 @@ class Supervisor:
         await self._pool.stop()
         await self._board.close()
         await self._refusals.close()
+        await self._faults.close()
         await self._publisher.stop()
         await asyncio.to_thread(self._recorder.stop)
         await asyncio.to_thread(self._journal.stop)
@@ -149,7 +162,9 @@ class Supervisor:
         def options(channel: int) -> ChannelOptions:
             return self._options(call, channel, told)
 
-        session = CallSession(call, self, options, texts=self._texts[call.trunk], follower=follower)
+        trunk = self._trunks.begin(call)
+        texts = TextPolicy(trunk.inverse_text_normalization, trunk.redaction_policy)
+        session = CallSession(call, self, options, texts=texts, follower=follower)
         self._parked.go_on(session, (other for other in self._sessions.values() if not other.ending))
         self._sessions[call.id] = session
 
@@ -197,6 +212,7 @@ class Supervisor:
             await session.end(end)
         finally:
             self._sessions.pop(call_id, None)
+            self._trunks.end(call_id)
             for key in [key for key, (owner, _) in self._channels.items() if owner is session]:
                 del self._channels[key], self._told[key]
             log.info("call_ended", call_id=str(call_id), reason=end.reason, samples=end.samples)
@@ -237,7 +253,7 @@ class Supervisor:
         key = next(self._keys)
         self._channels[key] = (session, channel)
         self._told[key] = self._hotwords.versions(session.call)
-        self._pool.open(key, options, self._engines[session.call.trunk])
+        self._pool.open(key, options, self._settings.engines_of(self._trunks.of(session.call)))
         return key
 
     def send(self, key: int, chunk: AudioChunk) -> None:
@@ -286,14 +302,15 @@ class Supervisor:
         return self._began_at
 
     def _options(self, call: Call, channel: int, told: tuple[Hotword, ...]) -> ChannelOptions:
+        trunk = self._trunks.of(call)
         return ChannelOptions(
             channel=channel,
             rate=call.sample_rate,
-            language=self._languages[call.trunk],
+            language=trunk.language,
             hotwords=self._hotwords.of(call, told),
-            endpoint=self._endpoints[call.trunk],
+            endpoint=self._settings.endpoint_of(trunk),
             update_ms=self._settings.recognizer.update_ms,
-            correction=self._corrections[call.trunk],
+            correction=trunk.hotword_correction,
         )
 
     def _spread_hotwords(self, of: CallSession | None = None) -> None:

@@ -104,6 +104,14 @@ class Front:
         if self._registrars:
             self._registrars.start()
 
+    def take(self, trunks: Trunks) -> None:
+        """Know these trunks from now on, and register as they say. Raises SettingsError, with nothing changed."""
+        if self._registrars is None:
+            return
+        contexts = self._registrars.contexts_of(trunks)
+        self._trunks.take(trunks)
+        self._registrars.renew(contexts)
+
     async def stop(self) -> None:
         """Close everything; answers nothing any more. Waits a moment for registrars that were told so by drain()."""
         if self._registrars:

@@ -284,12 +284,14 @@ class Proxy:
         """The trunk that may send it: its call's, else whose registered Contact it calls, or which allows its source.
 
         A call goes on from any address that a trunk allows, since a site may call from several. What belongs to a call
-        of an extension may come from elsewhere than the registrar: it knows the dialog.
+        of an extension may come from elsewhere than the registrar: it knows the dialog. A call whose trunk was taken
+        away goes on from where it came.
         """
         trunks, uri = self._exchange.trunks, parse_uri(request.uri)
         found = trunks.called(uri.user if uri else "") or trunks.find(source.host)
         call = self._exchange.calls.of_dialog(request)
-        return call.trunk if call and (found or call.trunk.register.registrar) else found
+        known = call and (found or call.trunk.register.registrar or call.source.host == source.host)
+        return call.trunk if call and known else found
 
 
 def _fault(request: Request) -> Refusal | None:

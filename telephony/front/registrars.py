@@ -20,6 +20,7 @@ from telephony.front.tls import Security
 from telephony.registration import RegistrationState, RegistrationStatus, explain
 from telephony.settings import RegisterSettings
 from telephony.sip.framing import KEEP_ALIVE
+from telephony.trunks import Trunks
 
 log = structlog.get_logger()
 
@@ -35,22 +36,47 @@ class Registrars:
         self._datagrams = datagrams
         self._streams = streams
         self._settle = settle
-        self._contexts: dict[str, ssl.SSLContext] = {}
         self._tries: defaultdict[str, itertools.count[int]] = defaultdict(itertools.count)
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving = False
         self._stopped = asyncio.Event()
-        self._registrations: list[Registration] = []
-        for user, trunk in exchange.trunks.registered:
-            plan = RegistrationPlan(trunk.name, trunk.register, user)
-            if trunk.register.transport == Transport.TLS:
-                self._contexts[trunk.name] = _client_context(trunk.name, trunk.register)
-            self._registrations.append(Registration(plan, exchange.clients, exchange.timers, exchange.addresses, self))
+        self._contexts = self.contexts_of(exchange.trunks)
+        self._registrations = [self._registration(plan) for plan in _plans(exchange.trunks)]
+        self._taken_back: list[Registration] = []
+        """Those of trunks that are gone, or register otherwise now."""
 
     def start(self) -> None:
         """Register all."""
         for registration in self._registrations:
             registration.start()
+
+    def contexts_of(self, trunks: Trunks) -> dict[str, ssl.SSLContext]:
+        """What the trunks that register over TLS trust, by their names. Raises SettingsError."""
+        told = (plan for plan in _plans(trunks) if plan.account.transport == Transport.TLS)
+        return {plan.trunk: _client_context(plan.trunk, plan.account) for plan in told}
+
+    def renew(self, contexts: dict[str, ssl.SSLContext]) -> None:
+        """Register as the trunks say now: take back what is said no more, and begin what is new.
+
+        `contexts` are those of `contexts_of`. What was to be taken back before is not waited for any longer.
+        """
+        if self._leaving:
+            return
+        wanted = _plans(self._exchange.trunks)
+        self._taken_back = [one for one in self._registrations if one.plan not in wanted]
+        kept = {one.plan: one for one in self._registrations if one.plan in wanted}
+        self._contexts = contexts
+        self._registrations = [kept.get(plan) or self._registration(plan) for plan in wanted]
+        for registration in self._taken_back:
+            registration.stop()
+        for registration in self._registrations:
+            if registration.plan not in kept:
+                registration.start()
+        self._settle()
+
+    def _registration(self, plan: RegistrationPlan) -> Registration:
+        exchange = self._exchange
+        return Registration(plan, exchange.clients, exchange.timers, exchange.addresses, self)
 
     def stop(self) -> None:
         """Take all registrations back: their calls go elsewhere from now on."""
@@ -72,7 +98,7 @@ class Registrars:
 
     def connection_lost(self, number: int) -> None:
         """A TCP or TLS connection is gone."""
-        for registration in self._registrations:
+        for registration in (*self._registrations, *self._taken_back):
             registration.connection_lost(number)
 
     def statuses(self) -> tuple[RegistrationStatus, ...]:
@@ -146,6 +172,10 @@ class Registrars:
         else:
             registration.reached(hop)
         self._settle()
+
+
+def _plans(trunks: Trunks) -> list[RegistrationPlan]:
+    return [RegistrationPlan(trunk.name, trunk.register, user) for user, trunk in trunks.registered]
 
 
 async def _look_up(host: str, port: int) -> list[str]:

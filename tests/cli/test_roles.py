@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from callscribe.cli import roles
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings
 
 
@@ -33,7 +34,7 @@ class Supervisor:
 @pytest.fixture
 async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
     supervisor = Supervisor()
-    monkeypatch.setattr("callscribe.live.supervisor.Supervisor", lambda settings: supervisor)
+    monkeypatch.setattr("callscribe.live.supervisor.Supervisor", lambda settings, fault: supervisor)
     yield supervisor
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().remove_signal_handler(number)
@@ -41,7 +42,7 @@ async def supervisor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Superviso
 
 async def signaled_node(supervisor: Supervisor) -> asyncio.Task[None]:
     """A node that has got its first signal and waits for its calls."""
-    node = asyncio.create_task(roles._sip(Settings(), 60))
+    node = asyncio.create_task(roles._sip(SettingsInForce(Settings(), Settings), 60))
     await supervisor.taking_calls.wait()
     signal.raise_signal(signal.SIGTERM)
     await supervisor.draining.wait()

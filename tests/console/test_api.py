@@ -288,7 +288,12 @@ def test_an_absent_database_is_a_503_that_names_the_cure(lonely: Console) -> Non
 
 
 def test_readiness_says_what_is_missing(console: Console, lonely: Console) -> None:
-    assert console.client.get("/readyz").json() == {"status": "ready", "database": "ready", "events": "ready"}
+    assert console.client.get("/readyz").json() == {
+        "status": "ready",
+        "database": "ready",
+        "events": "ready",
+        "settings": "ready",
+    }
     assert lonely.client.get("/healthz").json() == {"status": "alive"}
     answer = lonely.client.get("/readyz")
     assert answer.status_code == 503

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings
 from callscribe.config.web import WebSettings
 from callscribe.console.app import make_app
@@ -198,7 +199,7 @@ def test_a_busy_port_is_refused_with_the_cure(settings: Settings) -> None:
     with bind(WebSettings(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortUnavailable, match=f"web port {port} is in use .* set web.port"):
-            run_web(replace(settings, web=WebSettings(port=port)))
+            run_web(SettingsInForce(replace(settings, web=WebSettings(port=port)), Settings))
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host"])
@@ -224,7 +225,8 @@ def test_sigterm_ends_open_streams_and_the_process_at_once(settings: Settings, s
     }
     program = (
         "import os; from callscribe.config.settings import load_settings;"
-        "from callscribe.console.server import run_web; run_web(load_settings(None, os.environ))"
+        "from callscribe.config.reload import SettingsInForce; from callscribe.console.server import run_web;"
+        "run_web(SettingsInForce(load_settings(None, os.environ), lambda: load_settings(None, os.environ)))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True

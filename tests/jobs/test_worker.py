@@ -33,11 +33,12 @@ THOUSAND = 1000
 WORKER = """
 import sys
 from callscribe.config.logging import configure_logging
+from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import load_settings
 from callscribe.jobs.worker import run_worker
 import os
 configure_logging("info", "console")
-sys.exit(run_worker(load_settings(None, os.environ)))
+sys.exit(run_worker(SettingsInForce(load_settings(None, os.environ), lambda: load_settings(None, os.environ))))
 """
 
 

@@ -15,6 +15,7 @@ from callscribe.live import assisting as module
 from callscribe.live.assisting import RuleBook
 from callscribe.live.journal import CardSaved, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
+from callscribe.live.trunks import TrunkBook
 from callscribe.text.assist import CallAssist
 from callscribe.text.assist_rules import AssistRule, NamedRule, PhraseCondition
 from callscribe.text.phrases import Form
@@ -23,7 +24,7 @@ from telephony.settings import TrunkSettings
 from tests.live.calls import Rules, make_call, make_final
 from tests.live.test_session import RATE, Ports
 
-TRUNKS = (TrunkSettings("default"),)
+TRUNKS = TrunkBook((TrunkSettings("default"),))
 
 
 def rule(when: object, name: str = "offer", version: int = 1) -> NamedRule:

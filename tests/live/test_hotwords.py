@@ -10,6 +10,7 @@ from callscribe.domain.call import Call, Channel, Party, Role
 from callscribe.domain.hotword import Hotword, ListVersion
 from callscribe.live import hotwords as module
 from callscribe.live.hotwords import HotwordBook
+from callscribe.live.trunks import TrunkBook
 from storage.database import Database
 from storage.hotwords import HotwordStore
 from telephony.settings import TrunkSettings
@@ -44,7 +45,7 @@ async def test_a_call_has_its_trunks_words_then_those_of_its_lists_each_once(sto
     store.put("products", words("router", "Nimbus 5"))
     store.put("people", words("Bennett"))
     store.put("unused", words("elsewhere"))
-    book = HotwordBook(store, (SALES, PLAIN))
+    book = HotwordBook(store, TrunkBook((SALES, PLAIN)))
     assert texts(book, on("sales")) == ("Summit", "router")
     assert await book.refresh()
     assert texts(book, on("sales")) == ("Summit", "router", "Nimbus 5", "Bennett")
@@ -54,7 +55,7 @@ async def test_a_call_has_its_trunks_words_then_those_of_its_lists_each_once(sto
 async def test_a_word_that_stands_several_times_has_its_greatest_weight(store: HotwordStore) -> None:
     store.put("products", [Hotword("router", 2.5)])
     store.put("people", [Hotword("router", 0.5), Hotword("Bennett", 0.5)])
-    book = HotwordBook(store, (SALES,))
+    book = HotwordBook(store, TrunkBook((SALES,)))
     await book.refresh()
     assert book.of(on("sales")) == (Hotword("Summit"), Hotword("router", 2.5), Hotword("Bennett", 0.5))
 
@@ -62,7 +63,7 @@ async def test_a_word_that_stands_several_times_has_its_greatest_weight(store: H
 async def test_a_list_is_for_the_agents_and_the_languages_it_names(store: HotwordStore) -> None:
     store.put("products", words("Nimbus 5"), agents=["10??", "*@sales.example.com"])
     store.put("people", words("Bennett"), languages=["DE", "en"])
-    book = HotwordBook(store, (SALES, replace(SALES, name="french", hotwords=(), language="fr-CA")))
+    book = HotwordBook(store, TrunkBook((SALES, replace(SALES, name="french", hotwords=(), language="fr-CA"))))
     await book.refresh()
     assert texts(book, on("sales"))[2:] == ("Nimbus 5", "Bennett")
     assert texts(book, on("sales", "sip:7@sales.example.com"))[2:] == ("Nimbus 5", "Bennett")
@@ -72,7 +73,7 @@ async def test_a_list_is_for_the_agents_and_the_languages_it_names(store: Hotwor
 
 async def test_the_agent_of_a_plain_call_may_be_the_one_who_was_called(store: HotwordStore) -> None:
     store.put("products", words("Nimbus 5"), agents=["1001"])
-    book = HotwordBook(store, (SALES,))
+    book = HotwordBook(store, TrunkBook((SALES,)))
     await book.refresh()
     caller = (Channel(0, role=Role.CUSTOMER, party=Party("sip:555@example.com")),)
     assert texts(book, replace(on("sales"), channels=caller, callee=Party("sip:1001@pbx")))[2:] == ("Nimbus 5",)
@@ -80,7 +81,7 @@ async def test_the_agent_of_a_plain_call_may_be_the_one_who_was_called(store: Ho
 
 
 async def test_only_a_change_counts_as_one(store: HotwordStore) -> None:
-    book = HotwordBook(store, (SALES,))
+    book = HotwordBook(store, TrunkBook((SALES,)))
     assert not await book.refresh()
     store.put("products", words("router"))
     assert await book.refresh()
@@ -95,7 +96,7 @@ async def test_only_a_change_counts_as_one(store: HotwordStore) -> None:
 
 async def test_while_the_database_is_away_what_was_known_stands(store: HotwordStore) -> None:
     store.put("products", words("Nimbus 5"))
-    book = HotwordBook(store, (SALES,))
+    book = HotwordBook(store, TrunkBook((SALES,)))
     await book.refresh()
     away = Database(NOWHERE)
     book._store = HotwordStore(away)
@@ -106,13 +107,13 @@ async def test_while_the_database_is_away_what_was_known_stands(store: HotwordSt
 
 async def test_no_database_is_asked_where_no_trunk_names_a_list() -> None:
     away = Database(NOWHERE)
-    assert not await HotwordBook(HotwordStore(away), (PLAIN,)).refresh()
+    assert not await HotwordBook(HotwordStore(away), TrunkBook((PLAIN,))).refresh()
     away.close()
 
 
 async def test_who_keeps_it_fresh_is_told_of_each_change(store: HotwordStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REFRESH_S", 0.01)
-    book = HotwordBook(store, (SALES,))
+    book = HotwordBook(store, TrunkBook((SALES,)))
     seen: list[tuple[str, ...]] = []
     keeping = asyncio.create_task(book.keep_fresh(lambda: seen.append(texts(book, on("sales")))))
     for number, name in enumerate(("products", "people"), start=1):
@@ -128,7 +129,7 @@ async def test_the_lists_that_are_for_a_call_are_told_by_their_versions(store: H
     store.put("products", words("router"), agents=["10??"])
     store.put("people", words("Bennett"), languages=["de"])
     store.put("unused", words("elsewhere"))
-    book = HotwordBook(store, (SALES, PLAIN))
+    book = HotwordBook(store, TrunkBook((SALES, PLAIN)))
     await book.refresh()
     assert book.versions(on("sales")) == (ListVersion("products", 1),)
     store.put("products", words("switch"), agents=["10??"])

@@ -27,6 +27,7 @@ from callscribe.live.assisting import RuleBook
 from callscribe.live.delays import Delays
 from callscribe.live.journal import CallClosed, CallSaved, Entry, FinalSaved
 from callscribe.live.session import CallSession, TextPolicy
+from callscribe.live.trunks import TrunkBook
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
 from telephony.settings import TrunkSettings
 from tests.live.calls import Follower, Rules, make_call, make_final
@@ -57,7 +58,7 @@ class Ports:
     """Channels each time the recording was opened or widened."""
     disk_is_full: bool = False
     pause_limit_s: float = 0
-    rules: RuleBook = field(default_factory=lambda: RuleBook(Rules(), (TrunkSettings("default"),)))
+    rules: RuleBook = field(default_factory=lambda: RuleBook(Rules(), TrunkBook((TrunkSettings("default"),))))
     delays: Delays = field(default_factory=Delays)
     time: float = 0.0
     timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)

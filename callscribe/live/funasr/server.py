@@ -79,6 +79,10 @@ class FunasrServer:
             ) from error
         log.info("funasr_server_ready", host=host, port=self.port, tls=bool(self._settings.tls_certificate))
 
+    def take(self, trunk: TrunkSettings) -> None:
+        """Clients that connect from now on are of this trunk."""
+        self._trunk = trunk
+
     async def drain(self, limit_s: float) -> None:
         """Begin no more calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._draining = True

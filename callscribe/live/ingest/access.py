@@ -77,6 +77,10 @@ class Access:
         self._clock = clock
         self._name = urlsplit(settings.public_url).hostname or ""
 
+    def take(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        """These are the trunks from now on."""
+        self._trunks, self._by_address = trunks, Trunks(trunks)
+
     def trunk(self, request: Request) -> TrunkSettings | None:
         """The trunk of a peer's calls; None where it may not connect."""
         allowed = self._by_address.find(request.address)

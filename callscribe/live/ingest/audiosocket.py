@@ -131,6 +131,10 @@ class AudiosocketServer:
         self._watch = asyncio.create_task(self._desk.watch())
         log.info("audiosocket_ready", host=host, port=self.port)
 
+    def take(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        """Calls that begin from now on are these trunks'."""
+        self._trunks, self._allowed = trunks, Trunks(trunks)
+
     async def drain(self, limit_s: float) -> None:
         """Begin no more calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._draining = True

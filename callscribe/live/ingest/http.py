@@ -177,6 +177,10 @@ class IngestHttp:
         self._running = [asyncio.create_task(serving), asyncio.create_task(self._desk.watch())]
         log.info("ingest_http_ready", host=host, port=self.port, webrtc=self._webrtc is not None)
 
+    def take(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        """Calls that begin from now on are these trunks'."""
+        self._access.take(trunks)
+
     async def drain(self, limit_s: float) -> None:
         """Begin no more calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._draining = True

@@ -92,6 +92,10 @@ class IngestServer:
         self._watch = asyncio.create_task(self._desk.watch())
         log.info("ingest_ready", host=host, port=self.port, tls=bool(settings.tls_certificate))
 
+    def take(self, trunks: tuple[TrunkSettings, ...]) -> None:
+        """Calls that begin from now on are these trunks'."""
+        self._access.take(trunks)
+
     async def drain(self, limit_s: float) -> None:
         """Begin no more calls, and let running ones end for up to `limit_s` seconds. May be canceled."""
         self._draining = True
