@@ -3,8 +3,11 @@ import pytest
 from numpy.typing import NDArray
 
 from asr.activity import WINDOW, Activity, ActivityModel
+from asr.endpointing import Began, Endpointer
 from asr.engine import Waveform
 from asr.resampling import Upsampler
+from asr.settings import EndpointSettings
+from tests.acceptance.speech import excerpt
 from tests.asr.speech import RATE, silence, two_cities
 
 State = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -106,3 +109,17 @@ def test_soft_lines_are_heard_louder_and_loud_ones_as_they_are(
     for factor, level in ((1.0, -9.2), (0.1, -26.0), (0.01, -26.0), (0.003, -29.7)):
         Activity(model).push(tone * np.float32(factor))
         assert 10 * np.log10(np.mean(asked[-1][-1] ** 2)) == pytest.approx(level, abs=0.3)
+
+
+@pytest.mark.parametrize("samples", range(0, 256, 32))
+@pytest.mark.parametrize("decibels", [0, 20, 40])
+def test_a_short_word_out_of_silence_is_heard_wherever_in_a_window_it_begins(
+    model: ActivityModel, samples: int, decibels: int
+) -> None:
+    said = excerpt(6).channels[1][int(21.7 * RATE) : int(22.25 * RATE)]
+    word = (said * 10 ** (-decibels / 20)).round().astype(np.int16)
+    line = np.concatenate([np.zeros(RATE + samples, np.int16), word, np.zeros(RATE // 2, np.int16)])
+    probabilities = Activity(model).push(whole_windows(line))
+    endpointer = Endpointer(EndpointSettings())
+    events = [event for probability in probabilities.tolist() for event in endpointer.push(probability)]
+    assert any(isinstance(event, Began) for event in events)
