@@ -51,6 +51,14 @@ bench-diarization: $(VENV)/.installed-dev ## measure who is taken to speak, on c
 bench-scale: $(VENV)/.installed-dev ## simulate days of sites of up to ten thousand calls (10 minutes)
 	@$(BIN)/python -m benchmarks.scale $(ARGS)
 
+MINUTES ?= 60
+soak: $(VENV)/.installed-dev ## carry calls for an hour and look whether memory, files, threads or delays grow (MINUTES=, ARGS="--calls 7 --document")
+	@PATH="/usr/sbin:$$PATH" $(BIN)/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
+
+fuzz: $(VENV)/.installed-dev ## send what strangers may send, by the coverage it reaches (TARGET=sip SECONDS=300)
+	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python -m tests.fuzz $(or $(TARGET),all) $(or $(SECONDS),60)
+
 screenshots: $(VENV)/.installed-dev ## take the pictures of docs/desk.md anew, from made-up calls
 	@$(BIN)/python -m tests.console.guide_images
 

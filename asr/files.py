@@ -20,6 +20,11 @@ _EXACT_FORMATS = frozenset({"w64", "aiff", "au", "caf", "flac"})
 """Containers whose header tells the length; others' is an estimate, or is corrected to what the file holds."""
 _LONGEST_WAV = 0x7FFF_0000
 """Bytes; a data chunk that tells more was written to a pipe, where its length was not known yet."""
+_MOST_BYTES = 4 << 30
+"""What a file may become: 6 hours of two channels at 48 kHz. A megabyte of FLAC can tell of days of silence."""
+_LONGEST_S = 86_400.0
+_RATES = (4_000, 384_000)
+"""Hz, the least and the most: a second of a file of 1 Hz becomes 16,000 samples of speech."""
 _SHORT_S = 0.5
 """How much of the told length may be missing: some recorders round it."""
 _CURE = "give a WAV (PCM, mu-law or A-law), FLAC, MP3, Ogg or Opus file with sound in it"
@@ -47,7 +52,7 @@ def read_audio(path: Path) -> AudioFile:
     """Decode a whole file: two bytes of memory for each sample of each channel.
 
     Raises UnreadableAudio, its message naming the file and the cure, when the file is missing, may not be read, holds
-    no sound, or ends before the length that its header tells.
+    no sound or more than 24 hours or 4 GiB of it, or ends before the length that its header tells.
     """
     try:
         with path.open("rb") as file:
@@ -70,6 +75,7 @@ def _decode(path: Path, file: BinaryIO) -> AudioFile:
             sound = sound or [bytearray() for _ in piece]
             for channel, plane in zip(sound, piece, strict=True):
                 channel.extend(plane.tobytes())
+            _check_size(path, sound, stream.codec_context.sample_rate)
         told = wav_seconds or _told_length(container, stream)
         rate = stream.codec_context.sample_rate
     audio = AudioFile(rate, tuple(np.frombuffer(channel, np.int16) for channel in sound))
@@ -80,6 +86,14 @@ def _decode(path: Path, file: BinaryIO) -> AudioFile:
             f"{path} is cut off: it holds {audio.seconds:.1f} s of the {told:.1f} s it tells; copy or record it again"
         )
     return audio
+
+
+def _check_size(path: Path, sound: list[bytearray], rate: int) -> None:
+    """Raises UnreadableAudio for what no call is, before it fills the memory."""
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise UnreadableAudio(f"{path} tells a rate of {rate} Hz; give one of {_RATES[0]} to {_RATES[1]} Hz")
+    if len(sound) * len(sound[0]) > _MOST_BYTES or len(sound[0]) > 2 * rate * _LONGEST_S:
+        raise UnreadableAudio(f"{path} holds more than 24 hours, or 4 GiB, of sound; cut it into shorter files")
 
 
 def _pieces(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.int16]]:

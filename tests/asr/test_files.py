@@ -1,5 +1,6 @@
 """Any sound file comes out as 16-bit PCM a channel; anything else is refused with a sentence."""
 
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
+from asr import files
 from asr.files import read_audio
 from callscribe.domain.errors import UnreadableAudio
 
@@ -144,3 +146,49 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None
         read_audio(tmp_path / "gone.wav")
     with pytest.raises(UnreadableAudio, match="cannot be read: Is a directory"):
         read_audio(tmp_path)
+
+
+def test_a_small_file_that_holds_days_of_silence_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FLAC of silence is a hundredth of its sound, one made for it a hundred-thousandth."""
+    quiet = np.zeros((2, 4_000_000), np.int16)
+    bomb = encode(tmp_path / "bomb.flac", "flac", quiet)
+    assert bomb.stat().st_size < quiet.nbytes / 100
+    assert read_audio(bomb).samples == quiet.shape[1]
+    for limit, most in (("_MOST_BYTES", 1 << 20), ("_LONGEST_S", 60.0)):
+        with monkeypatch.context() as patched:
+            patched.setattr(files, limit, most)
+            tracemalloc.start()
+            with pytest.raises(UnreadableAudio, match="more than 24 hours, or 4 GiB, of sound; cut it"):
+                read_audio(bomb)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < quiet.nbytes / 2
+
+
+@pytest.mark.parametrize("rate", [1, 2_000_000_000])
+def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "lies.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(bytes(20_000))
+    with pytest.raises(UnreadableAudio, match=f"{rate} Hz; give one of 4000 to 384000 Hz"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("channels", [0, 255, 65_535])
+def test_a_channel_count_that_the_file_does_not_have_room_for_costs_nothing(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "crowd.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(bytes(20_000))
+    raw = bytearray(path.read_bytes())
+    raw[22:24] = channels.to_bytes(2, "little")
+    path.write_bytes(raw)
+    with pytest.raises(UnreadableAudio):
+        read_audio(path)

@@ -94,7 +94,8 @@ def _weight(written: object) -> float:
     if isinstance(written, bool):
         return _USUAL_WEIGHT
     if isinstance(written, int | float):
-        return float(written) if written == written else _USUAL_WEIGHT
+        # Written out, a whole number beyond any float is infinite; as it is, it raises.
+        return float(str(written)) if written == written else _USUAL_WEIGHT
     if isinstance(written, str) and _NUMBER.fullmatch(written.strip()):
         return float(written)
     return _USUAL_WEIGHT
