@@ -57,6 +57,7 @@ _SETTINGS = {
 _TABLE = cast(literal(SearchTextRow.__tablename__), REGCLASS)
 _PLACE = (SearchTextRow.said_at, SearchTextRow.utterance_id)
 _AT = tuple_(*_PLACE)
+_NEWEST_FIRST = (SearchTextRow.said_at.desc(), SearchTextRow.utterance_id.desc())
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +248,7 @@ def _newest(
     rank = func.ts_rank_cd(SearchTextRow.lexemes, cast(query, TSQUERY), BY_LENGTH) if ranked and query else literal(0.0)
     wanted = select(*_PLACE, SearchTextRow.number, rank.label("rank"))
     recent = wanted.where(*search.stretches.recent(), *rules)
-    order = (SearchTextRow.said_at.desc(), SearchTextRow.utterance_id.desc())
-    matches, held = _matches(session, recent.order_by(*order).limit(limit)), 0
+    matches, held = _matches(session, recent.order_by(*_NEWEST_FIRST).limit(limit)), 0
     if len(matches) < limit:
         held = _held(session, search.stretches)
         for stretch in search.stretches.older(matches, limit, held):
@@ -282,18 +282,18 @@ def _count(session: Session, search: _Search, newest: _Newest) -> HitCount:
     for stretch in stretches:
         matching, all_looked_at = session.execute(_counted(stretch, COUNTED + 1 - found)).one()
         found += matching
-        # The index would read all texts with one of the prefix's words for any stretch.
-        if found > COUNTED or not all_looked_at or (search.stretches.is_open and next(stretches, None)):
+        if found > COUNTED or not all_looked_at:
             return HitCount(max(len(matches), min(found, COUNTED)), more=True)
     return HitCount(found, more=False)
 
 
 def _counted(stretch: Stretch, wanted: int) -> Select[int, bool]:
-    """How many of the stretch match, at most `wanted`, and whether no more than LOOKED had to be looked at."""
+    """How many of the stretch match, at most `wanted`, and whether no more than may be had to be looked at."""
+    most, order = (stretch.newest, _NEWEST_FIRST) if stretch.newest else (LOOKED, ())
     matches = and_(true(), *stretch.compared).label("matches")
-    place = func.row_number().over().label("place")
-    looked = select(matches, place).where(*stretch.asked).limit(LOOKED).subquery()
-    last = looked.c.place == LOOKED
+    place = func.row_number().over(order_by=order or None).label("place")
+    looked = select(matches, place).where(*stretch.asked).order_by(*order).limit(most).subquery()
+    last = looked.c.place == most
     seen = select(looked.c.matches, last.label("last")).where(or_(looked.c.matches, last)).limit(wanted).subquery()
     number = func.count().filter(seen.c.matches)
     return select(number, ~func.coalesce(func.bool_or(seen.c.last), False))

@@ -43,11 +43,11 @@ class Said:
 
     @property
     def a_day(self) -> float:
-        """How many were said on a day, by and large: a busy hour is no measure for the days before it."""
-        if self.recent is None:
+        """How many were said on a day, by and large: neither a busy hour nor the first one after a quiet weekend is a
+        measure for the days before it."""
+        if self.recent is None or self.average:
             return max(1, self.average)
-        lately = RECENT / max((self.newest - self.recent) / DAY, 1 / MINUTES)
-        return max(1, min(lately, self.average or lately))
+        return max(1, RECENT / max((self.newest - self.recent) / DAY, 1 / MINUTES))
 
 
 class Stretch(NamedTuple):
@@ -57,6 +57,8 @@ class Stretch(NamedTuple):
     """What an index answers for."""
     compared: list[Rule]
     """What is looked up in each text that meets that."""
+    newest: int = 0
+    """Only so many texts are looked at, the newest, read in their order; 0: no such bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,11 @@ class Stretches:
         LOOKED_UP that must be looked up, as `held` tells (0: unknown)."""
         if self.calls is not None or self.said is None or self.said.recent is None:
             yield Stretch(self.recent(), [])
+            return
+        if self.is_open:
+            at = SearchTextRow.said_at
+            between = [at >= self.said.oldest, at <= self.said.newest]
+            yield Stretch(between, [*self._read(self.query, *self.facts), *self.rules], READ_THROUGH)
             return
         searched = RECENT + max(0, (self.said.recent - since) / DAY) * self.said.a_day
         first = self._days(min(searched * wanted / found * _margin(found), _looked_up(held)))

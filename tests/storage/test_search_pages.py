@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from callscribe.domain.errors import QueryError
-from callscribe.domain.search import Phrase, Word
+from callscribe.domain.search import Phrase, SearchFilter, Word
 from storage import search
 from storage.database import Database
 from storage.hits import HitCount, SearchOrder
@@ -103,6 +103,25 @@ def test_a_prefix_of_very_many_words_is_counted_among_the_newest_texts(
     keep(database, said("cat"), said("car", 1), said("cut", 2))
     assert store.first_page(Word("ca", prefix=True), ANYTHING, limit=1).count == HitCount(2, more=True)
     assert texts(store, Word("ca", prefix=True)) == ["car", "cat", "cat"]
+
+
+def test_a_prefix_of_very_many_words_is_counted_in_so_many_texts_however_long_ago(
+    database: Database, store: SearchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.spelling.MAX_BEGUN", 1)
+    monkeypatch.setattr("storage.stretches.RECENT", 1)
+    monkeypatch.setattr(search, "RECENT", 1)
+    for days, line in ((800, "car"), (400, "cat"), (30, "cart"), (2, "cut"), (0, "call")):
+        keep(database, said(line), call=make_call(started=STARTED - timedelta(days=days)))
+    prefix = Word("ca", prefix=True)
+    assert store.first_page(prefix, ANYTHING, limit=1).count == HitCount(4, more=False)
+    assert store.first_page(prefix, SearchFilter(since=STARTED - timedelta(days=99)), limit=1).count == HitCount(
+        2, False
+    )
+    monkeypatch.setattr("storage.stretches.READ_THROUGH", 4)
+    assert store.first_page(prefix, ANYTHING, limit=1).count == HitCount(3, more=True)
+    monkeypatch.setattr(search, "COUNTED", 2)
+    assert store.first_page(prefix, ANYTHING, limit=1).count == HitCount(2, more=True)
 
 
 def test_a_search_that_takes_too_long_is_given_up_and_says_what_to_do(
