@@ -12,10 +12,12 @@ const OF_CALLS = /^(call|transcript|recording|utterance|note|jobs|audio|text|rul
 const TIMES = ["since", "until"];
 const asked = new URLSearchParams(location.search);
 
-/** What the API is asked: times with their zone. What is no time in the address is none in the form either. */
+/** What is asked for: what is no time in the address is none in the form either. */
+const wanted = [...asked].filter(([name, value]) => value && !(TIMES.includes(name) && Number.isNaN(Date.parse(value))));
+
+/** What the API is asked: times with their zone. */
 function conditions() {
-  const told = [...asked].filter(([name, value]) => value && !(TIMES.includes(name) && Number.isNaN(Date.parse(value))));
-  return told.map(([name, value]) => [name, TIMES.includes(name) ? new Date(value).toISOString() : value]);
+  return wanted.map(([name, value]) => [name, TIMES.includes(name) ? new Date(value).toISOString() : value]);
 }
 
 const list = new Listing(byId("entries"), {
@@ -43,6 +45,6 @@ form.addEventListener("submit", (event) => {
   location.assign(filled.length ? `?${new URLSearchParams(filled)}` : location.pathname);
 });
 form.addEventListener("reset", () => location.assign(location.pathname));
-for (const [name, value] of asked) if (form.elements[name]) form.elements[name].value = value;
+for (const [name, value] of wanted) if (form.elements[name]) form.elements[name].value = value;
 byId("audit-csv").href = `/api/v1/audit.csv?${new URLSearchParams(conditions())}`;
 list.load();
