@@ -7,12 +7,14 @@ channels' inboxes; the caller bounds those.
 A remote engine is asked for finals, one of each channel at a time, and the turn goes on; a later one takes the answers.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -36,6 +38,7 @@ from asr.wire.messages import (
     ServerMessage,
     SetHotwords,
 )
+from callscribe.domain.trace import record
 from callscribe.domain.transcript import Final, Partial
 
 log = structlog.get_logger()
@@ -84,6 +87,7 @@ class _Channel:
     hearing: Hearing
     told: int
     """Line sample last acknowledged."""
+    trace: UUID | None = None
     inbox: deque[Audio | SetHotwords | Close] = field(default_factory=deque)
     closing: bool = False
     asked: "_Question | None" = None
@@ -126,6 +130,8 @@ class Scheduler:
         self._allowance = allowance
         self._channels: dict[ChannelKey, _Channel] = {}
         self._rounds = 0
+        self._began_ns = 0
+        """When the turn began that is going on."""
         self._heard: dict[int, int] = {}
 
     def accept(self, connection: int, message: ClientMessage) -> None:
@@ -133,7 +139,8 @@ class Scheduler:
         key = ChannelKey(connection, message.number)
         if isinstance(message, Open):
             hearing = Hearing(message.options, message.offset, self._ears, self._engine, self._identifier)
-            self._channels[key] = _Channel(key, message.options.rate, hearing, told=message.offset)
+            options = message.options
+            self._channels[key] = _Channel(key, options.rate, hearing, told=message.offset, trace=options.trace)
         channel = self._channels.get(key)
         if channel is None or isinstance(message, Open):
             self._count_heard(connection, message)
@@ -166,6 +173,7 @@ class Scheduler:
 
     def _turn(self) -> Round | None:
         self._rounds += 1
+        self._began_ns = time.time_ns()
         busy = [channel for channel in self._channels.values() if channel.inbox]
         for channel in busy:
             self._hear(channel)
@@ -261,6 +269,13 @@ class Scheduler:
             batch.append((channel, task))
         return batch
 
+    def _trace(self, channel: _Channel, final: Final) -> None:
+        if channel.trace:
+            record(
+                channel.trace, "recognize", self._began_ns, channel=final.channel, engine=self._engine.name,
+                start_ms=final.start * 1000 // channel.rate, end_ms=final.end * 1000 // channel.rate,
+            )  # fmt: skip
+
     def _collect(self, channel: _Channel) -> list[Delivery]:
         """What a channel has to say since it was last asked."""
         hearing, (connection, number) = channel.hearing, channel.key
@@ -271,6 +286,7 @@ class Scheduler:
                     messages.append(PartialReport(number, event))
                 case Final():
                     messages.append(FinalReport(number, event))
+                    self._trace(channel, event)
                 case IdentifiedLanguage():
                     messages.append(LanguageReport(number, event))
         said_final = any(isinstance(event, Final) for event in hearing.events)

@@ -1,5 +1,6 @@
 """One call as the front and its line tell it, joined into a domain Call. Pure."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -55,6 +56,7 @@ class CallInProgress:
         self._groups: tuple[str, ...] = ()
         self._streams: tuple[LineStream, ...] = ()
         self._call: Call | None = None
+        self.offered_ns = time.time_ns()
         self.samples = 0
         """Length heard so far."""
         self.rtp: tuple[RtpCounts, ...] = ()

@@ -13,6 +13,7 @@ from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, DtmfDigit
 from callscribe.domain.errors import SettingsError
 from callscribe.domain.refusal import RefusedRequest
+from callscribe.domain.trace import record
 from telephony.advertised import advertised_address
 from telephony.bridge.bridging import Bridging
 from telephony.bridge.lookup import TargetLookup
@@ -206,6 +207,7 @@ class SipNode:
             return
         # Sample 0 is the line's first tick from here on, at most a tick of 20 ms away.
         self._sink.call_started(call.start(streams, datetime.now(UTC), sample_rate))
+        record(call_id, "answer", call.offered_ns, trunk=call.trunk)
         self._count_repairs(call)
         self._update(call)
 

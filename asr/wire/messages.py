@@ -10,6 +10,7 @@ the start of the call.
 import json
 import struct
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from asr.engine import Capabilities
 from asr.identification import IdentifiedLanguage
@@ -59,6 +60,8 @@ class ChannelOptions:
     knows, among which each utterance's is found out and told."""
     spoken: str = ""
     """Which of them was spoken last; "": not known yet."""
+    trace: UUID | None = None
+    """The trace that spans of the channel's decoding belong to; None: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +305,7 @@ def _option_fields(options: ChannelOptions) -> dict[str, object]:
         "max_utterance_s": endpoint.max_utterance_s,
         "languages": list(options.languages),
         "spoken": options.spoken,
+        "trace": options.trace.hex if options.trace else None,
     }
 
 
@@ -322,7 +326,15 @@ def _parse_options(fields: Fields) -> ChannelOptions:
         correction=fields.real("correction", 0.0, 1.0),
         languages=() if fields.absent("languages") else fields.texts("languages", _MAX_LANGUAGES, 32),
         spoken="" if fields.absent("spoken") else fields.text("spoken", 32),
+        trace=None if fields.absent("trace") else _parse_id(fields.text("trace", 32)),
     )
+
+
+def _parse_id(text: str) -> UUID:
+    try:
+        return UUID(hex=text)
+    except ValueError as error:
+        raise WireViolation("trace is a UUID in 32 hexadecimal digits") from error
 
 
 def _parse_ready(fields: Fields) -> Ready:

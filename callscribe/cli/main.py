@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
@@ -34,6 +34,7 @@ from callscribe.config.logging import configure_logging
 from callscribe.config.notify import notify_ready
 from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings, load_settings
+from callscribe.config.tracing import start_tracing
 from callscribe.domain.errors import CallscribeError, SettingsError
 
 app = typer.Typer(
@@ -52,6 +53,11 @@ class Invocation:
 
     config: Path | None
     settings: Settings
+
+    def traced(self, role: str) -> Self:
+        """The same, whose process sends spans from now on where the settings want any. Raises SettingsError."""
+        start_tracing(self.settings.tracing, role, self.settings.node.name)
+        return self
 
     @property
     def in_force(self) -> SettingsInForce:
@@ -111,13 +117,13 @@ def sip_command(context: typer.Context, drain: Drain = math.inf) -> None:
 
     Told to stop, it refuses new calls and ends with its last one, or after --drain seconds.
     """
-    roles.run_sip(_invocation(context).in_force, drain)
+    roles.run_sip(_invocation(context).traced("sip").in_force, drain)
 
 
 @app.command("recognizer")
 def recognizer_command(context: typer.Context) -> None:
     """Run a recogniser alone."""
-    roles.run_recognizer(_invocation(context).settings)
+    roles.run_recognizer(_invocation(context).traced("recognizer").settings)
 
 
 @app.command("web")
@@ -129,7 +135,7 @@ def web_command(context: typer.Context) -> None:
 @app.command("worker")
 def worker_command(context: typer.Context) -> None:
     """Run a job worker alone."""
-    roles.run_worker(_invocation(context).in_force)
+    roles.run_worker(_invocation(context).traced("worker").in_force)
 
 
 @app.command("migrate")

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from asr.diarization.settings import DiarizationSettings
 from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSettings
 from callscribe.config.ingest import AudiosocketSettings, IngestSettings
+from callscribe.config.tracing import TracingSettings
 from callscribe.config.urls import check_url
 from callscribe.config.web import WebSettings
 from callscribe.config.webhooks import WebhookSettings
@@ -132,6 +133,7 @@ class Settings:
     web: WebSettings = field(default_factory=WebSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
     def __post_init__(self) -> None:
         if self.events.url:

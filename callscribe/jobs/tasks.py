@@ -22,6 +22,7 @@ from callscribe.domain.errors import (
     StorageError,
 )
 from callscribe.domain.scores import Evaluation
+from callscribe.domain.trace import record
 from callscribe.domain.transcript import Final, Revision
 from callscribe.domain.utterance import Utterance
 from callscribe.events.board import add_now, cost_of
@@ -124,7 +125,7 @@ class JobBench:
         if work.spent:
             self._fail(work, WORKER_LOST, hopeless=True)
             return False
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), time.time_ns()
         try:
             outcome = self._decode(work)
             written = _patiently(lambda: self._complete(work, outcome))
@@ -141,6 +142,8 @@ class JobBench:
             if written:
                 self._announce(work, outcome)
             return written
+        finally:
+            record(work.call.id, f"job {work.kind}", began_ns, attempt=work.attempt)
         return False
 
     def _decode(self, work: JobWork) -> Outcome:

@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 
 from callscribe.config.webhooks import WebhookSettings
+from callscribe.domain import trace
 from callscribe.domain.errors import CallNotFound, StorageError
 from callscribe.domain.scores import Evaluation
 from callscribe.events.board import ENGINE_MARK
@@ -104,13 +105,16 @@ class WebhookSender:
             return True
         found = self._evaluations.evaluation(delivery.call_id)
         body = notice_json(record, found, delivery.processing, delivery.created_at)
+        began_ns = time.time_ns()
         try:
             post(self._hook, f"{delivery.call_id}-{delivery.id}", body)
         except NotDelivered as error:
             self._note_failed(delivery, error)
+            trace.record(delivery.call_id, "webhook", began_ns, webhook=self._hook.name, sent=False)
         else:
             self._deliveries.note_sent(delivery.id)
             self._counts["sent"] += 1
+            trace.record(delivery.call_id, "webhook", began_ns, webhook=self._hook.name, sent=True)
         return True
 
     def _note_failed(self, delivery: Delivery, error: NotDelivered) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callscribe.config.stages import next_stage
 from callscribe.domain.call import Call, CallEnd
+from callscribe.domain.trace import record_call
 from callscribe.events.schema import CallEnded, CallProcessed, Event
 from callscribe.live.journal import CallClosed, Entry
 from storage.records import ChannelRange, JobIntent, JobKind, RecordingFile
@@ -31,9 +32,18 @@ async def write_end(
     jobs = _due_jobs(call.id, lost, recording, ports.stages(call))
     durable = ports.append(CallClosed(call.id, end, recording, jobs))
     ports.publish(CallEnded.of(call, end, ports.now()))
+    record_call(
+        call.id, _nanoseconds(call.started_at), _nanoseconds(end.ended_at),
+        trunk=call.trunk, dialect=str(call.dialect), channels=len(call.channels), node=ports.node, reason=end.reason,
+    )  # fmt: skip
     await durable
     if not jobs:
         ports.publish(CallProcessed(call_id=call.id, at=ports.now(), done=(), failed=()))
+
+
+def _nanoseconds(moment: datetime) -> int:
+    """Since 1970."""
+    return int(moment.timestamp() * 1e6) * 1000
 
 
 def _due_jobs(

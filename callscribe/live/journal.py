@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from callscribe.domain.assist import AssistCard
 from callscribe.domain.call import Call, CallEnd
 from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
+from callscribe.domain.trace import record, traced
 from callscribe.domain.transcript import Final
 from callscribe.events.schema import json_bytes
 from storage.calls import CallStore
@@ -300,9 +301,11 @@ class Journal:
         """
         if time.monotonic() > self._stop_at:
             return False
-        outcome = "journal_forwarded"
+        outcome, began_ns = "journal_forwarded", time.time_ns()
         try:
             apply_entry(_ADAPTERS[kind].validate_json(body), self._store)
+            if traced() and (call := _call_in(body)):
+                record(call, "store", began_ns, entry=kind)
         except (DatabaseUnavailable, DatabaseOutdated):
             raise
         except (StorageError, ValueError, KeyError) as error:

@@ -1,6 +1,7 @@
 """One running call: its audio goes to a recogniser and to disk, what is understood goes to events and journal."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,6 +14,7 @@ from callscribe.domain.audio import AudioChunk, ms_to_samples
 from callscribe.domain.call import Call, CallEnd, Dialect, DtmfDigit
 from callscribe.domain.hotword import Hotword
 from callscribe.domain.pause import Pause
+from callscribe.domain.trace import record, traced
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.schema import (
     CallCorrected,
@@ -297,6 +299,7 @@ class CallSession:
             told = write(final, final.language) if self._figures else final
             self._ports.publish(UtteranceFinal.of(self.call, told, self._ports.now()))
             self._took(Stage.FINAL, told.end)
+            self._trace("utterance", told.channel, told.start, told.end)
             self._channels[told.channel].durable = self._ports.append(FinalSaved(self.call.id, told))
             self._assistant.final(told, began)
             if self.follower:
@@ -309,6 +312,16 @@ class CallSession:
         """Note how long after a sample was said its words are told. Clients of FunASR send when they like."""
         if self.call.dialect is not Dialect.FUNASR:
             self._ports.delays.note(stage, self._ports.clock() - self._began - said / self.call.sample_rate)
+
+    def _trace(self, name: str, channel: int, start: int, end: int) -> None:
+        """Record what was done for samples of a channel, from when the first was heard until now."""
+        if traced():
+            rate = self.call.sample_rate
+            began_s = self._ports.clock() - self._began - start / rate
+            began_ns = time.time_ns() - int(max(0.0, began_s) * 1e9)
+            record(
+                self.call.id, name, began_ns, channel=channel, start_ms=start * 1000 // rate, end_ms=end * 1000 // rate
+            )
 
     def _await_rest(self) -> None:
         """Look again when what is held back is overdue."""
@@ -357,6 +370,8 @@ class CallSession:
         recording = await self._ports.finish_recording(self.call.id)
         for progress in self._channels.values():
             await progress.closed.wait()
+        for channel, progress in self._channels.items():
+            self._trace("media", channel, 0, progress.heard)
         await write_end(self._ports, self.call, end, recording, self._lost())
 
     def _lost(self) -> tuple[ChannelRange, ...]:

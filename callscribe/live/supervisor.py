@@ -15,6 +15,7 @@ from callscribe.config.stages import stages_of
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, DtmfDigit
 from callscribe.domain.hotword import Hotword, ListVersion
+from callscribe.domain.trace import traced
 from callscribe.domain.transcript import Final, Partial
 from callscribe.events.board import CounterBoard, cost_of
 from callscribe.events.control import ControlDesk, PauseAnswer, PauseRequest
@@ -311,6 +312,7 @@ class Supervisor:
             endpoint=self._settings.endpoint_of(trunk),
             update_ms=self._settings.recognizer.update_ms,
             correction=trunk.hotword_correction,
+            trace=call.id if traced() else None,
         )
 
     def _spread_hotwords(self, of: CallSession | None = None) -> None:
