@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,14 +42,21 @@ def migrated_template(open_folder: Path) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def database_url(migrated_template: str) -> Iterator[str]:
-    """URL of a database of the test's own, with the schema and nothing in it."""
+@contextmanager
+def copied(migrated_template: str) -> Iterator[str]:
+    """URL of a new database with the schema and nothing in it."""
     template = make_url(migrated_template)
     name = f"test_{next(_numbers)}"
     _execute(migrated_template, f"CREATE DATABASE {name} TEMPLATE {template.database}")
     yield template.set(database=name).render_as_string(hide_password=False)
     _execute(migrated_template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(migrated_template: str) -> Iterator[str]:
+    """URL of a database of the test's own."""
+    with copied(migrated_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

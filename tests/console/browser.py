@@ -1,5 +1,6 @@
 """A real headless Chromium, and what tests ask of it."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,7 +87,12 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def shoot(self, name: str) -> None:
-        """Save what is seen in light, dark and on a phone, as build/screenshots/<name>-<kind>.png."""
+        """Save what is seen in light, dark and on a phone, as build/screenshots/<name>-<kind>.png, where SHOOT=1 asks.
+
+        Pictures are for people, and no test waits for them.
+        """
+        if not os.environ.get("SHOOT"):
+            return
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         for kind, scheme, width, height in (
             ("light", "light", 1360, 860),

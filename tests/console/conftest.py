@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from callscribe.config.settings import NodeSettings, Settings
 from callscribe.config.web import WebSettings
@@ -23,11 +24,14 @@ from storage import schema
 from storage.database import Database
 from storage.embedded import EmbeddedPostgres
 from storage.settings import DatabaseSettings
+from tests.conftest import copied
 from tests.console.browser import Browser, chromium, require_chromium
 from tests.console.switchboard import Switchboard
 from tests.identity_provider import IdentityProvider, identity_provider
 
 STREAM_LENGTH = 2000
+OWN_EVENTS = 4
+"""Number of the event store's database that console's tests have for themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,16 @@ def serving(settings: Settings) -> Iterator[Console]:
     assert not thread.is_alive(), "the console does not stop"
 
 
+def settings_of(database_url: str, events_url: str, folder: Path) -> Settings:
+    """Settings of a console with these, whose files are in the folder."""
+    return Settings(
+        node=NodeSettings(name="node-1", data_folder=str(folder / "data")),
+        database=DatabaseSettings(database_url),
+        events=EventSettings(events_url, STREAM_LENGTH),
+        web=WebSettings(port=0),
+    )
+
+
 @contextmanager
 def installation() -> Iterator[Settings]:
     """Settings with a migrated database and an event store of their own."""
@@ -70,25 +84,23 @@ def installation() -> Iterator[Settings]:
         try:
             database_url, events_url = postgres.start(), valkey.start()
             schema.upgrade(database_url)
-            yield Settings(
-                node=NodeSettings(name="node-1", data_folder=str(folder / "data")),
-                database=DatabaseSettings(database_url),
-                events=EventSettings(events_url, STREAM_LENGTH),
-                web=WebSettings(port=0),
-            )
+            yield settings_of(database_url, events_url, folder)
         finally:
             valkey.stop()
             postgres.stop()
 
 
-@pytest.fixture(scope="session")
-def settings() -> Iterator[Settings]:
-    """Of the installation that the console's tests share."""
-    with installation() as made:
-        yield made
+@pytest.fixture(scope="module")
+def settings(migrated_template: str, valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Of the installation that the tests of a module share: no call, account or rule of another module is in it."""
+    events_url = f"{valkey_url}?db={OWN_EVENTS}"
+    with copied(migrated_template) as database_url:
+        yield settings_of(database_url, events_url, tmp_path_factory.mktemp("console"))
+    with redis.Redis.from_url(events_url) as store:
+        store.flushdb()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def console(settings: Settings) -> Iterator[Console]:
     with serving(settings) as served:
         yield served

@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 
 import httpx
+import pytest
 
 from callscribe.config.settings import Settings
 from callscribe.config.web import TeamSettings
 from callscribe.domain.access import AccountRole, Permission, User
 from storage.api_tokens import ApiTokenStore
 from storage.database import Database
+from storage.passwords import hash_password
 from storage.users import UserExists, UserStore
 from tests.console.conftest import Console, serving
 
@@ -27,16 +30,21 @@ PEOPLE = (
     User("root", AccountRole.ADMIN),
 )
 
+_hashed_once = cache(hash_password)
+"""A hash takes long, as it shall, and all have the same password."""
+
 
 @contextmanager
 def guarded_console(settings: Settings) -> Iterator[Console]:
     """A console with PEOPLE; the team support has the trunk "hotline"."""
     database = Database(settings.database.url)
-    for user in PEOPLE:
-        try:
-            UserStore(database).add(user, PASSWORD, "tests")
-        except UserExists:
-            UserStore(database).set_disabled(user.name, disabled=False, by="tests")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("storage.users.hash_password", _hashed_once)
+        for user in PEOPLE:
+            try:
+                UserStore(database).add(user, PASSWORD, "tests")
+            except UserExists:
+                UserStore(database).set_disabled(user.name, disabled=False, by="tests")
     database.close()
     web = replace(settings.web, sign_in="on", teams=(TeamSettings("support", ("hotline",)),))
     trunks = (*settings.trunks, replace(settings.trunks[0], name="hotline"))

@@ -402,9 +402,7 @@ def test_versions_of_a_line_are_compared_word_by_word(
     opened(browser, console, call)
     browser.run("document.querySelector(arguments[0]).focus()", f"[data-utterance='{names[1]}'] .when")
     browser.press("v")
-    assert [each.text for each in browser.all(".version-head strong")] == [
-        "First pass", "Second pass", "Written by a person",
-    ]  # fmt: skip
+    browser.until_texts(".version-head strong", ["First pass", "Second pass", "Written by a person"])
     heads = browser.texts(".version-head")
     assert "moonshine" in heads[0]
     assert "90 % sure" in heads[0]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -17,6 +18,8 @@ from callscribe.domain.pause import Pause
 from callscribe.domain.transcript import Final
 from callscribe.events.publisher import publish_now
 from callscribe.events.schema import CallEnded, CallErased, CallStarted, CardGiven, Event, UtteranceFinal
+from storage.settings import DatabaseSettings
+from tests.conftest import copied
 from tests.console.browser import Browser
 from tests.console.conftest import Console, serving
 from tests.console.switchboard import AGENT, RATE, FakeCall, Switchboard, samples
@@ -26,6 +29,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 CUT = "return [...document.querySelectorAll('.call-cell')].filter((each) => each.scrollWidth > each.clientWidth).length"
 """Calls whose title does not fit its column."""
 
+DRAWN = "return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+"""Rows are drawn with the next frame after what is counted."""
 MANY = 1000
 ROWS_IN_DOCUMENT = 80
 TOPS = """
@@ -34,11 +39,12 @@ return [...document.querySelectorAll('.floor-row')].map((row) => [row.dataset.ca
 
 
 @pytest.fixture(scope="module")
-def floor(settings: Settings) -> Iterator[Console]:
-    """A console whose floor has no calls of other tests: it has an event store's number of its own."""
-    own = replace(settings, events=replace(settings.events, url=f"{settings.events.url}?db=5"))
-    with serving(own) as served:
-        yield served
+def floor(settings: Settings, migrated_template: str, valkey_url: str) -> Iterator[Console]:
+    """A console whose floor has no calls of other tests: it has a database and an event store's number of its own."""
+    with ExitStack() as stack:
+        database = DatabaseSettings(stack.enter_context(copied(migrated_template)))
+        events = replace(settings.events, url=f"{valkey_url}?db=5")
+        yield stack.enter_context(serving(replace(settings, database=database, events=events)))
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +121,7 @@ def test_who_comes_late_or_by_a_link_sees_what_was(
     opened(browser, f"{console.url}/?call={call.id}")
     browser.until_texts("#panel-transcript .said", ["Good morning.", "I want to cancel."])
     browser.until_texts("#panel-cards .assist-title", ["Early card"])
-    assert said(browser, call) == "I want to cancel."
+    browser.until(lambda: said(browser, call) == "I want to cancel.", "the line")
     assert browser.texts(f"{row_of(call)} .alert-title") == ["Early card"]
     assert browser.texts(f"{row_of(call)} .state-cell") == ["Paused"]
     assert browser.texts(f"{row_of(call)} .silence-cell") == ["0:59"]
@@ -171,9 +177,10 @@ def test_an_erased_call_leaves_the_floor(browser: Browser, console: Console, swi
         each.final(0, 600, "Good morning.")
     opened(browser, f"{console.url}/?call={call.id}")
     browser.until_texts("#panel-transcript .said", ["Good morning."])
+    browser.until(lambda: browser.all(row_of(call)) and browser.all(row_of(other)), "the rows")
     switchboard.publish(CallErased(call_id=call.id, at=datetime.now(UTC)))
     browser.until(lambda: not browser.all(row_of(call)), "the end of its row")
-    assert not browser.one("#panel").is_displayed()
+    browser.until(lambda: not browser.one("#panel").is_displayed(), "the end of the panel")
     assert browser.all(row_of(other))
     other.end(second_pass=False)
 
@@ -265,11 +272,11 @@ def test_a_thousand_calls_are_all_there_and_few_of_them_in_the_document(
     while top != reached:
         reached = top
         top = browser.run(script, reached + step)
-        browser.run("return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        browser.run(DRAWN)
         seen.update(titles(browser))
         most = max(most, len(browser.all(".floor-row")))
     browser.run(script, 0)
-    time.sleep(0.2)
+    browser.run(DRAWN)
     seen.update(titles(browser))
     assert seen == {f"Customer {number:04} to Anna Weber" for number in range(MANY)}
     assert most < ROWS_IN_DOCUMENT
@@ -285,7 +292,7 @@ def test_a_thousand_calls_are_filtered_sorted_and_reached_by_address(
     assert browser.focused() in ("Filter", "q")
     browser.press("493000050 berlin")
     browser.until(lambda: browser.one("#now-count").text == "3 of 1,000 calls", "those of the filter")
-    assert titles(browser) == [f"Customer {each} to Anna Weber" for each in ("0502", "0505", "0508")]
+    browser.until_texts(".floor-link", [f"Customer {each} to Anna Weber" for each in ("0502", "0505", "0508")])
     browser.one("#clear").click()
     browser.one(".call-cell .sort-by").click()
     browser.one(".call-cell .sort-by").click()
@@ -296,7 +303,7 @@ def test_a_thousand_calls_are_filtered_sorted_and_reached_by_address(
     browser.until(lambda: browser.texts("#announcer p"), "the alert, also of a call out of sight")
     opened(browser, f"{floor.url}/?alerts=1&sort=call&trunk=hotline")
     browser.until(lambda: browser.one("#now-count").text == "1 of 1,000 calls", "the one with an alert")
-    assert titles(browser) == ["Customer 0500 to Anna Weber"]
+    browser.until_texts(".floor-link", ["Customer 0500 to Anna Weber"])
     browser.one("body").send_keys(Keys.ARROW_DOWN)
     browser.press(Keys.ENTER)
     browser.until(lambda: browser.texts("#panel-title") == ["Customer 0500 to Anna Weber"], "the open call")
@@ -309,8 +316,10 @@ def test_a_thousand_calls_are_filtered_sorted_and_reached_by_address(
 
 def test_rows_stay_where_they_are_under_the_pointer(browser: Browser, floor: Console, crowd: Crowd) -> None:
     opened(browser, f"{floor.url}/?sort=-line")
+    browser.until(lambda: browser.one("#now-count").text == "1,000 calls", "all calls counted")
     browser.until(lambda: len(browser.all(".floor-row")) > 10, "the rows")
     ActionChains(browser.driver).move_to_element(browser.all(".floor-row")[3]).perform()
+    browser.run(DRAWN)
     before = browser.run(TOPS)
     for number in range(700, 730):
         crowd.say(number, "I have just said something.", at=3_500_000)
@@ -336,7 +345,7 @@ def test_keys_walk_through_a_thousand_rows(browser: Browser, floor: Console, cro
     browser.press(Keys.END)
     assert browser.focused() == "Customer 0999 to Anna Weber"
     browser.run("document.querySelector('#scroll').scrollTop = 0")
-    time.sleep(0.2)
+    browser.run(DRAWN)
     assert browser.focused() == "Customer 0999 to Anna Weber", "the focus is not lost with its row out of sight"
     browser.press(Keys.ARROW_UP)
     assert browser.focused() == "Customer 0998 to Anna Weber"

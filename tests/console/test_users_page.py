@@ -229,6 +229,6 @@ def test_the_page_speaks_chinese(console: Console, browser: Browser) -> None:
     browser.driver.add_cookie({"name": "callscribe-language", "value": "zh"})
     browser.open(f"{console.url}/admin/users")
     browser.until(lambda: "添加用户" in "".join(browser.texts("#user-add")), "Chinese")
-    browser.until(lambda: browser.texts("#tokens .listing-state") != [""], "the tokens")
+    browser.until(lambda: browser.all("#tokens[aria-busy=false]"), "the tokens")
     browser.shoot("users-zh")
     browser.driver.delete_cookie("callscribe-language")
