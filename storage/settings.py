@@ -1,6 +1,6 @@
 """Settings of storage, as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_DAYS = 36_500.0
 
@@ -21,8 +21,15 @@ class RecordingSettings:
     """Folder of the WAV files, shared by the nodes, the web and the workers; "": `recordings` in the data folder."""
     pause_limit_s: int = 0
     """A pause of a call ends by itself after so many seconds; 0: never."""
+    keys_file: str = ""
+    """A key a line, 32 bytes in base64: the first encrypts recordings, all decrypt; "": none. Readable by this user
+    only."""
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    """The same, for an environment variable."""
 
     def __post_init__(self) -> None:
+        if self.keys and self.keys_file:
+            raise ValueError("keys and keys_file: set one of them")
         if self.pause_limit_s < 0:
             raise ValueError("pause_limit_s must not be negative")
 

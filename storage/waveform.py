@@ -1,6 +1,5 @@
 """How loud a recording is over time, as a page draws it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callscribe.domain.audio import ms_to_samples
-from callscribe.domain.errors import RecordingNotFound, StorageError
-from storage.recordings import COPY_FRAMES, Frames, read_frames
-from storage.wave import HEADER_BYTES, WaveHeader
+from storage.audio_file import AudioFile
+from storage.recording_keys import NO_KEYS, RecordingKeys
+from storage.recordings import COPY_FRAMES, Frames, header_of, opened, read_frames
+from storage.wave import HEADER_BYTES
 
 LEAST_POINT_MS = 10
 """What one point stands for at least: of finer ones speech could be made again."""
@@ -43,23 +43,18 @@ class Waveform:
     channels: tuple[ChannelShape, ...]
 
 
-def waveform_of(path: Path, points: int) -> Waveform:
+def waveform_of(path: Path, points: int, keys: RecordingKeys = NO_KEYS) -> Waveform:
     """The recording in at most `points` points, fewer where one would be shorter than LEAST_POINT_MS.
 
     It is read a stretch at a time, of COPY_FRAMES frames or one point. Also that of a call which goes on: what its
     header tells. Raises RecordingNotFound, and StorageError when the file is no recording.
     """
-    try:
-        with path.open("rb") as file:
-            header = WaveHeader.parse(file.read(HEADER_BYTES))
-            held = (os.fstat(file.fileno()).st_size - HEADER_BYTES) // header.frame_bytes
-            samples = min(header.samples, held)
-            point = max(ms_to_samples(LEAST_POINT_MS, header.rate), -(-samples // points))
-            shapes = [_shape(frames, point) for frames in _stretches(file.fileno(), header.channels, samples, point)]
-    except FileNotFoundError:
-        raise RecordingNotFound from None
-    except OSError as error:
-        raise StorageError(f"the recording {path} cannot be read: {error.strerror}") from error
+    with opened(path, keys) as file:
+        header = header_of(file)
+        held = (file.size - HEADER_BYTES) // header.frame_bytes
+        samples = min(header.samples, held)
+        point = max(ms_to_samples(LEAST_POINT_MS, header.rate), -(-samples // points))
+        shapes = [_shape(frames, point) for frames in _stretches(file, header.channels, samples, point)]
     empty = np.zeros((header.channels, 0), np.uint8)
     peaks = np.concatenate([empty, *(peaks for peaks, _ in shapes)], axis=1)
     levels = np.concatenate([empty, *(levels for _, levels in shapes)], axis=1)
@@ -67,7 +62,7 @@ def waveform_of(path: Path, points: int) -> Waveform:
     return Waveform(header.rate, samples, point, channels)
 
 
-def _stretches(file: int, channels: int, samples: int, point: int) -> Iterator[Frames]:
+def _stretches(file: AudioFile, channels: int, samples: int, point: int) -> Iterator[Frames]:
     """The frames in stretches of whole points."""
     stretch = max(1, COPY_FRAMES // point) * point
     for start in range(0, samples, stretch):

@@ -21,6 +21,7 @@ from callscribe.cli import (
     exporting,
     fetching,
     hotwords,
+    keys,
     reloading,
     roles,
     rules,
@@ -169,6 +170,7 @@ app.command("audit")(erasing.audit_command)
 app.add_typer(hotwords.app, name="hotwords")
 app.add_typer(scorecards.app, name="scorecards")
 app.add_typer(rules.app, name="rules")
+app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.tokens, name="token")
 

@@ -15,6 +15,7 @@ from callscribe.cli.reloading import LOCK, has_terminal
 from callscribe.cli.servers import EmbeddedServers, Report
 from callscribe.config.settings import Settings, environment_of
 from callscribe.domain.errors import CallscribeError, StorageError
+from storage.recording_keys import open_keys
 
 WATCH_S = 0.5
 
@@ -58,6 +59,7 @@ class Service:
         """Start everything in the order of need, telling each step."""
         for port in public_ports(self._settings):
             port.check()
+        open_keys(self._settings.recordings)
         self._settings = await asyncio.to_thread(self._servers.start)
         self._watch = asyncio.create_task(self._watch_servers())
         await self._fetch_models()

@@ -26,10 +26,10 @@ ADMIN_PLACES = (
 
 ACTIONS = (
     "call.erased", "call.held", "call.read", "call.released", "calls.exported", "floor.read", "hotwords.changed",
-    "hotwords.deleted", "jobs.retried", "party.erased", "recording.read", "rules.changed", "rules.deleted",
-    "rules.tested", "scorecards.changed", "scorecards.deleted", "search.exported", "search.read", "token.created",
-    "token.revoked", "transcript.read", "user.added", "user.changed", "user.disabled", "user.sign-in-failed",
-    "user.signed-in", "utterance.corrected",
+    "hotwords.deleted", "jobs.retried", "keys.rotated", "party.erased", "recording.read", "rules.changed",
+    "rules.deleted", "rules.tested", "scorecards.changed", "scorecards.deleted", "search.exported", "search.read",
+    "token.created", "token.revoked", "transcript.read", "user.added", "user.changed", "user.disabled",
+    "user.sign-in-failed", "user.signed-in", "utterance.corrected",
 )  # fmt: skip
 """Offered to filter the audit log by; it may have others."""
 

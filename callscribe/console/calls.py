@@ -17,7 +17,7 @@ from callscribe.console.moment import Moment
 from callscribe.console.position import Position
 from callscribe.console.problems import ProblemResponse, problem_of, responses
 from callscribe.console.push import EventStream, LastEventId, LastEventIdQuery, serve_socket
-from callscribe.console.recorded import audio_of, is_given_out, recording_of
+from callscribe.console.recorded import RecordingResponse, audio_of, is_given_out, recording_of
 from callscribe.console.reference import API, EVENTS_ANSWER
 from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.call import CallState
@@ -113,9 +113,7 @@ def get_audio(sources: SourcesOf, key: Key) -> FileResponse:
     """
     record = sources.reader.call(key)
     path = recording_of(sources, record)
-    return FileResponse(
-        path, media_type="audio/wav", filename=document_name(record.call, ".wav"), content_disposition_type="inline"
-    )
+    return RecordingResponse(path, sources.recording_keys, document_name(record.call, ".wav"))
 
 
 @router.get("/calls/{key:path}/events", response_class=StreamingResponse, responses=EVENT_ANSWERS)

@@ -26,6 +26,8 @@ from callscribe.domain.errors import (
     NoteForbidden,
     NoteNotFound,
     QueryError,
+    RecordingDamaged,
+    RecordingLocked,
     RecordingNotFound,
     RevisionOutdated,
     ScorecardOutdated,
@@ -64,6 +66,8 @@ STATUS_OF: dict[type[CallscribeError], HTTPStatus] = {
     DatabaseOutdated: HTTPStatus.SERVICE_UNAVAILABLE,
     EventsUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     NodeSilent: HTTPStatus.GATEWAY_TIMEOUT,
+    RecordingLocked: HTTPStatus.SERVICE_UNAVAILABLE,
+    RecordingDamaged: HTTPStatus.INTERNAL_SERVER_ERROR,
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 CURES: dict[type[CallscribeError], str] = {

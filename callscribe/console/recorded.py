@@ -1,20 +1,26 @@
 """A call's recording as it is given out: which file that is, and how documents elsewhere refer to it."""
 
 import hashlib
-from collections.abc import Sequence
+import io
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse
 
 from callscribe.console.reference import API
 from callscribe.console.sources import Sources
 from callscribe.domain.call import CallState
-from callscribe.domain.errors import CallNotFound, RecordingNotFound
+from callscribe.domain.errors import CallNotFound, RecordingDamaged, RecordingLocked, RecordingNotFound
 from callscribe.domain.utterance import Transcript
 from callscribe.text.formats import RecordedAudio
-from storage.recordings import recording_path
+from storage.recording_keys import RecordingKeys
+from storage.recordings import open_stream, recording_path
 from storage.records import CallRecord, JobKind, JobRecord, JobState
 
 NOT_BLEEPED = (
@@ -23,6 +29,27 @@ NOT_BLEEPED = (
 )
 HASHES_KEPT = 1024
 """A list of calls that is exported twice is read once."""
+
+
+class RecordingResponse(FileResponse):
+    """The WAV, or a byte range of it, decrypted on its way where it is encrypted."""
+
+    def __init__(self, path: Path, keys: RecordingKeys, filename: str) -> None:
+        """Raises OSError, RecordingLocked and RecordingDamaged."""
+        with closing(open_stream(path, keys)) as stream:
+            size = stream.seek(0, os.SEEK_END)
+        told = path.stat()
+        shown = os.stat_result((*told[:6], size, *told[7:10]), {"st_mtime": told.st_mtime})
+        super().__init__(
+            path, media_type="audio/wav", filename=filename, stat_result=shown, content_disposition_type="inline"
+        )
+        self._path, self._keys = path, keys
+
+    @asynccontextmanager
+    async def _open_file(self) -> AsyncIterator[anyio.AsyncFile[bytes]]:
+        stream = await anyio.to_thread.run_sync(open_stream, self._path, self._keys)
+        async with anyio.wrap_file(io.BufferedReader(stream, self.chunk_size)) as file:
+            yield file
 
 
 def recording_of(sources: Sources, record: CallRecord) -> Path:
@@ -57,8 +84,8 @@ def audio_of(sources: Sources, transcript: Transcript) -> RecordedAudio | None:
     try:
         path = recording_of(sources, sources.reader.call(transcript.call.id))
         state = path.stat()
-        sha512 = _sha512(path, state.st_size, state.st_mtime_ns)
-    except (CallNotFound, RecordingNotFound, HTTPException, OSError):
+        sha512 = _sha512(path, sources.recording_keys, state.st_size, state.st_mtime_ns)
+    except (CallNotFound, RecordingNotFound, RecordingLocked, RecordingDamaged, HTTPException, OSError):
         return None
     base = sources.public_url.rstrip("/")
     secure = urlsplit(base).scheme == "https"
@@ -79,10 +106,10 @@ def is_bleeped(jobs: Sequence[JobRecord]) -> bool:
 
 
 @lru_cache(HASHES_KEPT)
-def _sha512(path: Path, size: int, written_ns: int) -> bytes:
-    """Of the file's content; `size` and `written_ns` (its times of change) tell contents apart. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha512").digest()
+def _sha512(path: Path, keys: RecordingKeys, size: int, written_ns: int) -> bytes:
+    """Of the WAV; `size` and `written_ns` (the file's time of change) tell contents apart. Raises as open_stream."""
+    with closing(open_stream(path, keys)) as stream:
+        return hashlib.file_digest(stream, "sha512").digest()
 
 
 def _inside(folder: Path, path: Path) -> Path:

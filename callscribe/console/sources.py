@@ -27,7 +27,7 @@ from storage.job_lists import JobLists
 from storage.notes import NoteStore
 from storage.party_erasures import PartyErasureStore
 from storage.reader import CallReader
-from storage.recording_keys import RecordingKeys
+from storage.recording_keys import RecordingKeys, open_keys
 from storage.saved_searches import SavedSearchStore
 from storage.scorecards import ScorecardStore
 from storage.search import SearchStore
@@ -116,7 +116,7 @@ class Sources:
             settings=settings,
             public_url=settings.web.public_url,
             recordings=settings.recordings_folder,
-            recording_keys=settings.recordings.open_keys(),
+            recording_keys=open_keys(settings.recordings),
         )
 
     def seen_by(self, scope: CallScope | None) -> "Sources":

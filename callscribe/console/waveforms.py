@@ -96,7 +96,7 @@ def get_waveform(
     headers = {"etag": f'"{hashlib.sha256(made.encode()).hexdigest()[:32]}"', "cache-control": "private, no-cache"}
     if if_none_match is not None and headers["etag"] in if_none_match:
         return Response(status_code=304, headers=headers)
-    return _answer(WaveformAnswer.of(record.call.id, waveform_of(path, points)), headers)
+    return _answer(WaveformAnswer.of(record.call.id, waveform_of(path, points, sources.recording_keys)), headers)
 
 
 def _answer(told: WaveformAnswer, headers: Mapping[str, str]) -> Response:

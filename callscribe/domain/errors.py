@@ -25,6 +25,8 @@ CallscribeError
 │   ├── TooManyAlike
 │   ├── ErasureNotFound
 │   ├── RecordingNotFound
+│   ├── RecordingLocked
+│   ├── RecordingDamaged
 │   ├── UtteranceNotFound
 │   ├── RevisionOutdated
 │   ├── HotwordListOutdated
@@ -147,6 +149,14 @@ class ErasureNotFound(StorageError):
 
 class RecordingNotFound(StorageError):
     """The call has no recording."""
+
+
+class RecordingLocked(StorageError):
+    """The recording is encrypted with a key that is not among recordings.keys; put the key back."""
+
+
+class RecordingDamaged(StorageError):
+    """The recording is not as it was written: cut short, changed or exchanged; put back the copy of a backup."""
 
 
 class UtteranceNotFound(StorageError):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from callscribe.domain.audio import ms_to_samples
 from callscribe.domain.utterance import Transcript
+from storage.recording_keys import NO_KEYS, RecordingKeys
 from storage.recordings import bleep
 from storage.records import ChannelRange
 
@@ -13,13 +14,13 @@ PADDING_MS = 150
 """Covered on either side too: word times are as exact as an engine's attention."""
 
 
-def bleep_call(transcript: Transcript, recording: Path) -> tuple[ChannelRange, ...]:
+def bleep_call(transcript: Transcript, recording: Path, keys: RecordingKeys = NO_KEYS) -> tuple[ChannelRange, ...]:
     """Cover it, and tell where. A call that was covered already, wholly or in part, becomes the same.
 
     Raises RecordingNotFound and StorageError.
     """
     ranges = tuple(_merged(_spoken(transcript)))
-    bleep(recording, ranges)
+    bleep(recording, ranges, keys)
     return ranges
 
 

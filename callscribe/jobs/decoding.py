@@ -20,6 +20,7 @@ from callscribe.domain.utterance import Transcript, Utterance
 from callscribe.jobs.masking import mask_recovered, mask_revisions
 from callscribe.jobs.stretches import Stretch, stretches
 from callscribe.text.written import Text, write
+from storage.recording_keys import open_keys
 from storage.recordings import read_channel
 from storage.records import ChannelRange
 from telephony.settings import TrunkSettings
@@ -34,6 +35,7 @@ class CallDecoder:
         """`lists` reads the hotword lists; it may raise StorageError."""
         self._settings = settings
         self._lists = lists
+        self._keys = open_keys(settings.recordings)
         self._second_pass = second_pass_of(settings.second_pass, settings.recognizer)
 
     def revise(self, transcript: Transcript, recording: Path) -> tuple[tuple[Utterance, Revision], ...]:
@@ -83,7 +85,7 @@ class CallDecoder:
     def _revise_stretch(
         self, call: Call, stretch: Stretch, recording: Path, hotwords: tuple[Hotword, ...]
     ) -> list[tuple[Utterance, Revision]]:
-        pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end)
+        pcm = read_channel(recording, stretch.channel, stretch.start, stretch.end, self._keys)
         stretch = _least_sure_first(stretch)
         trunk, engine = self._settings.trunk_named(call.trunk), self._second_pass.engine
         texts = self._second_pass.revise(
@@ -113,7 +115,7 @@ class CallDecoder:
             recognizer=self._settings.recognizer,
             engines=trunk.engines,
         )
-        pcm = read_channel(recording, lost.channel, lost.start, lost.end)
+        pcm = read_channel(recording, lost.channel, lost.start, lost.end, self._keys)
         return transcribe(pcm, call.sample_rate, options)
 
     def _lists_of(self, call: Call) -> list[HotwordList]:

@@ -10,6 +10,7 @@ from callscribe.config.settings import Settings
 from callscribe.config.stages import channels_to_diarize
 from callscribe.domain.call import Role
 from callscribe.domain.utterance import Transcript, Utterance
+from storage.recording_keys import open_keys
 from storage.recordings import read_channel
 
 
@@ -19,6 +20,7 @@ class CallDiarizer:
     def __init__(self, settings: Settings, diarizer: Diarizer | None = None) -> None:
         """`diarizer` in place of the one that the settings name."""
         self._settings = settings
+        self._keys = open_keys(settings.recordings)
         self._diarizer = diarizer
 
     def diarize(self, transcript: Transcript, recording: Path) -> tuple[Utterance, ...]:
@@ -36,7 +38,7 @@ class CallDiarizer:
         if not said:
             return ()
         self._diarizer = self._diarizer or load_diarizer(self._settings.diarization)
-        pcm = read_channel(recording, channel, 0, sys.maxsize)
+        pcm = read_channel(recording, channel, 0, sys.maxsize, self._keys)
         turns = self._diarizer.diarize(pcm, call.sample_rate, self._count(call.trunk))
         attributed = attribute(said, turns, call.sample_rate)
         speakers = {turn.speaker for utterance in attributed for turn in utterance.turns}

@@ -39,6 +39,7 @@ from storage.database import Database
 from storage.hotwords import HotwordStore
 from storage.jobs import WORKER_LOST, JobStore
 from storage.reader import CallReader
+from storage.recording_keys import open_keys
 from storage.records import JobIntent, JobKind, JobState, JobWork
 from storage.scorecards import ScorecardStore
 
@@ -86,6 +87,8 @@ class JobBench:
         self._is_stopping = is_stopping
         self._database = Database(settings.database.url)
         self._decoder = decoder or CallDecoder(settings, HotwordStore(self._database).lists)
+        self._is_held = is_held
+        self._keys = open_keys(settings.recordings)
         self._diarizer = diarizer or CallDiarizer(settings)
         self._jobs = JobStore(self._database, settings.webhooks_of)
         self._reader = CallReader(self._database)
@@ -159,7 +162,7 @@ class JobBench:
         if work.kind is JobKind.DIARIZE:
             return Outcome(diarized=self._diarizer.diarize(transcript, recording))
         if work.kind is JobKind.BLEEP:
-            bleep_call(transcript, recording)
+            bleep_call(transcript, recording, self._keys)
             return Outcome()
         revised = self._decoder.revise(transcript, recording)
         policy = self._settings.trunk_named(work.call.trunk).redaction_policy

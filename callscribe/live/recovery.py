@@ -15,6 +15,7 @@ from callscribe.live.ending import EndPorts, write_end
 from callscribe.live.journal import Journal
 from storage.calls import CallStore
 from storage.reader import CallReader
+from storage.recording_keys import NO_KEYS, RecordingKeys
 from storage.recordings import recording_path, repair
 from storage.records import ChannelRange, RecordingFile
 
@@ -36,12 +37,12 @@ class RecoveringNode(EndPorts, Protocol):
     def began_at(self) -> datetime: ...
 
 
-async def recover_interrupted(node: RecoveringNode, recordings: Path) -> None:
+async def recover_interrupted(node: RecoveringNode, recordings: Path, keys: RecordingKeys = NO_KEYS) -> None:
     """Close every call that an earlier run of this node left open.
 
     Waits until the journal of that run has reached Postgres, so that the last final is known, and for Postgres itself.
     """
-    for found in await _unfinished(node, recordings):
+    for found in await _unfinished(node, recordings, keys):
         end = found.end(node.now())
         await write_end(node, found.call, end, found.recording, found.lost(end))
         log.warning("call_interrupted", call_id=str(found.call.id), samples=end.samples)
@@ -72,24 +73,24 @@ class UnfinishedCall:
         )
 
 
-async def _unfinished(node: RecoveringNode, recordings: Path) -> Sequence[UnfinishedCall]:
+async def _unfinished(node: RecoveringNode, recordings: Path, keys: RecordingKeys) -> Sequence[UnfinishedCall]:
     while True:
         try:
             if await asyncio.to_thread(node.journal.inherited_forwarded):
-                return await asyncio.to_thread(_find_unfinished, node, recordings)
+                return await asyncio.to_thread(_find_unfinished, node, recordings, keys)
         except (DatabaseUnavailable, DatabaseOutdated) as error:
             log.warning("recovery_waits", reason=str(error))
         await asyncio.sleep(RETRY_S)
 
 
-def _find_unfinished(node: RecoveringNode, recordings: Path) -> Sequence[UnfinishedCall]:
+def _find_unfinished(node: RecoveringNode, recordings: Path, keys: RecordingKeys) -> Sequence[UnfinishedCall]:
     earlier = [call for call in node.store.unfinished(node.node) if call.started_at < node.began_at]
-    return [_examine(call, node.reader, recordings) for call in earlier]
+    return [_examine(call, node.reader, recordings, keys) for call in earlier]
 
 
-def _examine(call: Call, reader: CallReader, recordings: Path) -> UnfinishedCall:
+def _examine(call: Call, reader: CallReader, recordings: Path, keys: RecordingKeys) -> UnfinishedCall:
     try:
-        recording = repair(recordings / recording_path(call)).relative_to(recordings)
+        recording = repair(recordings / recording_path(call), keys).relative_to(recordings)
     except StorageError:
         recording = None
     understood: dict[int, int] = {}

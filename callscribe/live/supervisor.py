@@ -43,6 +43,7 @@ from storage.database import Database
 from storage.hotwords import HotwordStore
 from storage.reader import CallReader
 from storage.records import JobKind, RecordingFile
+from storage.recording_keys import open_keys
 from telephony.node import SipNode
 
 log = structlog.get_logger()
@@ -72,7 +73,7 @@ class Supervisor:
         self._hotwords = HotwordBook(HotwordStore(self._database), self._trunks)
         self.delays = Delays()
         self.rules = RuleBook(AssistRuleStore(self._database), self._trunks)
-        self._recording_keys = settings.recordings.open_keys()
+        self._recording_keys = open_keys(settings.recordings)
         self._recorder = Recorder(settings.recordings_folder, self._recording_keys)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)

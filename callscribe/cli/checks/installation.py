@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,8 @@ from callscribe.domain.errors import CallscribeError
 from callscribe.events.subscriber import latest_id
 from storage.cluster import major_version
 from storage.database import Database
+from storage.key_rotation import DAMAGED, PLAIN, KeyRotation
+from storage.recording_keys import open_keys
 
 MIN_FREE_BYTES = 2 << 30
 
@@ -30,6 +33,7 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
     yield judged("live engine", lambda: _check_engine(settings.recognizer))
     yield judged("second pass", lambda: _check_second_pass(settings))
     yield judged("data folder", lambda: _check_folder(settings.data_folder))
+    yield judged("recording keys", lambda: _check_keys(settings))
 
 
 def check_servers(settings: Settings) -> Iterator[Finding]:
@@ -75,6 +79,23 @@ def _check_folder(folder: Path) -> str:
     if free < MIN_FREE_BYTES:
         raise CallscribeError(f"only {free >> 20} MB are free in {existing}; a two-party call takes 115 MB an hour")
     return f"{folder}, {free >> 30} GB free"
+
+
+def _check_keys(settings: Settings) -> str:
+    keys = open_keys(settings.recordings)
+    ids = [key.hex() for key in keys.ids]
+    folder = settings.recordings_folder
+    counted = KeyRotation(folder, keys).count() if folder.is_dir() else Counter[str]()
+    if lost := [key for key in counted if key not in (PLAIN, DAMAGED, *ids)]:
+        raise CallscribeError(
+            f"{counted[lost[0]]} recordings are encrypted with key {lost[0]}, which is not there; put it back into "
+            "recordings.keys_file"
+        )
+    if counted[DAMAGED]:
+        raise CallscribeError(f"{counted[DAMAGED]} recordings have no whole head; put back their copies of a backup")
+    if not ids:
+        return "none: recordings are not encrypted"
+    return f"{ids[0]} encrypts, {len(ids) - 1} more decrypt; {counted[PLAIN]} recordings are not encrypted"
 
 
 def _check_database(url: str) -> str:
