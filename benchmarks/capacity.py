@@ -85,13 +85,14 @@ class Usage:
                 memory = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:
                 continue
-            role = _role(words)
+            role = role_of(words)
             usage.cpu_s[role] = usage.cpu_s.get(role, 0.0) + sum(int(value) for value in times[11:15]) / TICKS
             usage.memory_mb += int(memory.partition("\nPss:")[2].split()[0]) / 1024
         return usage
 
 
-def _role(command: str) -> str:
+def role_of(command: str) -> str:
+    """Which of the service's processes has this command line."""
     if "telephony.line" in command:
         return "lines"
     for role in ("recognizer", "worker", "sip", "web"):

@@ -31,6 +31,6 @@ def test_a_table_replaces_the_one_between_its_marks(tmp_path: Path, monkeypatch:
 def test_the_page_has_a_place_for_every_table() -> None:
     page = report.DOCUMENT.read_text()
     names = ["machine", "gates", "stability", "reliability", "contest", "acoustics", "voices", "loss", "endpointing"]
-    for name in [*names, "detection", "hotwords", "precision", "capacity", "sip"]:
+    for name in [*names, "detection", "hotwords", "precision", "capacity", "sip", "soak"]:
         assert f"<!-- {name} -->\n" in page
         assert f"<!-- end of {name} -->" in page
