@@ -18,9 +18,6 @@ WINDOW = 512
 """Samples of one decision: 32 ms at ENGINE_RATE."""
 _CONTEXT = 64
 """Samples before a window that the model hears with it."""
-_LEAD = 8
-"""Silent windows that the model hears before the first after a silence. Straight from none to speech it is unsure for
-the length of a "No.", by where in a window that begins."""
 _LOUDEST_SILENCE = 10.0 ** (-62.0 / 10.0)
 """Mean power from which the model is always asked: idle lines lie below -65 dBFS. Powers are without what is constant:
 A-law has no zero, its silence is a constant 8, and what the model makes of that it keeps in its state."""
@@ -36,12 +33,15 @@ _MOST_GAIN = 10.0 ** (30.0 / 10.0)
 _FORGETTING = 10.0 ** (-0.01 / 10.0)
 """What the loudest power is taken to sink in a window, a third of a decibel a second."""
 _UNKNOWN = _WANTED / 10.0 ** (4.0 / 10.0)
-"""Mean power taken for the loudest where nothing has been heard yet: the first soft sound is no reason for a gain that
-leaves the model deaf for the word after it."""
-_FIRST_WINDOWS = 30
+"""Mean power taken for the loudest where nothing has been heard yet: one soft sound is no reason for a gain that is
+wrong for the word after it."""
+_FIRST_WINDOWS = 32
 _FIRST_FORGETTING = 10.0 ** (-2.0 / 10.0)
 """As _FORGETTING, for so many first windows: a soft line is known as one within half a second of speech."""
 _STATE_SHAPE = (1, 1, 128)
+_SILENT_WINDOWS = 32
+"""Windows of silence that the model has heard before a channel's first: from nothing straight to speech it is unsure
+for the length of a "No."."""
 
 
 class Ear(Protocol):
@@ -66,6 +66,9 @@ class ActivityModel:
     def __init__(self, file: Path | None = None) -> None:
         """Raises EngineUnavailable when the model is missing."""
         self._model = Model(file or package_folder("faster_whisper") / "assets" / "silero_vad_v6.onnx")
+        nothing = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
+        _, self.silent = self.run(np.zeros((_SILENT_WINDOWS, _CONTEXT + WINDOW), np.float32), nothing)
+        """State after silence."""
 
     def listen(self) -> "Activity":
         """The ear of another channel."""
@@ -82,45 +85,35 @@ class ActivityModel:
 class Activity:
     """The ear of one channel: windows in, probabilities out, state kept between."""
 
-    __slots__ = ("_heard", "_known", "_loudest", "_model", "_noise", "_past", "_state")
+    __slots__ = ("_context", "_heard", "_loudest", "_model", "_noise", "_state")
 
     def __init__(self, model: ActivityModel) -> None:
         self._model = model
-        self._past = np.zeros(_CONTEXT + _LEAD * WINDOW, np.float32)
-        self._known = np.zeros(_LEAD, np.bool_)
-        """Of the last windows: True where the model has heard it."""
+        self._context = np.zeros(_CONTEXT, np.float32)
         self._loudest = _UNKNOWN
         self._heard = 0
         self._noise = _LOUDEST_SILENCE
-        self._state = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_STATE_SHAPE, np.float32))
+        self._state = model.silent
 
     def push(self, audio: Waveform) -> NDArray[np.float32]:
         """Probabilities, 0 to 1, of the whole windows that `audio` is: its length is a multiple of WINDOW."""
-        powers = audio.reshape(-1, WINDOW).var(axis=1)
-        audible = np.array([self._worth_asking(power) for power in powers.tolist()], np.bool_)
-        wanted = np.concatenate([np.zeros(_LEAD, np.bool_), audible])
-        following = np.lib.stride_tricks.sliding_window_view(
-            np.concatenate([wanted, np.zeros(_LEAD, np.bool_)]), _LEAD + 1
-        )
-        known = np.concatenate([self._known, np.zeros(len(audible), np.bool_)])
-        asked = np.flatnonzero(following.any(axis=1) & ~known)
-        sound = np.concatenate([self._past, audio])
-        probabilities = np.zeros(len(wanted), np.float32)
-        if len(asked):
-            overlapping = np.lib.stride_tricks.sliding_window_view(sound, _CONTEXT + WINDOW)[::WINDOW]
-            gains = np.array([self._gain(power) for power in powers[audible].tolist()], np.float32)
-            # Silence is heard as loud as what it leads to.
-            gains = gains[np.searchsorted(np.flatnonzero(wanted), asked)]
-            probabilities[asked], self._state = self._model.run(overlapping[asked] * gains[:, np.newaxis], self._state)
-            known[asked] = True
-        self._past, self._known = sound[len(sound) - len(self._past) :], known[-_LEAD:]
-        return np.where(wanted, probabilities, np.float32(0))[_LEAD:]
+        windows = audio.reshape(-1, WINDOW)
+        known = np.concatenate([self._context, audio])
+        self._context = known[-_CONTEXT:]
+        powers = windows.var(axis=1)
+        heard = np.flatnonzero([self._worth_asking(power) for power in powers.tolist()])
+        probabilities = np.zeros(len(windows), np.float32)
+        if len(heard):
+            overlapping = np.lib.stride_tricks.sliding_window_view(known, _CONTEXT + WINDOW)[::WINDOW]
+            gains = np.array([self._gain(power) for power in powers[heard].tolist()], np.float32)
+            audible = overlapping[heard] * gains[:, np.newaxis]
+            probabilities[heard], self._state = self._model.run(audible, self._state)
+        return probabilities
 
     def _gain(self, power: float) -> float:
         """Factor for a window of this mean power: it raises a soft line, and leaves a loud one as it is."""
-        self._loudest = max(
-            power, self._loudest * (_FORGETTING if self._heard >= _FIRST_WINDOWS else _FIRST_FORGETTING)
-        )
+        forgetting = _FIRST_FORGETTING if self._heard < _FIRST_WINDOWS else _FORGETTING
+        self._loudest = max(power, self._loudest * forgetting)
         self._heard += 1
         return math.sqrt(min(max(_WANTED / self._loudest, 1.0), _MOST_GAIN))
 
