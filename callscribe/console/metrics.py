@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,6 +19,7 @@ from callscribe.console.sources import Sources, SourcesOf
 from callscribe.domain.corrected import WeekOfCorrections
 from callscribe.domain.errors import EventsUnavailable, StorageError
 from callscribe.events.board import ENGINE_MARK, LABELS
+from storage.job_lists import JobCount
 from storage.records import JobState
 
 router = APIRouter(tags=["Operation"])
@@ -25,6 +27,8 @@ router = APIRouter(tags=["Operation"])
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 UNKNOWN_ROUTE = "unknown"
+_WAITING = (JobState.QUEUED, JobState.RUNNING)
+"""Jobs that somebody waits for."""
 
 
 class RequestMetrics:
@@ -86,7 +90,7 @@ class _Snapshot(Collector):
     def __init__(
         self,
         boards: Mapping[str, Mapping[str, float]],
-        jobs: Mapping[str, int] | None,
+        jobs: Sequence[JobCount] | None,
         quality: Mapping[str, WeekOfCorrections],
     ) -> None:
         self._boards = boards
@@ -110,9 +114,16 @@ class _Snapshot(Collector):
         yield _up("callscribe_database_up", "Whether the database answers.", self._jobs is not None)
         if self._jobs is not None:
             jobs = GaugeMetricFamily("callscribe_jobs", "Jobs by state.", labels=("state",))
-            for state, count in self._jobs.items():
-                jobs.add_metric((state,), count)
-            yield jobs
+            oldest = GaugeMetricFamily(
+                "callscribe_oldest_job_seconds", "How long ago the oldest job of a state was made.", labels=("state",)
+            )
+            for state in JobState:
+                of_state = [each for each in self._jobs if each.state is state]
+                jobs.add_metric((state,), sum(each.number for each in of_state))
+                if state in _WAITING:
+                    ages = [(datetime.now(UTC) - each.oldest_at).total_seconds() for each in of_state]
+                    oldest.add_metric((state,), max(ages, default=0.0))
+            yield from (jobs, oldest)
         yield from _quality_metrics(self._quality)
 
 
@@ -167,12 +178,11 @@ async def _read_boards(sources: Sources) -> Mapping[str, Mapping[str, float]] | 
         return None
 
 
-def _count_jobs(sources: Sources) -> Mapping[str, int] | None:
+def _count_jobs(sources: Sources) -> Sequence[JobCount] | None:
     try:
-        counts = sources.job_lists.counts()
+        return sources.job_lists.counts()
     except StorageError:
         return None
-    return {state.value: sum(each.number for each in counts if each.state is state) for state in JobState}
 
 
 def _count_waiting(sources: Sources) -> int | None:

@@ -10,6 +10,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -146,6 +147,9 @@ class Journal:
             "journal_trim_errors": 0,
         }
         self._inherited_count = 0
+        self._began = time.monotonic()
+        self._written_at: deque[float] = deque()
+        """When each entry of this run was written that Postgres has not taken yet, the oldest first."""
         self.inherited = 0
         """Sequence number of the last entry an earlier run left; entries up to it are not of this run."""
 
@@ -189,9 +193,24 @@ class Journal:
         self._inbox.put((entry, durable))
         return durable
 
-    def counters(self) -> dict[str, int]:
-        """What was counted, and `journal_pending`: entries that Postgres has not taken yet."""
-        return {**self._counts, "journal_pending": self._pending()}
+    def counters(self) -> dict[str, float]:
+        """What was counted; `journal_pending`: entries that Postgres has not taken yet; `journal_lag_seconds`: for how long
+        this run has had the oldest of them."""
+        return {**self._counts, "journal_pending": self._pending(), "journal_lag_seconds": self._lag_s()}
+
+    def _lag_s(self) -> float:
+        if not self._pending():
+            return 0.0
+        try:
+            oldest = self._began if self._inherited_left() > 0 else self._written_at[0]
+        except IndexError:
+            # Taken meanwhile.
+            return 0.0
+        return time.monotonic() - oldest
+
+    def _inherited_left(self) -> int:
+        """Entries of earlier runs that are still to be forwarded: they come first."""
+        return self._inherited_count - self._counts["journal_forwarded"] - self._counts["journal_rejected"]
 
     def _pending(self) -> int:
         done = self._counts["journal_forwarded"] + self._counts["journal_rejected"]
@@ -227,6 +246,7 @@ class Journal:
         rows = [(kind := type(entry).__name__, json_bytes(_ADAPTERS[kind], entry)) for entry, _ in batch]
         while not self._inserted(connection, rows):
             time.sleep(WRITE_PAUSE_S)
+        self._written_at.extend([time.monotonic()] * len(rows))
         self._counts["journal_written"] += len(rows)
         for _, durable in batch:
             durable.set_result(None)
@@ -317,4 +337,6 @@ class Journal:
             )
         connection.execute("DELETE FROM entries WHERE seq = ?", (seq,))
         self._counts[outcome] += 1
+        if seq > self.inherited:
+            self._written_at.popleft()
         return True

@@ -112,6 +112,8 @@ class _ChannelProgress:
     """Sample up to which there was audio."""
     shown: int = -1
     """First sample of the newest utterance that was shown while it was spoken."""
+    told: int = 0
+    """Sample before which all that was said is told."""
     durable: asyncio.Future[None] | None = None
     """The journal write of the channel's newest final."""
     owed: int | None = None
@@ -195,6 +197,11 @@ class CallSession:
     def ending(self) -> bool:
         """The call is over; what is still owed follows."""
         return self._ending
+
+    @property
+    def speaking(self) -> int:
+        """Channels on which somebody speaks: words were shown that no final has told yet."""
+        return sum(progress.shown >= progress.told for progress in self._channels.values())
 
     def is_called(self, keys: Collection[str]) -> bool:
         """True where one of them is the call's id, or one that another system has for it."""
@@ -300,7 +307,9 @@ class CallSession:
             self._ports.publish(UtteranceFinal.of(self.call, told, self._ports.now()))
             self._took(Stage.FINAL, told.end)
             self._trace("utterance", told.channel, told.start, told.end)
-            self._channels[told.channel].durable = self._ports.append(FinalSaved(self.call.id, told))
+            progress = self._channels[told.channel]
+            progress.told = max(progress.told, told.end)
+            progress.durable = self._ports.append(FinalSaved(self.call.id, told))
             self._assistant.final(told, began)
             if self.follower:
                 self.follower.final(told)
@@ -337,6 +346,7 @@ class CallSession:
     def acknowledged(self, channel: int, offset: int) -> None:
         """Let go of replay audio before `offset`, once the finals in it are on disk."""
         progress = self._channels[channel]
+        progress.told = max(progress.told, offset)
         if self._redactor.holds(channel):
             progress.owed = offset
         else:

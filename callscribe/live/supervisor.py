@@ -42,8 +42,8 @@ from storage.calls import CallStore
 from storage.database import Database
 from storage.hotwords import HotwordStore
 from storage.reader import CallReader
-from storage.records import JobKind, RecordingFile
 from storage.recording_keys import open_keys
+from storage.records import JobKind, RecordingFile
 from telephony.node import SipNode
 
 log = structlog.get_logger()
@@ -358,6 +358,7 @@ class Supervisor:
             **self._costs,
             **self.delays.counters(),
             "assist_failures": self.rules.failures,
+            "channels_speaking": sum(session.speaking for session in self._sessions.values()),
             "calls_active": self._sip.active,
             "calls_capacity": self._sip.capacity,
             "recognizer_ready": int(self._pool.ready()),

@@ -86,6 +86,8 @@ class RunningService:
     callee_port: int = 0
     """Where calls of its routes are sent on to."""
     web_port: int = field(default_factory=free_port)
+    drain_s: float = 0.0
+    """Seconds that calls may go on after a signal."""
     process: subprocess.Popen[bytes] | None = None
     rtp_ports: RtpPorts | None = None
     _logged_before: int = 0
@@ -105,21 +107,14 @@ class RunningService:
 
     def start(self) -> None:
         """Start the service and wait until it says that it is ready."""
-        tables = {
-            "node": f'data_folder = "{self.folder / "data"}"',
-            "web": f"port = {self.web_port}",
-            **self.settings,
-        }
-        self.rtp_ports = self.rtp_ports or RtpPorts()
-        sip = f'host = "127.0.0.1"\nport = {self.sip_port}\n'
-        sip += f"rtp_port_min = {self.rtp_ports.first}\nrtp_port_max = {self.rtp_ports.last}\n"
-        tables["sip"] = sip + tables.get("sip", "")
-        self.config.write_text("\n".join(f"[{name}]\n{body}" for name, body in tables.items()) + self.trunks)
         self.folder.mkdir(exist_ok=True)
+        self.rtp_ports = self.rtp_ports or RtpPorts()
+        self.write_config()
+        command = [sys.executable, "-m", "callscribe.cli.main", "--config", str(self.config), "serve"]
         with (self.folder / "serve.log").open("ab") as log:
             self._logged_before = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "callscribe.cli.main", "--config", str(self.config), "serve"],
+                [*command, "--drain", str(self.drain_s)],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -130,6 +125,21 @@ class RunningService:
         except AssertionError:
             self.stop()
             raise AssertionError(f"the service did not start:\n{self.log[-4000:]}") from None
+
+    def write_config(self) -> None:
+        """Write the settings file; a service that runs reads it when it is told to."""
+        assert self.rtp_ports is not None
+        tables = {
+            "node": f'data_folder = "{self.folder / "data"}"',
+            "web": f"port = {self.web_port}",
+            # How busy others keep the machine must not decide which calls a test gets.
+            "admission": "by_load = false",
+            **self.settings,
+        }
+        sip = f'host = "127.0.0.1"\nport = {self.sip_port}\n'
+        sip += f"rtp_port_min = {self.rtp_ports.first}\nrtp_port_max = {self.rtp_ports.last}\n"
+        tables["sip"] = sip + tables.get("sip", "")
+        self.config.write_text("\n".join(f"[{name}]\n{body}" for name, body in tables.items()) + self.trunks)
 
     def _ready(self) -> bool:
         assert self.process is not None
