@@ -43,5 +43,5 @@ def configure_logging(level: str, style: str) -> None:
         )
     )
     logging.basicConfig(level=number, handlers=[output], force=True)
-    for chatty in ("websockets", "uvicorn.access", "asyncio", "faster_whisper", "httpx", "alembic"):
+    for chatty in ("websockets", "uvicorn.access", "asyncio", "faster_whisper", "httpx", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
