@@ -69,7 +69,7 @@ format: $(VENV)/.installed-dev ## format the code
 lock: ## renew the locked dependencies (needs uv)
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
-	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google --extra lm --extra webrtc --extra pyannote -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google --extra lm --extra webrtc --extra tracing --extra pyannote -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
 
 clean: ## remove the virtual environment, build results and the demo's data
 	@rm -rf $(VENV) build *.egg-info
