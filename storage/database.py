@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from callscribe.domain.errors import DatabaseOutdated
 from storage.engine import open_engine, storage_errors
-from storage.schema import current_revision, head_revision
+from storage.schema import current_revision, head_revision, is_later
 
 POOL_SIZE = 4
 
@@ -32,10 +32,13 @@ class Database:
             yield session
 
     def check(self) -> None:
-        """Raises DatabaseUnavailable when it does not answer, DatabaseOutdated when its schema is another release's."""
+        """Raises DatabaseUnavailable when it does not answer, DatabaseOutdated when its schema lacks migrations.
+
+        That of a later release is taken: nodes of this one go on while the others are upgraded.
+        """
         with storage_errors(), self._lent(), self._engine.connect() as connection:
             found = current_revision(connection)
-        if found != head_revision():
+        if found != head_revision() and not is_later(found):
             raise DatabaseOutdated
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -17,6 +18,8 @@ from callscribe.domain.errors import StorageError
 from storage.engine import open_engine, storage_errors
 from storage.models import Base
 
+log = structlog.get_logger()
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_TIMEOUT_MS = 3000
 """How long a migration waits for a table, and who uses it behind the migration."""
@@ -25,14 +28,19 @@ LOCK_PAUSE_S = 3.0
 """Between tries: what waited behind the migration goes on meanwhile."""
 
 
-def upgrade(url: str, revision: str = "head") -> None:
+def upgrade(url: str, revision: str = "head") -> bool:
     """Bring the database to `revision`. Several processes may do so at once: they wait for each other.
 
-    Each migration is a transaction: those before one that fails stay. Raises DatabaseUnavailable when it does not
-    answer, StorageError when it belongs to a newer release, or when a table stays in use.
+    False where a later release has been there, whose schema is left alone: this release works with it. Each migration
+    is a transaction: those before one that fails stay. Raises DatabaseUnavailable when it does not answer, StorageError
+    when a table stays in use.
     """
     with _alembic_errors():
+        if is_later(_revision_at(url)):
+            log.warning("schema_of_a_later_release", cure="upgrade this installation, too")
+            return False
         command.upgrade(_config(url), revision)
+    return True
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -55,6 +63,25 @@ def drift(url: str) -> tuple[str, ...]:
 def current_revision(connection: Connection) -> str | None:
     """The revision that the database has; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_later(revision: str | None) -> bool:
+    """True for a revision that this release does not know: that of a later one, whose migrations work with this one."""
+    return revision is not None and revision not in _known()
+
+
+def _revision_at(url: str) -> str | None:
+    engine = open_engine(url, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            return current_revision(connection)
+    finally:
+        engine.dispose()
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 
 
 @cache

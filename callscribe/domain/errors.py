@@ -120,7 +120,7 @@ class DatabaseUnavailable(StorageError):
 
 
 class DatabaseOutdated(StorageError):
-    """The database schema is not this release's; run `callscribe migrate`."""
+    """The database schema is older than this release; run `callscribe migrate`."""
 
 
 class DataFolderMismatch(StorageError):

@@ -192,15 +192,16 @@ def test_a_database_before_its_migrations_is_outdated(empty_url: str) -> None:
         database.close()
 
 
-def test_a_database_of_a_newer_release_is_not_touched(database_url: str) -> None:
+def test_the_schema_of_a_later_release_is_taken_and_left_as_it_is(database_url: str) -> None:
+    before = rules(database_url)
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StorageError, match="9999"):
-        schema.upgrade(database_url)
-    database = Database(database_url)
-    with pytest.raises(DatabaseOutdated):
+    assert schema.upgrade(database_url) is False
+    with closing(Database(database_url)) as database:
         database.check()
-    database.close()
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+    assert rules(database_url) == before
 
 
 def test_a_generated_migration_names_only_types_of_the_libraries(empty_url: str, tmp_path: Path) -> None:
