@@ -105,7 +105,30 @@ def test_a_call_without_audio_has_an_empty_recording(recorder: Recorder) -> None
     assert file.samples == 0
 
 
-def test_a_call_that_cannot_be_recorded_is_counted_and_hurts_no_other(recorder: Recorder, tmp_path: Path) -> None:
+def test_a_recording_that_cannot_be_made_at_first_has_all_when_it_can(recorder: Recorder, tmp_path: Path) -> None:
+    call = make_call()
+    place = tmp_path / "recordings" / recording_path(call)
+    place.parent.parent.mkdir(parents=True)
+    # Where a folder is to be, a file is in the way.
+    place.parent.write_bytes(b"")
+    recorder.begin(call)
+    for number in range(3):
+        recorder.write(call.id, chunk(0, number, number + 1))
+    ended = recorder.finish(call.id)
+    with pytest.raises(TimeoutError):
+        ended.result(timeout=0.5)
+    place.parent.unlink()
+    assert ended.result(timeout=10) is not None
+    assert recorded(tmp_path / "recordings", call, 0) == [1, 2, 3]
+    assert recorder.counters() == {
+        "recording_chunks_dropped": 0, "recording_errors": 1, "recording_samples_lost": 0
+    }  # fmt: skip
+
+
+def test_a_call_that_cannot_be_recorded_is_counted_and_hurts_no_other(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FINISH_S", 0.0)
     bad, good = make_call(), make_call()
     place = tmp_path / "recordings" / recording_path(bad)
     place.parent.mkdir(parents=True)

@@ -125,27 +125,53 @@ def test_a_chunk_of_a_channel_that_the_file_lacks_is_counted(tmp_path: Path) -> 
     assert writer.close().samples == 0
 
 
-def test_a_full_disk_is_told_once_and_the_rest_is_counted_until_there_is_room(
+def full(file: int, block: bytes, place: int) -> int:
+    """A disk without room, in the place of os.pwrite."""
+    raise OSError(28, "No space left on device")
+
+
+def test_what_a_full_disk_does_not_take_is_written_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.wav"
     writer = RecordingWriter(path, RATE, 1)
     speak(writer, 0, 0, 800)
-    real = os.pwrite
-
-    def full(file: int, block: bytes, place: int) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "pwrite", full)
-    with pytest.raises(StorageError, match="No space left on device"):
-        speak(writer, 0, 800, 1600)
-    speak(writer, 0, 1600, 3200)
-    assert writer.lost_samples == 2400
-    monkeypatch.setattr(os, "pwrite", real)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(StorageError, match="No space left on device"):
+            speak(writer, 0, 800, 1600)
+        # It is told once.
+        speak(writer, 0, 1600, 3200)
     speak(writer, 0, 3200, 4000)
     assert writer.close().samples == 4000
-    expected = np.concatenate([ramp(0, 800), np.zeros(2400), ramp(3200, 800)])
-    np.testing.assert_array_equal(frames(path)[:, 0], expected)
+    assert writer.lost_samples == 0
+    np.testing.assert_array_equal(frames(path)[:, 0], ramp(0, 4000))
+
+
+def test_of_what_a_disk_does_not_take_the_last_minute_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordings, "HELD_MS", 300)
+    path = tmp_path / "a.wav"
+    writer = RecordingWriter(path, RATE, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(StorageError):
+            speak(writer, 0, 0, 800)
+        speak(writer, 0, 800, 4000)
+        assert writer.lost_samples == 1600
+    speak(writer, 0, 4000, 4800)
+    assert writer.close().samples == 4800
+    assert writer.lost_samples == 1600
+    np.testing.assert_array_equal(frames(path)[:, 0], np.concatenate([np.zeros(1600), ramp(1600, 3200)]))
+
+
+def test_what_is_still_held_at_the_end_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = RecordingWriter(tmp_path / "a.wav", RATE, 1)
+    speak(writer, 0, 0, 800)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(StorageError):
+        speak(writer, 0, 800, 1600)
+    assert writer.close().samples == 800
+    assert writer.lost_samples == 800
 
 
 def test_a_file_that_reaches_its_end_stays_whole(tmp_path: Path) -> None:
