@@ -76,6 +76,8 @@ class RtpSender:
         self._stop = threading.Event()
         self.began_at = 0.0
         """Unix time of the first packet; sample n of every channel follows in the packet of n samples later."""
+        self.ticks = 0
+        """How many times 20 ms were sent."""
 
     @property
     def ports(self) -> list[int]:
@@ -131,6 +133,7 @@ class RtpSender:
                     if sealers := self.sealers:
                         packet = sealers[channel].seal(packet)
                     self._sockets[channel].sendto(packet, ("127.0.0.1", targets[channel]))
+            self.ticks = tick + 1
             if self._stop.wait(max(0.0, began + (tick + 1) * 0.02 - time.monotonic())):
                 return
 
