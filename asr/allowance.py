@@ -1,6 +1,7 @@
 """How much computing time partials may take: what hearing and finals leave over. Pure: the clock is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _SHARE = 0.7
 """Share of the time that may be spent computing before partials have to wait: the rest lets a final come at once."""
@@ -20,10 +21,12 @@ class Allowance:
     Time is `clock`'s and so counts what other processes take of the core.
     """
 
-    __slots__ = ("_clock", "_filled_at", "_left_s", "_working_since")
+    __slots__ = ("_clock", "_filled_at", "_left_s", "_working_since", "partials_s")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` tells seconds and only grows."""
+        self.partials_s = 0.0
+        """Seconds that partials have taken; only grows."""
         self._clock = clock
         self._left_s = _MOST_S
         self._filled_at = self._working_since = clock()
@@ -32,6 +35,13 @@ class Allowance:
     def left(self) -> bool:
         """True while partials may be decoded."""
         return self._left_s > 0.0
+
+    @contextmanager
+    def partials(self) -> Iterator[None]:
+        """What is computed meanwhile is partials."""
+        began = self._clock()
+        yield
+        self.partials_s += self._clock() - began
 
     def begin(self) -> None:
         """Computing begins."""

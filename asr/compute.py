@@ -22,8 +22,8 @@ class Compute:
     """
 
     def __init__(self, scheduler: Scheduler, *, done: Callable[[Round], None], ended: Callable[[], None]) -> None:
-        self.busy_s = 0.0
-        """Seconds worked since the thread began; only grows."""
+        self._worked_s = 0.0
+        self._turn_began: float | None = None
         self.failure: EngineUnavailable | None = None
         """Why the thread has ended, where the engine told it."""
         self._scheduler = scheduler
@@ -33,6 +33,17 @@ class Compute:
         self._stopping = self._answered = False
         self._thread = threading.Thread(target=self._run, name="recognizer-compute", daemon=True)
         scheduler.on_answer = self._wake_up
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds worked since the thread began, those of its present turn included."""
+        return self._worked_s + self.turn_s
+
+    @property
+    def turn_s(self) -> float:
+        """For how long its present turn lasts; 0 while it has nothing to do."""
+        began = self._turn_began
+        return time.perf_counter() - began if began is not None else 0.0
 
     def start(self) -> None:
         self._thread.start()
@@ -75,7 +86,7 @@ class Compute:
                     return
                 self._answered = False
                 arrived, self._inbox = self._inbox, deque()
-            began = time.perf_counter()
+            began = self._turn_began = time.perf_counter()
             for connection, message in arrived:
                 if message is None:
                     self._scheduler.drop(connection)
@@ -83,6 +94,7 @@ class Compute:
                     self._scheduler.accept(connection, message)
             turn = self._scheduler.work()
             idle = turn is None
-            self.busy_s += time.perf_counter() - began
+            self._turn_began = None
+            self._worked_s += time.perf_counter() - began
             if turn is not None:
                 self._done(turn)

@@ -116,6 +116,14 @@ class Hearing:
         )
 
     @property
+    def late(self) -> int:
+        """Line samples heard since the oldest final fell due that is not decoded yet; 0 where none is due."""
+        oldest = self._waiting[0] if self._waiting else self._current
+        if oldest is None or not self.final_due:
+            return 0
+        return max(0, self._position - oldest.pause // self._factor)
+
+    @property
     def undecided(self) -> bool:
         """True when nothing more can be understood until the pause going on has been decoded."""
         return self._endpointer.undecided

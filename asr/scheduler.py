@@ -9,8 +9,9 @@ A remote engine is asked for finals, one of each channel at a time, and the turn
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -38,6 +39,7 @@ from asr.wire.messages import (
     ServerMessage,
     SetHotwords,
 )
+from callscribe.domain.audio import SAMPLE_BYTES
 from callscribe.domain.trace import record
 from callscribe.domain.transcript import Final, Partial
 
@@ -76,6 +78,10 @@ class Round:
     """Bytes (see `cost`) of each connection's messages that no longer wait."""
     queued: int
     """Channels that wait for a decoding that nothing does yet."""
+    late_s: float
+    """Seconds of the channel whose audio waits longest: to be heard, and since then for a final that is due."""
+    partials_s: float
+    """Seconds that partials have taken since the scheduler was made."""
 
 
 @dataclass(slots=True)
@@ -89,6 +95,8 @@ class _Channel:
     """Line sample last acknowledged."""
     trace: UUID | None = None
     inbox: deque[Audio | SetHotwords | Close] = field(default_factory=deque)
+    unheard: int = 0
+    """Bytes of PCM in the inbox."""
     closing: bool = False
     asked: "_Question | None" = None
     """What a remote engine was asked last and was not answered yet."""
@@ -96,6 +104,11 @@ class _Channel:
     """Number of the round in which it was decoded last."""
     partials: int = 0
     """How often it was decoded for a partial: channels that were decoded together are overdue together ever after."""
+
+    @property
+    def late_s(self) -> float:
+        """See Round."""
+        return (self.unheard / SAMPLE_BYTES + self.hearing.late) / self.rate
 
 
 class _Question(NamedTuple):
@@ -146,6 +159,7 @@ class Scheduler:
             self._count_heard(connection, message)
         else:
             channel.inbox.append(message)
+            channel.unheard += len(message.pcm) if isinstance(message, Audio) else 0
 
     def drop(self, connection: int) -> None:
         """Forget a connection and all its channels."""
@@ -180,9 +194,7 @@ class Scheduler:
         answered = self._take_answers()
         if self._remote is not None:
             self._ask(self._remote)
-        tasks = (self._final_tasks() if self._remote is None else None) or self._partial_tasks()
-        for task, decoding in zip(tasks, decode_each(self._engine, [task.job for task in tasks]), strict=True):
-            task.hearing.settle(task, decoding)
+        tasks = self._decode_finals() or self._decode_partials()
         if not busy and not answered and not tasks and not self._heard:
             return None
         deliveries = tuple(
@@ -190,7 +202,25 @@ class Scheduler:
         )
         heard, self._heard = self._heard, {}
         queued = sum(channel.hearing.final_due and channel.asked is None for channel in self._channels.values())
-        return Round(deliveries, heard, queued)
+        late_s = max((channel.late_s for channel in self._channels.values()), default=0.0)
+        return Round(deliveries, heard, queued, late_s, self._allowance.partials_s if self._allowance else 0.0)
+
+    def _decode_finals(self) -> bool:
+        """True where there were any."""
+        tasks = self._final_tasks() if self._remote is None else []
+        self._decode(tasks)
+        return bool(tasks)
+
+    def _decode_partials(self) -> bool:
+        """True where there were any."""
+        with self._allowance.partials() if self._allowance else nullcontext():
+            tasks = self._partial_tasks()
+            self._decode(tasks)
+        return bool(tasks)
+
+    def _decode(self, tasks: Sequence[DecodingTask]) -> None:
+        for task, decoding in zip(tasks, decode_each(self._engine, [task.job for task in tasks]), strict=True):
+            task.hearing.settle(task, decoding)
 
     def _hear(self, channel: _Channel) -> None:
         left = int(_HEARD_AT_ONCE_S * channel.rate)
@@ -201,6 +231,7 @@ class Scheduler:
                 case Audio(_, offset, pcm):
                     samples = np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)
                     left -= len(samples)
+                    channel.unheard -= len(pcm)
                     channel.hearing.hear(offset, samples)
                 case SetHotwords(_, hotwords):
                     channel.hearing.hotwords = hotwords

@@ -48,7 +48,8 @@ class RecognizerServer:
         self._connections: dict[int, Connection] = {}
         self._ids = count(1)
         self._counts: Counter[str] = Counter()
-        self._queued = 0
+        self._turn = Round((), {}, queued=0, late_s=0.0, partials_s=0.0)
+        """The last one."""
         self._ended = asyncio.Event()
 
     @property
@@ -130,7 +131,7 @@ class RecognizerServer:
                 self._loop.call_soon_threadsafe(action)
 
     def _deliver(self, turn: Round) -> None:
-        self._queued = turn.queued
+        self._turn = turn
         for number, message in turn.deliveries:
             if connection := self._connections.get(number):
                 connection.post(message)
@@ -140,27 +141,29 @@ class RecognizerServer:
 
     async def _report(self) -> None:
         loop = asyncio.get_running_loop()
-        samples: deque[tuple[float, float]] = deque([(loop.time(), self._busy_s)], maxlen=_LOAD_REPORTS + 1)
+        samples = deque([(loop.time(), *self._busy_s)], maxlen=_LOAD_REPORTS + 1)
         while True:
             await asyncio.sleep(_REPORT_S)
-            samples.append((loop.time(), self._busy_s))
-            (before, busy_before), (now, busy_now) = samples[0], samples[-1]
-            factor = (busy_now - busy_before) / (now - before)
+            samples.append((loop.time(), *self._busy_s))
+            (before, busy_before, partials_before), (now, busy, partials) = samples[0], samples[-1]
+            factor = (busy - busy_before) / (now - before)
+            queued = self._turn.queued
             load = Load(
                 channels=sum(connection.channels for connection in self._connections.values()),
-                queued=self._queued,
+                queued=queued,
                 # What waits for a remote engine waits because that has as much to do as it takes.
-                real_time_factor=max(factor, 1.0)
-                if self._queued and isinstance(self._engine, RemoteEngine)
-                else factor,
+                real_time_factor=max(factor, 1.0) if queued and isinstance(self._engine, RemoteEngine) else factor,
                 refused=sum(self._counts[name] for name in _REFUSALS),
+                needed=max(0.0, factor - (partials - partials_before) / (now - before)),
+                late_s=self._turn.late_s + (self._compute.turn_s if self._compute else 0.0),
             )
             for connection in self._connections.values():
                 connection.post(load)
 
     @property
-    def _busy_s(self) -> float:
-        return self._compute.busy_s if self._compute else 0.0
+    def _busy_s(self) -> tuple[float, float]:
+        """Seconds worked, and those of them that partials took."""
+        return self._compute.busy_s if self._compute else 0.0, self._turn.partials_s
 
 
 def _load(settings: RecognizerSettings) -> tuple[Engine, Scheduler]:

@@ -60,6 +60,10 @@ class CallSink(Protocol):
 
     def call_ended(self, call_id: UUID, end: CallEnd) -> None: ...
 
+    def admits(self, trunk: TrunkSettings) -> bool:
+        """Whether one more call of the trunk could be followed; asked before each. A call that is sent on comes
+        anyway."""
+
 
 class SipNode:
     """Answers calls on the public SIP port. Implements FrontListener and LineListener."""
@@ -90,6 +94,7 @@ class SipNode:
         self._sample_rate = pool.sample_rate
         self._lines = LinePool(pool, self)
         self._front = Front(settings, address, Trunks(trunks), self._lines.lines, self)
+        self._front.admits = sink.admits
         relay = RelaySettings(pool.bind_address, lines_last + 1, settings.rtp_port_max)
         self._relay = Relay(relay) if routes else None
         self._front.bridging = Bridging(Routes(routes), self._relay, media_timeout_s=settings.media_timeout_s)

@@ -75,6 +75,12 @@ class PoolChannel:
         return self._cursor is not None and not self._close_told
 
     @property
+    def unsent_s(self) -> float:
+        """Seconds of its audio that its recogniser was not sent yet."""
+        sent = self.progress.resume if self._cursor is None else self._cursor
+        return max(0, self._audio.end - sent) / self._options.rate
+
+    @property
     def finished(self) -> bool:
         """No recogniser is needed for what is left: the end of audio was told, and everything was decoded."""
         return self.closing and self._cursor is None and self._audio.end <= self.progress.resume

@@ -13,7 +13,7 @@ from asr.engine import Capabilities
 from asr.identification import IdentifiedLanguage
 from asr.wire.channel import PoolChannel
 from asr.wire.hotwords import carried
-from asr.wire.link import ChannelReport, PoolTimings, RecognizerLink
+from asr.wire.link import Burden, ChannelReport, PoolTimings, RecognizerLink
 from asr.wire.messages import Acknowledged, ChannelOptions, Closed, Failure, FinalReport, LanguageReport, PartialReport
 from asr.wire.progress import LostAudio
 from asr.wire.routing import candidates, knowing
@@ -23,7 +23,7 @@ from callscribe.domain.hotword import Hotword
 from callscribe.domain.language import UNKNOWN
 from callscribe.domain.transcript import Final, Partial
 
-__all__ = ["ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
+__all__ = ["Burden", "ChannelOptions", "LostAudio", "PoolTimings", "RecognizerPool", "TranscriptListener"]
 
 log = structlog.get_logger()
 
@@ -138,6 +138,10 @@ class RecognizerPool:
     def counters(self) -> Mapping[str, int]:
         """What was counted since the pool was made, and what its recognisers refused since they began."""
         return {**self._counts, "recognizer_refusals": sum(link.refused for link in self._links)}
+
+    def burdens(self) -> tuple[Burden, ...]:
+        """How each recogniser that answers keeps up."""
+        return tuple(link.burden for link in self._links if link.ready)
 
     def ready(self) -> bool:
         """True while at least one recogniser answers."""

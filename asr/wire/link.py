@@ -35,7 +35,22 @@ log = structlog.get_logger()
 _OVERLOADED = 0.95
 """Real-time factor."""
 
+_REPORTS_S = 2.0
+"""Within which its load comes: when it is late itself, so is what it would tell."""
+
 ChannelReport = PartialReport | FinalReport | LanguageReport | Acknowledged | Closed | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Burden:
+    """How a recogniser that answers keeps up."""
+
+    engine: str
+    """As settings name it."""
+    needed: float
+    """Share of its time that hearing and finals take."""
+    late_s: float
+    """For how long the audio that waits longest has waited, here or there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,8 @@ class RecognizerLink:
         detached, the recogniser is yet to be told."""
         self._wake = asyncio.Event()
         self._load = Load(channels=0, queued=0, real_time_factor=0.0)
+        self._loaded_at = -inf
+        """Loop time at which the load came last."""
         self._changed = 0
         self._lost_at = -inf
         """Loop time at which it was ready last."""
@@ -104,6 +121,13 @@ class RecognizerLink:
     def overloaded(self) -> bool:
         """True while it has no time left."""
         return self._load.real_time_factor >= _OVERLOADED
+
+    @property
+    def burden(self) -> Burden:
+        """How it keeps up. Only while it is ready."""
+        silent_s = asyncio.get_running_loop().time() - self._loaded_at - _REPORTS_S
+        unsent_s = max((channel.unsent_s for channel in self._channels.values()), default=0.0)
+        return Burden(self.kind, self._load.needed, self._load.late_s + unsent_s + max(0.0, silent_s))
 
     @property
     def strain(self) -> tuple[int, int]:
@@ -193,6 +217,7 @@ class RecognizerLink:
         if not isinstance(first, Ready):
             raise WireViolation("a recogniser begins with ready")
         self._load = Load(channels=0, queued=0, real_time_factor=0.0, refused=self._load.refused)
+        self._loaded_at = asyncio.get_running_loop().time()
         self._changed = 0
         self.kind, self.able = first.kind, first.capabilities
         self.ready = True
@@ -250,6 +275,7 @@ class RecognizerLink:
                     raise WireViolation("ready is said once")
                 case Load():
                     self._load, self._changed = message, 0
+                    self._loaded_at = asyncio.get_running_loop().time()
                 case Failure(code, _, None):
                     log.warning("recognizer_refused_connection", url=self.url, code=code)
                 case _:

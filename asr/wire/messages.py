@@ -179,6 +179,10 @@ class Load:
     is no time left."""
     refused: int = 0
     """Messages, channels and connections refused since the process began."""
+    needed: float = 0.0
+    """As real_time_factor, without what partials take: those give way."""
+    late_s: float = 0.0
+    """For how long the audio that waits longest has waited: to be heard, and for its final where that is due."""
 
 
 ClientMessage = Open | Audio | SetHotwords | Close
@@ -237,9 +241,9 @@ def encode_server(message: ServerMessage) -> str:
             return _text("closed", number=number, offset=offset)
         case Failure(code, text, failed):
             return _text("error", code=code, text=text, number=failed)
-        case Load(channels, queued, factor, refused):
+        case Load(channels, queued, factor, refused, needed, late_s):
             work = {"channels": channels, "queued": queued, "real_time_factor": round(factor, 3)}
-            return _text("load", **work, refused=refused)
+            return _text("load", **work, refused=refused, needed=round(needed, 3), late_s=round(late_s, 3))
 
 
 def parse_server(message: str | bytes) -> ServerMessage:
@@ -257,7 +261,10 @@ def parse_server(message: str | bytes) -> ServerMessage:
         case "load":
             counts = (fields.integer("channels", 0, _MAX_NUMBER), fields.integer("queued", 0, _MAX_NUMBER))
             factor = fields.real("real_time_factor", 0.0, 1000.0)
-            return Load(*counts, factor, fields.integer("refused", 0, MAX_OFFSET))
+            # A recogniser of the release before does not tell them.
+            needed = 0.0 if fields.absent("needed") else fields.real("needed", 0.0, 1000.0)
+            late_s = 0.0 if fields.absent("late_s") else fields.real("late_s", 0.0, float(MAX_OFFSET))
+            return Load(*counts, factor, fields.integer("refused", 0, MAX_OFFSET), needed, late_s)
     number = fields.integer("number", 0, _MAX_NUMBER)
     match kind:
         case "partial":

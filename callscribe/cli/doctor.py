@@ -18,7 +18,13 @@ from callscribe.cli.checks.firewall import Need, check_firewall
 from callscribe.cli.checks.installation import check_programs, check_servers
 from callscribe.cli.checks.reload import check_reload
 from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_own, is_served
-from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
+from callscribe.cli.checks.traffic import (
+    check_capacity,
+    check_pressure,
+    check_refusals,
+    check_registration,
+    check_trunk,
+)
 from callscribe.cli.checks.web import check_provider, check_web
 from callscribe.cli.ports import public_ports
 from callscribe.config.settings import Settings
@@ -88,6 +94,7 @@ def _examine_trunks(settings: Settings, trunk: str = "") -> Iterator[Finding]:
             yield from check_registration(one, node) if node else ()
     if node:
         yield check_capacity(node)
+        yield check_pressure(node)
         yield from check_refusals(_refusals(node, trunk))
     else:
         yield hint(

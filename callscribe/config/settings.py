@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from asr.diarization.settings import DiarizationSettings
 from asr.settings import EndpointSettings, RecognizerSettings, SecondPassSettings
+from callscribe.config.admission import AdmissionSettings
 from callscribe.config.ingest import AudiosocketSettings, IngestSettings
 from callscribe.config.tracing import TracingSettings
 from callscribe.config.urls import check_url
@@ -123,6 +124,7 @@ class Settings:
     funasr_server: FunasrServerSettings = field(default_factory=FunasrServerSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     audiosocket: AudiosocketSettings = field(default_factory=AudiosocketSettings)
+    admission: AdmissionSettings = field(default_factory=AdmissionSettings)
     recognizer: RecognizerSettings = field(default_factory=RecognizerSettings)
     second_pass: SecondPassSettings = field(default_factory=SecondPassSettings)
     diarization: DiarizationSettings = field(default_factory=DiarizationSettings)

@@ -35,6 +35,9 @@ REMEDIES = {
     ),
     "offers_too_long": Remedy("its offer has too many m-lines", "let it offer 16 at most"),
     "invites_refused_busy": Remedy("all lines were busy", "raise sip.lines, or add a node"),
+    "invites_refused_pressed": Remedy(
+        "the recognisers could follow no more calls", "add recognisers, or see admission.late_s and admission.by_load"
+    ),
     "invites_refused_rate": Remedy("too many calls came at once", "raise sip.invites_per_second and sip.lines"),
     "invites_refused_source_rate": Remedy(
         "it placed calls too fast for one address", "raise sip.source_invites_per_second, if all are wanted"

@@ -108,6 +108,17 @@ def posting_now(url: str) -> frozenset[str]:
         client.close()
 
 
+def read_now(url: str, process: str) -> dict[str, float]:
+    """What a process posted lately, from synchronous code; nothing where it posts no more. Raises EventsUnavailable."""
+    client = connect_sync(url)
+    try:
+        return {str(name): float(value) for name, value in client.hgetall(_key(process)).items()}
+    except FAILURES as error:
+        raise EventsUnavailable from error
+    finally:
+        client.close()
+
+
 def add_now(url: str, process: str, values: Mapping[str, float]) -> None:
     """Add to what was added for `process` before, from synchronous code of any process. Raises EventsUnavailable."""
     client = connect_sync(url)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -37,9 +37,11 @@ class IdQueue(Protocol):
 class Dispatcher:
     """Runs in a thread of its own. Any number of dispatchers may run over one database."""
 
-    def __init__(self, jobs: DueJobs, queue: IdQueue) -> None:
+    def __init__(self, jobs: DueJobs, queue: IdQueue, is_held: Callable[[], bool] = lambda: False) -> None:
+        """While it `is_held`, nothing is sent."""
         self._jobs = jobs
         self._queue = queue
+        self._is_held = is_held
         self._claimed: deque[UUID] = deque()
         """Jobs that are still to be sent: the broker went away after they were claimed."""
         self._counts: Counter[str] = Counter()
@@ -61,6 +63,8 @@ class Dispatcher:
 
     def dispatch(self) -> int:
         """Send what is due and return how many jobs that were. Raises StorageError and EventsUnavailable."""
+        if self._is_held():
+            return 0
         room = QUEUE_LENGTH - self._queue.waiting()
         if room > 0 and not self._claimed:
             self._claimed.extend(self._jobs.claim_due(room, LEASE_S))

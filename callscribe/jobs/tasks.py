@@ -81,8 +81,10 @@ class JobBench:
         decoder: CallDecoder | None = None,
         diarizer: CallDiarizer | None = None,
         is_stopping: Callable[[], bool] = lambda: False,
+        is_held: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Where it `is_stopping`, the job that runs is ended, and those that follow are left to other workers."""
+        """Where it `is_stopping`, the job that runs is ended, and those that follow are left to other workers; while it
+        `is_held`, none is begun."""
         self._settings = settings
         self._is_stopping = is_stopping
         self._database = Database(settings.database.url)
@@ -99,7 +101,8 @@ class JobBench:
         """Do the job where it is still to be done, then those that follow from it, and note how they went. Never
         raises."""
         due = [job_id]
-        while due:
+        # What is left here is sent again once its claim's lease is over.
+        while due and not self._is_held():
             # A dispatcher would find them too, a second later each.
             follow = self._do(due.pop())
             due += [] if self._is_stopping() else [job.id for job in follow]

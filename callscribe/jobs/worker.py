@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -27,13 +28,14 @@ from callscribe.config.notify import notify_ready
 from callscribe.config.reload import SettingsInForce
 from callscribe.config.settings import Settings
 from callscribe.domain.errors import DatabaseUnavailable, EventsUnavailable, SettingsError
-from callscribe.events.board import INTERVAL_S, WORKER_ROLE, post_now, posting_now
+from callscribe.events.board import INTERVAL_S, NODE_ROLE, WORKER_ROLE, post_now, posting_now, read_now
 from callscribe.events.faults import post_fault_now
 from callscribe.events.forgetting import StoredEvents
 from callscribe.events.publisher import publish_now
 from callscribe.jobs.app import TaskQueue, make_app
 from callscribe.jobs.dispatcher import Dispatcher
 from callscribe.jobs.eraser import Eraser
+from callscribe.jobs.hold import Hold
 from callscribe.jobs.indexer import Indexer
 from callscribe.jobs.node_watch import NodeWatch
 from callscribe.jobs.sweep import Sweep
@@ -82,19 +84,21 @@ def run_worker(in_force: SettingsInForce) -> int:
     database = Database(settings.database.url)
     limits = settings.worker
     stopping = RawValue(ctypes.c_bool, False)
-    bench = JobBench(settings, is_stopping=lambda: stopping.value)
+    hold = _make_hold(settings)
+    bench = JobBench(settings, is_stopping=lambda: stopping.value, is_held=lambda: hold.held)
     app = make_app(settings.events.url, bench, limits.concurrency, limits.jobs_per_minute)
     queue = TaskQueue(app, settings.events.url)
-    dispatcher = Dispatcher(JobStore(database, settings.webhooks_of), queue)
+    dispatcher = Dispatcher(JobStore(database, settings.webhooks_of), queue, lambda: hold.held)
     sweep = _make_sweep(settings, database)
     indexer = Indexer(SearchIndex(database))
     keep = (audio_times(settings), text_times(settings), settings.retention.sweep_s)
     senders = _make_senders(settings, database)
     eraser = _make_eraser(settings, database)
-    counted = (dispatcher, sweep, indexer, eraser, *senders)
+    counted = (dispatcher, hold, sweep, indexer, eraser, *senders)
     stop = threading.Event()
     threads = (
         threading.Thread(target=dispatcher.run, args=(stop,), name="dispatcher", daemon=True),
+        threading.Thread(target=hold.run, args=(stop,), name="hold", daemon=True),
         threading.Thread(target=sweep.run, args=(*keep, stop), name="sweep", daemon=True),
         threading.Thread(target=eraser.run, args=(stop,), name="eraser", daemon=True),
         threading.Thread(target=indexer.run, args=(stop,), name="indexer", daemon=True),
@@ -122,6 +126,12 @@ def run_worker(in_force: SettingsInForce) -> int:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.execv(sys.executable, sys.orig_argv)
     return exit_code
+
+
+def _make_hold(settings: Settings) -> Hold:
+    read = partial(read_now, settings.events.url, NODE_ROLE + settings.node.name)
+    limit_s = settings.admission.hold_jobs_s if settings.admission.by_load else 0
+    return Hold(read, limit_s, time.monotonic)
 
 
 def _make_sweep(settings: Settings, database: Database) -> Sweep:

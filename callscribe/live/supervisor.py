@@ -33,6 +33,7 @@ from callscribe.live.ingest.protocols import PROTOCOLS
 from callscribe.live.ingest.server import IngestServer
 from callscribe.live.journal import Entry, Journal
 from callscribe.live.pausing import ParkedPauses, carry_out
+from callscribe.live.pressure import PressureWatch
 from callscribe.live.recorder import Recorder
 from callscribe.live.recovery import recover_interrupted
 from callscribe.live.session import CallFollower, CallSession, TextPolicy
@@ -45,6 +46,7 @@ from storage.reader import CallReader
 from storage.recording_keys import open_keys
 from storage.records import JobKind, RecordingFile
 from telephony.node import SipNode
+from telephony.settings import TrunkSettings
 
 log = structlog.get_logger()
 
@@ -52,6 +54,7 @@ ANEW_S = 1.0
 """Wait before work that failed is begun anew."""
 CONTROL_LIMIT_S = 5.0
 """How long the start waits until pauses can be asked for: calls are taken without, too."""
+PRESSURE_EVERY_S = 1.0
 STOP_LIMIT_S = 2.0
 """How long what runs beside the calls may take to end."""
 
@@ -77,6 +80,7 @@ class Supervisor:
         self._recorder = Recorder(settings.recordings_folder, self._recording_keys)
         self._publisher = EventPublisher(settings.events.url, settings.events.stream_length)
         self._pool = RecognizerPool(settings.recognizer.urls, self)
+        self._pressure = PressureWatch(settings.admission, self._pool.burdens)
         self._board = CounterBoard(settings.events.url)
         self._refusals = RefusalBoard(settings.events.url)
         self._faults = FaultBoard(settings.events.url)
@@ -107,6 +111,7 @@ class Supervisor:
         self._spawn(self._keep(lambda: self._board.keep_posting(f"sip-{self.node}", self.counters)))
         self._spawn(self._keep(lambda: self._refusals.keep_posting(self.node, self._sip.refusals)))
         self._spawn(self._keep(lambda: self._faults.keep_posting(f"sip-{self.node}", self._fault)))
+        self._spawn(self._keep(self._watch_pressure))
         self._spawn(self._control.run())
         await self._control.tried(CONTROL_LIMIT_S)
         await self._hotwords.refresh()
@@ -200,6 +205,9 @@ class Supervisor:
     def pause_asked(self, call_id: UUID, *, paused: bool) -> None:
         if session := self._sessions.get(call_id):
             session.pause((), "sip") if paused else session.resume((), "sip")
+
+    def admits(self, trunk: TrunkSettings) -> bool:
+        return self._pressure.admits(self._settings.engines_of(trunk))
 
     # What pages and API ask (callscribe.events.control.ControlDesk).
 
@@ -338,6 +346,11 @@ class Supervisor:
                 log.error("task_failed", error=type(error).__name__, exc_info=error)
             await asyncio.sleep(ANEW_S)
 
+    async def _watch_pressure(self) -> None:
+        while True:
+            self._pressure.look(self.clock())
+            await asyncio.sleep(PRESSURE_EVERY_S)
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -357,6 +370,7 @@ class Supervisor:
             **self._journal.counters(),
             **self._costs,
             **self.delays.counters(),
+            **self._pressure.counters(),
             "assist_failures": self.rules.failures,
             "channels_speaking": sum(session.speaking for session in self._sessions.values()),
             "calls_active": self._sip.active,

@@ -19,6 +19,7 @@ from telephony.front.replies import METHODS, Refusal
 from telephony.front.timers import Timers
 from telephony.front.transactions import ClientTransactions, ServerTransactions
 from telephony.lines import LineStatus
+from telephony.settings import TrunkSettings
 from telephony.sip.message import Request
 from telephony.trunks import Trunks
 
@@ -57,6 +58,8 @@ class FrontSettings:
     """Where it keeps whom it refused."""
     bridging: Bridging = field(default_factory=Bridging)
     """Where it sends calls on."""
+    admits: Callable[[TrunkSettings], bool] = lambda _: True
+    """Whether those behind the lines can take one more call of a trunk."""
 
 
 class Exchange:
@@ -73,6 +76,7 @@ class Exchange:
         self.addresses = settings.addresses
         self.trunks = settings.trunks
         self.bridging = settings.bridging
+        self.admits = settings.admits
         self.listener = listener
         self.tally = settings.tally
         self.timers = Timers(clock)

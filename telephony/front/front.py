@@ -20,7 +20,7 @@ from telephony.front.registrars import Registrars
 from telephony.front.tls import HandshakeFault
 from telephony.lines import LineStatus
 from telephony.registration import RegistrationStatus
-from telephony.settings import SipSettings
+from telephony.settings import SipSettings, TrunkSettings
 from telephony.sip.message import Message
 from telephony.trunks import Trunks
 
@@ -56,6 +56,8 @@ class Front:
         self._listener = listener
         self.bridging = Bridging()
         """Where calls are sent on; may be set before start()."""
+        self.admits: Callable[[TrunkSettings], bool] = lambda _: True
+        """Whether those behind the lines can take one more call of a trunk; may be set before start()."""
         self.tally = Tally()
         self.refusals = Refusals()
         self.ports = SipPorts(0, 0)
@@ -89,6 +91,7 @@ class Front:
             tally=self.tally,
             refusals=self.refusals,
             bridging=self.bridging,
+            admits=self.admits,
         )
         loop = asyncio.get_running_loop()
         self._exchange = Exchange(told, self._lines, self._listener, self, loop.time)

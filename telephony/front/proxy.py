@@ -12,7 +12,7 @@ from telephony.front.dialogs import Dialogs
 from telephony.front.exchange import Exchange
 from telephony.front.hops import Hop, Transport
 from telephony.front.placing import Invitation, Placement
-from telephony.front.replies import ALLOW, Refusal, allow, busy, capabilities, refuse, respond, response_hop
+from telephony.front.replies import ALLOW, PRESSED_S, Refusal, allow, busy, capabilities, refuse, respond, response_hop
 from telephony.front.transactions import ServerTransaction
 from telephony.settings import TrunkSettings
 from telephony.sip.address import parse_uri, parse_via
@@ -239,6 +239,8 @@ class Proxy:
         bound = self.bridges.bind(trunk)
         if not bound and not exchange.desk.has_room():
             return busy("invites_refused_busy")
+        if not bound and not exchange.admits(trunk):
+            return busy("invites_refused_pressed", PRESSED_S)
         if not exchange.rate.take():
             return busy("invites_refused_rate")
         body = open_body(request, source.host, trunk.codecs)

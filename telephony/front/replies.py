@@ -15,6 +15,8 @@ METHODS = (*ALLOW, "REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REF
 ACCEPT = ("application/sdp", "application/rs-metadata+xml", "application/rs-metadata", "multipart/mixed")
 PRODUCT = "Callscribe"
 RETRY_AFTER_S = 2
+PRESSED_S = 10
+"""After which it is worth trying again where those behind the lines have too much to do."""
 
 REASONS = {
     200: "OK",
@@ -60,9 +62,9 @@ class Refusal:
     """True for a step of what goes well: it is counted, not logged."""
 
 
-def busy(counter: str) -> Refusal:
+def busy(counter: str, retry_after_s: int = RETRY_AFTER_S) -> Refusal:
     """503 that says when to come again."""
-    return Refusal(503, counter, headers=(("retry-after", str(RETRY_AFTER_S)),))
+    return Refusal(503, counter, headers=(("retry-after", str(retry_after_s)),))
 
 
 def warning(code: int, text: str, host: str) -> tuple[str, str]:

@@ -29,6 +29,16 @@ def test_partials_take_what_other_work_leaves_of_the_share() -> None:
         assert abs(partials(load) * PARTIAL_S / 100 - (0.7 - load)) < 0.02
 
 
+def test_what_partials_take_is_told() -> None:
+    clock = Clock()
+    allowance = Allowance(clock)
+    for seconds in (0.25, 0.5):
+        with allowance.partials():
+            clock.now += seconds
+        clock.now += 1.0
+    assert allowance.partials_s == 0.75
+
+
 def test_work_beyond_the_share_leaves_none() -> None:
     assert partials(0.75) < 10
 

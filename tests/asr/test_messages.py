@@ -88,7 +88,7 @@ def test_what_a_supervisor_says_arrives_as_it_was(message: ClientMessage) -> Non
         Closed(1, 9),
         Failure("bad-message", "no"),
         Failure("too-many-channels", "no", 0),
-        Load(channels=3, queued=1, real_time_factor=0.25, refused=4),
+        Load(channels=3, queued=1, real_time_factor=0.25, refused=4, needed=0.125, late_s=1.5),
     ],
 )
 def test_what_a_recogniser_says_arrives_as_it_was(message: ServerMessage) -> None:

@@ -100,6 +100,36 @@ def test_finals_of_many_channels_are_decoded_together(model: ActivityModel) -> N
     assert 4 in [len(batch) for batch in engine.batches]
 
 
+def test_audio_that_waits_is_told_until_it_is_heard(model: ActivityModel) -> None:
+    scheduler = Scheduler(FakeEngine(), model)
+    scheduler.accept(1, Open(0, 0, OPTIONS))
+    for message in audio(0, silence(4.0)):
+        scheduler.accept(1, message)
+    late: list[float] = []
+    while (turn := scheduler.work()) is not None:
+        late.append(turn.late_s)
+    assert late == sorted(late, reverse=True)
+    assert late[0] == pytest.approx(3.5)
+    assert late[-1] == 0.0
+
+
+def test_a_final_that_waits_behind_others_is_late(model: ActivityModel) -> None:
+    engine = FakeEngine()
+    engine.max_batch = 1
+    scheduler = Scheduler(engine, model)
+    line = np.concatenate([first_line(), silence(1.0)])
+    for number in range(3):
+        scheduler.accept(1, Open(number, 0, OPTIONS))
+    late: list[float] = []
+    for messages in zip(*(audio(number, line) for number in range(3)), strict=True):
+        for message in messages:
+            scheduler.accept(1, message)
+        if turn := scheduler.work():
+            late.append(turn.late_s)
+    assert max(late) >= 0.1
+    assert late[-1] == 0.0
+
+
 class CountedModel:
     """Takes everything for English, and counts how often it was asked."""
 

@@ -292,6 +292,8 @@ def test_readiness_says_what_is_missing(console: Console, lonely: Console) -> No
         "status": "ready",
         "database": "ready",
         "events": "ready",
+        "load": "ok",
+        "reasons": [],
         "settings": "ready",
     }
     assert lonely.client.get("/healthz").json() == {"status": "alive"}
@@ -299,6 +301,7 @@ def test_readiness_says_what_is_missing(console: Console, lonely: Console) -> No
     assert answer.status_code == 503
     assert "database.url" in answer.json()["database"]
     assert "events.url" in answer.json()["events"]
+    assert answer.json()["load"] == "unknown"
 
 
 def test_openapi_describes_every_route_and_its_problems(console: Console) -> None:

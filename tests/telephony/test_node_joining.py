@@ -30,6 +30,9 @@ class Sink:
         self.pressed: list[DtmfDigit] = []
         self.corrected: list[tuple[int, ...]] = []
 
+    def admits(self, trunk: TrunkSettings) -> bool:
+        return True
+
     def call_started(self, call: Call) -> None:
         self.told.append("started")
         self.calls.append(call)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from callscribe.cli.checks.finding import Finding, bad, hint, ok
 from callscribe.console.nodes import NodeAnswer, RefusalAnswer
 from callscribe.console.remedies import remedy_of
+from callscribe.events.pressure import reasons
 from telephony.registration import RegistrationState, explain, gauge
 from telephony.settings import TrunkSettings
 
 MOST_SHOWN = 12
-_FULL = ("invites_refused_busy", "invites_refused_rate")
+_FULL = ("invites_refused_busy", "invites_refused_rate", "invites_refused_pressed")
 
 
 def check_capacity(node: NodeAnswer) -> Finding:
@@ -20,6 +21,14 @@ def check_capacity(node: NodeAnswer) -> Finding:
     if refused or active >= capacity:
         return hint("capacity", detail, "raise sip.lines, or add a node")
     return ok("capacity", detail)
+
+
+def check_pressure(node: NodeAnswer) -> Finding:
+    """Whether live recognition keeps up, by what the recognisers measure."""
+    if why := reasons(node.counters):
+        cure = "more recognisers, recognizer.urls on other machines, or fewer calls; docs/operations.md, Capacity"
+        return hint("load", " ".join(why), cure)
+    return ok("load", "the recognisers keep up")
 
 
 def check_refusals(refusals: list[RefusalAnswer]) -> Iterator[Finding]:

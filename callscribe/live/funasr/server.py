@@ -127,7 +127,7 @@ class FunasrServer:
         if self._allowed.find(_address(client)) is None:
             count_trouble(self._counts, "funasr_connections_forbidden", "funasr")
             return client.respond(HTTPStatus.FORBIDDEN, "funasr_server.allow does not name this address\n")
-        if self._draining or not await self._room():
+        if self._draining or not self._host.admits(self._trunk) or not await self._room():
             count_trouble(self._counts, "funasr_connections_refused", "funasr")
             return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free\n")
         return None

@@ -169,7 +169,7 @@ class AudiosocketServer:
         try:
             if trunk is None:
                 count_trouble(self._counts, "ingest_connections_forbidden")
-            elif self._draining or len(self._connections) >= self._settings.max_connections or not self._rate.take():
+            elif not self._has_room(trunk) or not self._rate.take():
                 count_trouble(self._counts, "ingest_connections_refused")
             else:
                 self._connections.add(serving)
@@ -178,6 +178,10 @@ class AudiosocketServer:
         finally:
             self._connections.discard(serving)
             writer.close()
+
+    def _has_room(self, trunk: TrunkSettings) -> bool:
+        full = len(self._connections) >= self._settings.max_connections
+        return not self._draining and not full and self._desk.takes(trunk)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, origin: Origin) -> None:
         keep_alive(writer.transport)

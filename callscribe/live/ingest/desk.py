@@ -188,6 +188,11 @@ class IngestDesk:
         """Calls that go on."""
         return len(self._calls)
 
+    def takes(self, trunk: TrunkSettings) -> bool:
+        """Whether a connection may come: the node could follow one more call, or a peer is awaited to take its own
+        up again."""
+        return self._host.admits(trunk) or any(call.attended is None for call in self._calls.values())
+
     async def handover(self, begin: Begin, origin: Origin) -> None:
         """Where a peer comes back before all was read that it sent on the connection it lost, wait for that."""
         for _ in range(round(_HANDOVER_S / _TICK_S)):

@@ -7,6 +7,7 @@ from uuid import UUID
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, DtmfDigit
 from callscribe.live.session import CallFollower
+from telephony.settings import TrunkSettings
 
 
 class CallHost(Protocol):
@@ -18,6 +19,8 @@ class CallHost(Protocol):
     def audio(self, call_id: UUID, chunk: AudioChunk) -> None: ...
     def call_ended(self, call_id: UUID, end: CallEnd) -> None: ...
     def now(self) -> datetime: ...
+    def admits(self, trunk: TrunkSettings) -> bool:
+        """Whether one more call of the trunk could be followed."""
 
 
 class IngestHost(CallHost, Protocol):

@@ -280,7 +280,7 @@ class IngestHttp:
             count_trouble(self._counts, "ingest_connections_forbidden")
             raise HTTPException(HTTPStatus.FORBIDDEN, "neither a secret nor the address allows this")
         full = len(self._carried) >= self._settings.max_connections
-        if self._draining or full or not self._rate.take():
+        if self._draining or full or not self._desk.takes(trunk) or not self._rate.take():
             count_trouble(self._counts, "ingest_connections_refused")
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free")
         return Origin(request.address, trunk, uuid4())

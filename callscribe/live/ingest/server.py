@@ -133,7 +133,7 @@ class IngestServer:
             count_trouble(self._counts, "ingest_connections_astray")
             return client.respond(HTTPStatus.NOT_FOUND, f"paths are {', '.join(map('/{}'.format, self._protocols))}\n")
         full = len(self._connections) >= self._settings.max_connections
-        if self._draining or full or not self._rate.take():
+        if self._draining or full or not self._desk.takes(trunk) or not self._rate.take():
             count_trouble(self._counts, "ingest_connections_refused")
             return client.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no place is free\n")
         return None

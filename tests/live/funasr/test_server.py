@@ -52,6 +52,9 @@ class Node:
     """When set, the test says itself what is understood of an ended call."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def admits(self, trunk: TrunkSettings) -> bool:
+        return True
+
     def call_started(self, call: Call, follower: CallFollower) -> None:
         self.calls.append(call)
         self.chunks[call.id], self.followers[call.id] = [], follower

@@ -9,6 +9,7 @@ from uuid import UUID
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.call import Call, CallEnd, DtmfDigit
 from callscribe.live.session import CallFollower
+from telephony.settings import TrunkSettings
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
@@ -27,6 +28,9 @@ class Node:
     deaf: bool = False
     """When set, nothing is understood."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def admits(self, trunk: TrunkSettings) -> bool:
+        return True
 
     def call_started(self, call: Call, follower: CallFollower) -> None:
         self.calls.append(call)
