@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check screenshots bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization format lock peers clean
+.PHONY: help demo run test check screenshots bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization chaos format lock peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,9 @@ soak: $(VENV)/.installed-dev ## carry calls for an hour and look whether memory,
 fuzz: $(VENV)/.installed-dev ## send what strangers may send, by the coverage it reaches (TARGET=sip SECONDS=300)
 	@$(BIN)/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/fuzz.txt
 	@$(BIN)/python -m tests.fuzz $(or $(TARGET),all) $(or $(SECONDS),60)
+
+chaos: $(VENV)/.installed-dev ## kill anything in the middle of calls, and account for every utterance (ROUNDS=500 SEED=1)
+	@PATH="/usr/sbin:$$PATH" $(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED))
 
 screenshots: $(VENV)/.installed-dev ## take the pictures of docs/desk.md anew, from made-up calls
 	@$(BIN)/python -m tests.console.guide_images
