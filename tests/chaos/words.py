@@ -34,8 +34,8 @@ def misheard(turns: int, channel: int, end: int | None, heard: Sequence[Json]) -
     early = _fewest(whole, cut, text) if cut else 0
     allowed = LIMIT * len(whole + cut) + (AT_A_CUT if end is not None else 0)
     if least > allowed or early > AT_A_CUT:
-        said = f"{' '.join(whole)} | {' '.join(cut)}"
-        return f"{least:.0f} word errors, {early} words short of the cut: {text!r} for {said!r}"
+        spoken = f"{' '.join(whole)} | {' '.join(cut)}"
+        return f"{least:.0f} word errors, {early} words short of the cut: {text!r} for {spoken!r}"
     return ""
 
 
