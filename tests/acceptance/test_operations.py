@@ -28,7 +28,7 @@ BROKEN = '[[trunks]]\nname = "new"\nallow = ["no network"]\n'
 SPEECH = excerpt(4)
 MID_CALL_S = 5.0
 TOKEN, PASSWORD = "token-of-nobody-else", "password-of-nobody-else"
-PARTS = {"answer", "media", "recognize", "utterance", "store", "job second-pass", "job evaluate", "webhook"}
+PARTS = {"answer", "media", "recognize", "utterance", "store", "job evaluate", "webhook"}
 """Spans of a call, beside itself."""
 
 
@@ -44,6 +44,8 @@ def operated(open_folder: Path, collector: Collector) -> Iterator[RunningService
     settings = {
         "sip": "lines = 1\n",
         "recognizer": "processes = 1\n",
+        # What follows a call is to come soon, also where the machine has no time to spare.
+        "second_pass": "enabled = false\n",
         "log": 'level = "debug"\nformat = "json"\n',
         "tracing": f'endpoint = "{collector.url}"\n',
         "ingest": f'token = "{TOKEN}"\n',
@@ -76,7 +78,7 @@ def test_a_calls_trace_has_what_every_process_did_for_it_and_no_word(
     services = {span.name: span.service for span in spans}
     assert {services[name] for name in ("call", "answer", "media", "utterance", "store")} == {"callscribe-sip"}
     assert services["recognize"] == "callscribe-recognizer"
-    assert {services[name] for name in ("job second-pass", "webhook")} == {"callscribe-worker"}
+    assert {services[name] for name in ("job evaluate", "webhook")} == {"callscribe-worker"}
     [call] = [span for span in spans if span.name == "call"]
     assert (call.parent, call.attributes["trunk"], call.attributes["reason"]) == ("", "old", "bye")
     assert {span.parent for span in spans if span is not call} == {call.id}
@@ -265,7 +267,7 @@ def test_a_restart_costs_calls_that_go_on_no_word_and_new_ones_a_503(operated: R
         assert -1.0 < call["duration_ms"] / 1000 - SPEECH.seconds < 20.0
         assert_spoken(operated, call["id"], SPEECH)
         assert_nothing_twice(operated, call["id"])
-        wait_jobs(operated, call["id"], "the second pass after the restart")
+        wait_jobs(operated, call["id"], "the jobs of a call that went on over the restart")
     assert answer_to(operated, OLD_ADDRESS)[0] == 200
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telephony.settings import TrunkSettings
+from telephony.settings import RegisterSettings, TrunkSettings
 from telephony.trunks import Trunks
 
 TRUNKS = Trunks(
@@ -35,3 +35,17 @@ def test_private_addresses_may_call_by_default() -> None:
     trunks = Trunks((TrunkSettings(name="default"),))
     found = [trunks.find(host) is not None for host in ("127.0.0.1", "192.168.1.1", "100.64.0.1", "8.8.8.8")]
     assert found == [True, True, True, False]
+
+
+def test_other_trunks_take_the_place_of_those_before() -> None:
+    account = RegisterSettings(registrar="pbx.example.com", extension="4711")
+    trunks = Trunks((TrunkSettings("old", allow=("192.0.2.1/32",)), TrunkSettings("desk", allow=(), register=account)))
+    trunks.learn("desk", ["192.0.2.9"])
+    [(contact, _)] = trunks.registered
+    trunks.take(
+        Trunks((TrunkSettings("new", allow=("192.0.2.2/32",)), TrunkSettings("desk", allow=(), register=account)))
+    )
+    assert trunks.find("192.0.2.1") is None
+    assert [each.name for host in ("192.0.2.2", "192.0.2.9") if (each := trunks.find(host))] == ["new", "desk"]
+    # Who registers as before is called as before.
+    assert [user for user, _ in trunks.registered] == [contact]
