@@ -14,14 +14,24 @@ _WORDS = dict(zip("0123456789", _NAMES, strict=True))
 _MARKS = ("-", ".", "/", " ")
 _ASKED = {
     RedactionKind.CARD: ("Which card would you like to use?", "Read me the digits across the front whenever you like."),
-    RedactionKind.ACCOUNT: ("Which account should the refund go to?", "I need your bank details for that."),
+    RedactionKind.ACCOUNT: (
+        "Could you give me the bank account it comes from?",
+        "I'd need the IBAN, or the number and the sort code.",
+        "What are your banking details, please?",
+        "Where would you like the money sent?",
+    ),
     RedactionKind.PHONE: ("Where can our driver reach you?", "What number are you calling from?"),
     RedactionKind.SECURITY_CODE: ("And the little code on the reverse, the CVV?", "What is the security code?"),
     RedactionKind.NATIONAL_ID: ("I also need your social security number for the form.", "Your social, please?"),
 }
 _ANSWERED = {
     RedactionKind.CARD: ("here we go, {}", "hold on, {}, did you get that", "{} and the name on it is Hughes"),
-    RedactionKind.ACCOUNT: ("the account is {} with the savings bank", "{} at Lloyds", "that account number reads {}"),
+    RedactionKind.ACCOUNT: (
+        "that would be {}, in my wife's name",
+        "{} with Santander",
+        "send it to {}, that's the joint account",
+        "on the statement it says {}",
+    ),
     RedactionKind.PHONE: ("{} is the one I always answer", "text me, {}", "he can dial {} any time"),
     RedactionKind.SECURITY_CODE: ("I can barely read it, {}", "{}"),
     RedactionKind.NATIONAL_ID: ("{} if I remember right", "my number there is {}"),

@@ -31,7 +31,7 @@ WORD_S, PAUSE_S = 0.35, 1.0
 """How fast the made calls are spoken."""
 TUNING, HELD_OUT = 1, 20_261_122
 """Seeds."""
-BLIND = "written once"
+BLIND = "written a second time"
 """Seed of the set that is only ever looked at in sum."""
 POLICY = RedactionPolicy(frozenset(RedactionKind))
 

@@ -16,7 +16,7 @@ _PHRASES = {
     RedactionKind.CARD: r"(?:credit |debit |bank |gift )?cards?(?: number)?|visa|master ?card|amex|american express"
     r"|maestro|long number|卡号|信用卡|银行卡|储蓄卡",
     RedactionKind.ACCOUNT: r"(?:bank |savings |checking )?accounts?(?: number)?|acct|iban|routing(?: number)?"
-    r"|sort codes?|bsb|账号|帐号|账户|帐户",
+    r"|sort codes?|bsb|bank(?:ing)? (?:details?|information)|账号|帐号|账户|帐户",
     RedactionKind.NATIONAL_ID: r"social(?: security)?(?: number)?|s ?s ?n|national insurance(?: number)?"
     r"|tax(?:payer)? (?:id|identification)(?: number)?|passport(?: number)?|身份证|社保",
     RedactionKind.PHONE: r"(?:tele)?phone(?: number)?|mobile(?: number)?|cell(?:phone)?(?: number)?|landline|fax"

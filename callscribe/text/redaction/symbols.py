@@ -40,7 +40,8 @@ _DATE = re.compile(
 )
 _CODE = re.compile(r"[A-Z]{1,6}\d+[A-Z\d]*|\d+[A-Z][A-Z\d]*|[A-Z]{4,6}")
 """A group of letters and digits as it is written, in capitals."""
-
+_FEW_LETTERS = re.compile(r"[A-Z]{2,3}")
+"""The same of letters alone, where figures stand beside it: NL 62 ABN A44."""
 
 NUMBER_WORDS = frozenset((*_ONES, *_TWO_DIGITS))
 _SPELLING = frozenset((*_ONES, *_CHINESE, *_TWO_DIGITS, "at", "dot", "艾"))
@@ -188,7 +189,7 @@ def _item(tokens: Sequence[Token], at: int, run: Sequence[Item], letters: bool) 
         return None
     if figures := _figures(token.text):
         return Item(figures, at, at + 1)
-    if letters and (code := _letters(token)):
+    if letters and (code := _letters(token) or _few_letters(tokens, at)):
         return Item(code, at, at + 1)
     after = tokens[at + 1].text if at + 1 < len(tokens) else ""
     if token.text in _REPEATS and (one := _one(after) or (_HOMOPHONES.get(after) if run else None)):
@@ -232,6 +233,15 @@ def _letters(token: Token) -> str | None:
     if len(token.text) == 1 and token.text.isascii() and token.text.isalpha():
         return token.text.upper()
     return token.written if _CODE.fullmatch(token.written) else None
+
+
+def _few_letters(tokens: Sequence[Token], at: int) -> str | None:
+    """Such a group next to one with a figure in it."""
+    written = tokens[at].written
+    if not _FEW_LETTERS.fullmatch(written) or tokens[at].text in FILLERS:
+        return None
+    beside = (*tokens[max(0, at - 1) : at], *tokens[at + 1 : at + 2])
+    return written if any(map(str.isdigit, "".join(token.text for token in beside))) else None
 
 
 def _figures(text: str) -> str | None:

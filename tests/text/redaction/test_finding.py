@@ -37,6 +37,8 @@ def found(*texts: str, kinds: frozenset[RedactionKind] = ALL) -> list[tuple[str,
         ("phone", "my number is [oh seven seven double oh nine hundred one two three]"),
         ("phone", "plus [four four two oh seven nine four six oh nine five eight]"),
         ("account", "[GB29 NWBK 6016 1331 9268 19] it is"),
+        ("account", "it is [NL17 AB NA2 78 50 7055 9] at Lloyds"),
+        ("account", "[NL 62 ABN A44 48 676 591] thanks"),
         ("account", "my account number is [one two three four five six seven eight]"),
         ("account", "the sort code is [twenty thirty forty]"),
         ("account", "[one two three four five six seven] is the account number"),
@@ -111,8 +113,9 @@ def test_who_repeats_a_part_of_a_number_is_masked_too() -> None:
 
 
 def test_what_the_other_party_asked_for_tells_what_the_answer_is() -> None:
-    asked = lines_of([(1, "And your account number?"), (0, "six five seven three two two")])
-    assert [finding.kind for finding in find(asked, ALL)] == ["account"]
+    for question in ("And your account number?", "I need your bank details for that.", "Your banking information?"):
+        asked = lines_of([(1, question), (0, "six five seven three two two")])
+        assert [finding.kind for finding in find(asked, ALL)] == ["account"]
     assert find(lines_of([(0, "six five seven three two two")]), ALL) == ()
 
 
