@@ -198,6 +198,7 @@ def test_a_hotword_decides_on_its_own_channel_only(contender: Contender, engine:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("young_heap")
 def test_an_hour_of_one_channel_takes_no_more_memory_at_its_end(
     contender: Contender, engine: Engine, ears: Ears
 ) -> None:

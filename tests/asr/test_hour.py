@@ -48,6 +48,7 @@ def minute() -> NDArray[np.int16]:
     return np.tile(np.concatenate([sound, np.zeros(2 * RATE, np.int16)]), 10)
 
 
+@pytest.mark.usefixtures("young_heap")
 def test_an_hour_of_one_channel_costs_as_much_at_its_end_as_at_its_start() -> None:
     engine = CountingEngine()
     scheduler = Scheduler(engine, LoudnessModel())
