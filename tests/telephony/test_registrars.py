@@ -66,6 +66,23 @@ async def test_a_front_is_known_to_the_pbx_until_it_drains(pbx: Registrar) -> No
     assert known == [False] * len(EXTENSIONS)
 
 
+async def test_other_trunks_are_registered_and_those_that_are_gone_taken_back(pbx: Registrar) -> None:
+    (kept, kept_extension), (gone, gone_extension), (new, new_extension) = EXTENSIONS.items()
+    trunks = {name: TrunkSettings(name, allow=(), register=pbx.account(name)) for name in (kept, gone, new)}
+    async with registering() as front:
+        await states(front)
+        front.take(Trunks((trunks[kept], trunks[gone])))
+        await states(front, RegistrationState.REGISTERED, RegistrationState.REGISTERED)
+        front.take(Trunks((trunks[kept], trunks[new])))
+        await states(front, RegistrationState.REGISTERED, RegistrationState.REGISTERED)
+        assert [one.trunk for one in front.registrations()] == [kept, new]
+        async with asyncio.timeout(10):
+            while await asyncio.to_thread(is_known, pbx, gone_extension):
+                await asyncio.sleep(0.1)
+        known = [await asyncio.to_thread(is_known, pbx, extension) for extension in (kept_extension, new_extension)]
+        assert known == [True, True]
+
+
 async def test_what_keeps_a_registrar_from_being_reached_is_told_apart(pbx: Registrar) -> None:
     over_tls = pbx.account("tls")
     plain = await asyncio.start_server(answer_in_plain_text, "127.0.0.1", 0)
