@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
@@ -11,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from callscribe.cli.api import base_url, fetch
-from callscribe.cli.checks.certificate import check_certificate
+from callscribe.cli.checks.certificate import check_certificate, check_other_certificates
 from callscribe.cli.checks.clock import check_clock
+from callscribe.cli.checks.files import check_retention, check_secrets
 from callscribe.cli.checks.finding import Finding, Verdict, hint, ok
 from callscribe.cli.checks.firewall import Need, check_firewall
 from callscribe.cli.checks.installation import check_programs, check_servers
@@ -26,26 +28,28 @@ from callscribe.cli.checks.traffic import (
     check_trunk,
 )
 from callscribe.cli.checks.web import check_provider, check_web
+from callscribe.cli.checks.work import check_work
 from callscribe.cli.ports import public_ports
 from callscribe.config.settings import Settings
 from callscribe.console.nodes import NodeAnswer, RefusalAnswer
 from callscribe.domain.errors import CallscribeError, SettingsError
 from telephony.advertised import advertised_address
+from telephony.certificate import TlsFiles
 
 _MARKS = {Verdict.OK: "[green]ok[/green]", Verdict.HINT: "[yellow]??[/yellow]", Verdict.BAD: "[red]no[/red]"}
 _NODES = TypeAdapter(list[NodeAnswer])
 
 
-def run_doctor(settings: Settings, as_json: bool, trunk: str = "") -> int:
+def run_doctor(settings: Settings, as_json: bool, trunk: str = "", config: Path | None = None) -> int:
     """Print every finding, or with `trunk` those that its calls depend on; returns 0 when none is bad, else 1.
 
-    Raises SettingsError where there is no such trunk.
+    `config` is the settings file. Raises SettingsError where there is no such trunk.
     """
     names = [one.name for one in settings.trunks]
     if trunk and trunk not in names:
         raise SettingsError(f"there is no trunk {trunk}; the settings have {', '.join(names) or 'none'}")
     with Console(stderr=True).status("looking"):
-        findings = list(_examine_trunks(settings, trunk) if trunk else _examine(settings))
+        findings = list(_examine_trunks(settings, trunk) if trunk else _examine(settings, config))
     if as_json:
         shown = [{**asdict(finding), "good": finding.verdict is not Verdict.BAD} for finding in findings]
         print(json.dumps(shown, indent=2))  # noqa: T201 - the command's output
@@ -62,12 +66,22 @@ def _table(findings: list[Finding]) -> Table:
     return table
 
 
-def _examine(settings: Settings) -> Iterator[Finding]:
+def _examine(settings: Settings, config: Path | None) -> Iterator[Finding]:
     yield from check_programs(settings)
+    yield check_secrets(settings, config)
+    yield check_retention(settings)
+    yield from check_other_certificates(_other_certificates(settings), datetime.now(UTC))
     yield check_web(settings.web)
     yield from check_provider(settings.web)
     yield from _examine_trunks(settings)
     yield from check_servers(settings)
+    yield from check_work(base_url(settings.web))
+
+
+def _other_certificates(settings: Settings) -> Iterator[TlsFiles]:
+    for table, port in (("ingest", settings.ingest), ("funasr_server", settings.funasr_server)):
+        if port.tls_certificate:
+            yield TlsFiles(port.tls_certificate, port.tls_key, table=table)
 
 
 def _examine_trunks(settings: Settings, trunk: str = "") -> Iterator[Finding]:

@@ -194,7 +194,8 @@ def doctor_command(
 
     Exit codes: 0 nothing is bad (hints may be), 1 something is, 2 wrong usage or settings. With --engine, that alone.
     """
-    settings = _invocation(context).settings
+    invocation = _invocation(context)
+    settings = invocation.settings
     if engine:
         from callscribe.cli.trial import run_trial
 
@@ -203,7 +204,7 @@ def doctor_command(
         raise typer.BadParameter("--audio and --language go with --engine")
     from callscribe.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(settings, as_json, trunk))
+    raise typer.Exit(run_doctor(settings, as_json, trunk, invocation.config))
 
 
 def main() -> None:

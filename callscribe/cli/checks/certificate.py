@@ -2,7 +2,8 @@
 
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from callscribe.cli.checks.finding import Finding, bad, hint, ok
@@ -39,6 +40,19 @@ def check_certificate(sip: SipSettings, address: str, now: datetime) -> Iterator
     yield _names(server, shown, sip.tls_certificate, address)
     if sip.tls_client_ca:
         yield _client_ca(server, now)
+
+
+def check_other_certificates(files: Iterable[TlsFiles], now: datetime) -> Iterator[Finding]:
+    """Of ports beside SIP's, whose table names them: whether each loads, fits its key and is valid for a while."""
+    for each in files:
+        check = f"{each.table} TLS"
+        try:
+            shown = _shown(server_context(each), _trusting(each.certificate), "localhost")
+        except (SettingsError, ssl.SSLError) as error:
+            reason = getattr(error, "verify_message", "") or str(error)
+            yield bad(check, f"{each.certificate}: {reason}", f"renew {each.table}.tls_certificate and its tls_key")
+        else:
+            yield replace(_validity(_end_of(shown), now), check=check)
 
 
 def _validity(end: datetime, now: datetime) -> Finding:

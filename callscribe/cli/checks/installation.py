@@ -21,6 +21,7 @@ from callscribe.domain.errors import CallscribeError
 from callscribe.events.subscriber import latest_id
 from storage.cluster import major_version
 from storage.database import Database
+from storage.embedded import running_url
 from storage.key_rotation import DAMAGED, PLAIN, KeyRotation
 from storage.recording_keys import open_keys
 
@@ -32,13 +33,14 @@ def check_programs(settings: Settings) -> Iterator[Finding]:
     yield judged("PJSUA2", _check_pjsua2)
     yield judged("live engine", lambda: _check_engine(settings.recognizer))
     yield judged("second pass", lambda: _check_second_pass(settings))
-    yield judged("data folder", lambda: _check_folder(settings.data_folder))
+    yield judged("data folder", lambda: _check_folder(settings.data_folder, "node.data_folder"))
+    yield judged("recordings folder", lambda: _check_folder(settings.recordings_folder, "recordings.folder"))
     yield judged("recording keys", lambda: _check_keys(settings))
 
 
 def check_servers(settings: Settings) -> Iterator[Finding]:
     """What must answer, and the machine."""
-    yield judged("database", lambda: _check_database(settings.database.url))
+    yield judged("database", lambda: _check_database(settings))
     yield judged("events", lambda: _check_events(settings.events.url))
     yield judged("CPU", lambda: f"{os.cpu_count()} cores")
 
@@ -71,10 +73,10 @@ def _check_pjsua2() -> str:
     return f"version {lines[-1]}"
 
 
-def _check_folder(folder: Path) -> str:
+def _check_folder(folder: Path, setting: str) -> str:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(existing, os.W_OK):
-        raise CallscribeError(f"{existing} is not writable by this user; change its owner or set node.data_folder")
+        raise CallscribeError(f"{existing} is not writable by this user; change its owner or set {setting}")
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
         raise CallscribeError(f"only {free >> 20} MB are free in {existing}; a two-party call takes 115 MB an hour")
@@ -98,12 +100,13 @@ def _check_keys(settings: Settings) -> str:
     return f"{ids[0]} encrypts, {len(ids) - 1} more decrypt; {counted[PLAIN]} recordings are not encrypted"
 
 
-def _check_database(url: str) -> str:
+def _check_database(settings: Settings) -> str:
+    url = settings.database.url or running_url(settings.data_folder / "postgres")
     if not url:
         return f"PostgreSQL {major_version()}, embedded in `callscribe serve`"
     with closing(Database(url)) as database:
         database.check()
-    return "answers, schema up to date"
+    return "answers, its schema is this release's or a later one's"
 
 
 def _check_events(url: str) -> str:
