@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.acceptance import siprec
-from tests.acceptance.recording import pause
 from tests.acceptance.rtp import RtpSender
 from tests.acceptance.service import wait_for
 from tests.acceptance.sipp import Scenario, Sipp, start_sipp
@@ -23,6 +22,7 @@ from tests.keys import PACKET_SAMPLES
 HISS = 40
 """Amplitude of a noise under the speech, too faint to hear, by which every sample of a silence is known, too."""
 ANSWER_S = 40.0
+SPARE_MS = 2_000
 
 
 @cache
@@ -96,7 +96,7 @@ class Caller:
         for shared in ("c2Vzc2lvbi1vbmU=", "Z3JvdXAtb25l"):
             metadata = metadata.replace(shared, base64.b64encode(uuid4().bytes).decode())
         body = siprec.multipart(siprec.offer(self.sender.ports), metadata=metadata)
-        scenario = Scenario(body, siprec.CONTENT_TYPE, siprec.HEADERS, during=pause(self.speech))
+        scenario = Scenario(body, siprec.CONTENT_TYPE, siprec.HEADERS, during=self._pause())
         sipp = self.sipp = start_sipp(scenario, self.sip_port, self.folder)
         wait_for(lambda: sipp.answer or sipp.process.poll() is not None, "an answer or none", ANSWER_S + 60)
         if sipp.answer and not self._abandoned.is_set():
@@ -105,6 +105,10 @@ class Caller:
             sipp.process.kill()
         self.status = sipp.wait(90)
         self.sender.close()
+
+    def _pause(self) -> str:
+        """It hangs up when all was sent, also where this machine sends late."""
+        return f'<pause milliseconds="{int(self.speech.seconds * 1000) + SPARE_MS}"/>'
 
     def _speak(self, sipp: Sipp) -> None:
         self.sip_call_id = re.findall(r"Call-ID: (\S+)", sipp.messages)[0]
