@@ -28,7 +28,8 @@ from tests.wer import word_error_rate
 
 pytestmark = pytest.mark.integration
 
-THOUSAND = 1000
+MANY = 300
+"""Calls that end at once: several times what the broker is given at a time."""
 
 WORKER = """
 import sys
@@ -195,12 +196,12 @@ def test_a_message_that_is_delivered_twice_is_harmless(settings: Settings, datab
 
 
 @pytest.mark.timeout(600)
-def test_a_thousand_calls_at_once_are_each_done_once_whatever_happens_to_worker_and_broker(
+def test_hundreds_of_calls_at_once_are_each_done_once_whatever_happens_to_worker_and_broker(
     settings: Settings, database: Database, tmp_path: Path
 ) -> None:
-    silent_calls(database, THOUSAND)
+    silent_calls(database, MANY)
     with running_worker(settings, tmp_path) as worker:
-        wait_for(lambda: passed(database) > THOUSAND // 10, tmp_path)
+        wait_for(lambda: passed(database) > MANY // 10, tmp_path)
         worker.kill()
         worker.wait()
     with redis.Redis.from_url(settings.events.url) as client:
@@ -212,14 +213,14 @@ def test_a_thousand_calls_at_once_are_each_done_once_whatever_happens_to_worker_
     queue.close()
     pass_time(settings.database.url)
     with running_worker(settings, tmp_path):
-        wait_for(lambda: passed(database) == THOUSAND, tmp_path, limit_s=400)
+        wait_for(lambda: passed(database) == MANY, tmp_path, limit_s=400)
     with database.transaction() as session:
         attempts = session.execute(
             text("SELECT attempts, count(*) AS jobs FROM jobs WHERE kind = 'second-pass' GROUP BY 1")
         )
         tried = {int(row.attempts): int(row.jobs) for row in attempts}
-    assert tried[1] >= THOUSAND - 1
-    assert sum(tried.values()) == THOUSAND
+    assert tried[1] >= MANY - 1
+    assert sum(tried.values()) == MANY
 
 
 def silent_calls(database: Database, number: int) -> None:
