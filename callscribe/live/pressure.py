@@ -18,6 +18,8 @@ RISE_S = 3.0
 is late for a moment."""
 FALL_S = 5.0
 """For how long it must have been easier."""
+AWAY_S = 30.0
+"""For how long a level outlives its recognisers: one that has too much to do may be taken for dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,16 @@ class PressureWatch:
         self._read = read
         self._gauges: dict[str, Gauge] = {}
         self._latest: dict[str, list[Burden]] = {}
+        self._seen: dict[str, float] = {}
 
     def look(self, now: float) -> None:
-        """Judge what the recognisers tell at loop time `now`. An engine without any is not judged."""
+        """Judge what the recognisers tell at loop time `now`; an engine without any keeps its level for AWAY_S."""
         self._latest = {}
         for burden in self._read():
             self._latest.setdefault(burden.engine, []).append(burden)
-        self._gauges = {engine: self._gauges.get(engine) or Gauge(self._settings.late_s) for engine in self._latest}
+        self._seen = {engine: at for engine, at in self._seen.items() if now - at < AWAY_S}
+        self._seen.update(dict.fromkeys(self._latest, now))
+        self._gauges = {engine: self._gauges.get(engine) or Gauge(self._settings.late_s) for engine in self._seen}
         for engine, burdens in self._latest.items():
             gauge = self._gauges[engine]
             if gauge.look(burdens, now):
@@ -95,9 +100,10 @@ class PressureWatch:
 
     def counters(self) -> Mapping[str, float]:
         """For /metrics, of each engine: the pressure, and the worst of what its recognisers tell."""
-        found: dict[str, float] = {}
+        found: dict[str, float] = {
+            f"{PRESSURE}{ENGINE_MARK}{name}": gauge.level for name, gauge in self._gauges.items()
+        }
         for engine, burdens in self._latest.items():
-            found[f"{PRESSURE}{ENGINE_MARK}{engine}"] = self._gauges[engine].level
             found[f"{LATE}{ENGINE_MARK}{engine}"] = round(max(one.late_s for one in burdens), 2)
             found[f"{NEEDED}{ENGINE_MARK}{engine}"] = round(max(one.needed for one in burdens), 3)
         return found

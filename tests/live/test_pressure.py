@@ -77,6 +77,7 @@ def test_a_trunk_is_refused_only_where_all_its_engines_are_full() -> None:
 def test_without_recognisers_calls_are_taken_and_it_is_told() -> None:
     node = Node()
     node.after(10, LATE)
+    assert node.after(29) is Pressure.FULL
     assert node.after(1) is Pressure.OK
     assert node.watch.admits(())
     assert len(reasons({**node.watch.counters(), "recognizer_ready": 0})) == 1
