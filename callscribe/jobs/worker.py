@@ -79,6 +79,8 @@ def run_worker(in_force: SettingsInForce) -> int:
     Needs `settings.database.url` and `settings.events.url`. Outages of either are sat out. Raises DatabaseOutdated.
     """
     settings = in_force.settings
+    # What is asked for while it begins waits until it can be done, also over a new beginning.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     _quiet_celery()
     _check_database(settings.database.url)
     database = Database(settings.database.url)
@@ -112,6 +114,7 @@ def run_worker(in_force: SettingsInForce) -> int:
             thread.start()
         signal.signal(signal.SIGTERM, partial(_finish, stopping))
         signal.signal(signal.SIGHUP, partial(_reload, in_force, stopping))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         notify_ready()
 
     exit_code = _run_pool(app, settings.node.name, begin)
@@ -122,8 +125,7 @@ def run_worker(in_force: SettingsInForce) -> int:
     queue.close()
     database.close()
     if in_force.settings is not settings and not exit_code:
-        # Not to be ended by the next one before it can tell what it means.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         os.execv(sys.executable, sys.orig_argv)
     return exit_code
 

@@ -144,6 +144,16 @@ def configure(service: RunningService, trunks: str) -> None:
     service.write_config()
 
 
+def take(service: RunningService, trunks: str) -> None:
+    """Configure these, and wait until every process has taken them."""
+    configure(service, trunks)
+    taken = service.log.count("settings_taken")
+    reloaded = command(service, "reload")
+    assert reloaded.returncode == 0, reloaded.stderr
+    wait_for(lambda: service.log.count("settings_taken") >= taken + 3, "three processes that take the settings")
+    wait_for(lambda: settings_in_force(service) == "ready", "settings that nobody refuses", seconds=90)
+
+
 def answer_to(service: RunningService, address: str) -> tuple[int, str]:
     """The status of the answer to a call from there, which is hung up; and the call's SIP Call-ID."""
     asked = Asked(body=AUDIO_OFFER.format(port=40000))
@@ -175,11 +185,9 @@ def test_new_trunks_are_for_calls_that_begin_and_those_that_go_on_keep_theirs(
     going = start_session(operated, tmp_path, SPEECH)
     time.sleep(MID_CALL_S)
 
-    configure(operated, NEW)
-    reloaded = command(operated, "reload")
-    assert reloaded.returncode == 0, reloaded.stderr
-    wait_for(lambda: trunks_of(operated) == ["new"], "the new trunk in the web process")
-    status, taken = wait_for(lambda: _answered(operated), "a call of the new trunk")
+    take(operated, NEW)
+    assert trunks_of(operated) == ["new"]
+    status, taken = answer_to(operated, NEW_ADDRESS)
     assert status == 200
     assert answer_to(operated, OLD_ADDRESS)[0] == 403
 
@@ -193,12 +201,8 @@ def test_new_trunks_are_for_calls_that_begin_and_those_that_go_on_keep_theirs(
     assert processes(operated) == before
 
 
-def _answered(service: RunningService) -> tuple[int, str] | None:
-    found = answer_to(service, NEW_ADDRESS)
-    return found if found[0] == 200 else None
-
-
 def test_broken_settings_are_refused_and_told_and_the_old_ones_stay(operated: RunningService) -> None:
+    take(operated, NEW)
     configure(operated, BROKEN)
     refused = command(operated, "reload")
     assert refused.returncode == 2
@@ -216,8 +220,7 @@ def test_broken_settings_are_refused_and_told_and_the_old_ones_stay(operated: Ru
     configure(operated, NEW)
     finding = _doctor(operated)
     assert (finding["verdict"], finding["good"]) == ("bad", False)
-    assert command(operated, "reload").returncode == 0
-    wait_for(lambda: settings_in_force(operated) == "ready", "settings that are taken again")
+    take(operated, NEW)
     assert _doctor(operated)["verdict"] == "ok"
 
 
@@ -232,14 +235,13 @@ def _doctor(service: RunningService) -> Json:
 
 
 def test_what_needs_other_processes_than_run_is_refused_until_a_restart(operated: RunningService) -> None:
+    take(operated, NEW)
     configure(operated, NEW + 'codecs = ["G722", "PCMA"]\n')
     assert command(operated, "reload").returncode == 0
     told = wait_for(lambda: _told(operated, "wide band"), "the node's refusal")
     assert "sip-node-1 refused" in told
     assert answer_to(operated, NEW_ADDRESS)[0] == 200
-    configure(operated, NEW)
-    assert command(operated, "reload").returncode == 0
-    wait_for(lambda: settings_in_force(operated) == "ready", "settings that are taken again")
+    take(operated, NEW)
 
 
 def _told(service: RunningService, words: str) -> str | None:
@@ -248,9 +250,7 @@ def _told(service: RunningService, words: str) -> str | None:
 
 
 def test_a_restart_costs_calls_that_go_on_no_word_and_new_ones_a_503(operated: RunningService, tmp_path: Path) -> None:
-    configure(operated, NEW.replace(NEW_ADDRESS, OLD_ADDRESS))
-    assert command(operated, "reload").returncode == 0
-    wait_for(lambda: answer_to(operated, OLD_ADDRESS)[0] == 200, "calls of the trunk's new address")
+    take(operated, OLD)
     going = [start_session(operated, tmp_path, SPEECH) for _ in range(2)]
     time.sleep(MID_CALL_S)
     assert operated.process is not None
