@@ -27,9 +27,9 @@ from storage.wave import HEADER_BYTES, MAX_DATA_BYTES, WaveHeader
 
 log = structlog.get_logger()
 
-BATCH_MS = 100
+BATCH_MS = 40
 """Audio of every channel that is written at once."""
-LAG_MS = 200
+LAG_MS = 100
 """Audio of one channel that may wait for the others'."""
 HELD_MS = 60_000
 """Audio that waits in memory for a disk that takes nothing; what is older than that is lost."""
@@ -58,7 +58,7 @@ class RecordingWriter:
 
     Every sample has its place: what no chunk brings stays zero, a channel that is late is put beside what the others
     wrote before, and of a channel's audio that comes twice the first stands. The file is a valid WAV after each batch,
-    and at most 200 ms behind what was given.
+    and at most 100 ms behind what was given.
 
     Where the disk fails or the file is full (4 GiB), the first write that notices raises StorageError; later ones try
     again silently, so that the call goes on. The last minute of what was not taken is held until there is room; what is

@@ -135,13 +135,13 @@ def test_what_a_full_disk_does_not_take_is_written_when_there_is_room(
 ) -> None:
     path = tmp_path / "a.wav"
     writer = RecordingWriter(path, RATE, 1)
-    speak(writer, 0, 0, 800)
+    speak(writer, 0, 0, 640)
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
         with pytest.raises(StorageError, match="No space left on device"):
-            speak(writer, 0, 800, 1600)
+            speak(writer, 0, 640, 960)
         # It is told once.
-        speak(writer, 0, 1600, 3200)
+        speak(writer, 0, 960, 3200)
     speak(writer, 0, 3200, 4000)
     assert writer.close().samples == 4000
     assert writer.lost_samples == 0
@@ -155,23 +155,23 @@ def test_of_what_a_disk_does_not_take_the_last_minute_is_held(tmp_path: Path, mo
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
         with pytest.raises(StorageError):
-            speak(writer, 0, 0, 800)
-        speak(writer, 0, 800, 4000)
-        assert writer.lost_samples == 1600
-    speak(writer, 0, 4000, 4800)
+            speak(writer, 0, 0, 320)
+        speak(writer, 0, 320, 3840)
+        assert writer.lost_samples == 1440
+    speak(writer, 0, 3840, 4800)
     assert writer.close().samples == 4800
-    assert writer.lost_samples == 1600
-    np.testing.assert_array_equal(frames(path)[:, 0], np.concatenate([np.zeros(1600), ramp(1600, 3200)]))
+    assert writer.lost_samples == 1440
+    np.testing.assert_array_equal(frames(path)[:, 0], np.concatenate([np.zeros(1440), ramp(1440, 3360)]))
 
 
 def test_what_is_still_held_at_the_end_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = RecordingWriter(tmp_path / "a.wav", RATE, 1)
-    speak(writer, 0, 0, 800)
+    speak(writer, 0, 0, 640)
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(StorageError):
-        speak(writer, 0, 800, 1600)
-    assert writer.close().samples == 800
-    assert writer.lost_samples == 800
+        speak(writer, 0, 640, 960)
+    assert writer.close().samples == 640
+    assert writer.lost_samples == 320
 
 
 def test_a_file_that_reaches_its_end_stays_whole(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_file_that_reaches_its_end_stays_whole(tmp_path: Path) -> None:
     writer = RecordingWriter(path, RATE, 1)
     speak(writer, 0, 0, 1600)
     with pytest.raises(StorageError, match="4 GiB"):
-        speak(writer, 0, (1 << 31) - 800, (1 << 31) + 800)
+        speak(writer, 0, (1 << 31) - 160, (1 << 31) + 800)
     writer.write(chunk(0, 1 << 33, ramp(0, 10_000)))
     made = writer.close()
     assert made.samples == 1600
