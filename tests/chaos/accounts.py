@@ -34,6 +34,8 @@ class Cut:
     kind: Kind
     sent: int
     """Samples that had been sent of it; -1 where it was not answered yet."""
+    late: int
+    """Samples by which the machine was late for everybody."""
 
 
 @dataclass(slots=True)
@@ -131,7 +133,7 @@ class CallAudit:
             self.account.lost_s += (found.missing - found.behind) / RATE
             if cut:
                 self.account.behind_ms.append(1000 * found.behind / RATE)
-            if found.behind > (LAG if cut else 0) or found.hole > LAG or found.twice:
+            if found.behind > (LAG + cut.late if cut else 0) or found.hole > LAG or found.twice:
                 self._fault(f"channel {channel} of {end / RATE:.2f} s is not recorded as it was sent: {found}")
 
     def _check_words(self, end: int, cut: Cut | None) -> None:

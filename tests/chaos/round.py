@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.acceptance.speech import RATE
 from tests.chaos.accounts import Account, Cut, account_for
 from tests.chaos.caller import Caller
 from tests.chaos.installation import Installation
@@ -23,8 +24,9 @@ class Round:
     installation: Installation
     folder: Path
     callers: list[Caller] = field(default_factory=list)
-    cuts: list[tuple[Kind, list[int]]] = field(default_factory=list)
-    """Of each strike at lines or nodes: how much of each call had been sent, in samples; -1: not answered yet."""
+    cuts: list[tuple[Kind, int, list[int]]] = field(default_factory=list)
+    """Of each strike at lines or nodes: how late the machine was, and how much of each call had been sent, in samples;
+    -1: not answered yet."""
 
     def run(self) -> Account:
         """Play it, and account for its calls. Whoever reads of a fault finds the plan with it."""
@@ -64,10 +66,11 @@ class Round:
                 heapq.heappush(deeds, (at_s + deed.lasts_s, next(order), end))
 
     def _strike(self, strike: Strike) -> Deed | None:
+        late = _lateness()
         end = self.installation.strike(strike)
         sent = [caller.sent if caller.sip_call_id else -1 for caller in self.callers]
         if strike.kind in {Kind.LINE, *NODE_ENDS}:
-            self.cuts.append((strike.kind, sent))
+            self.cuts.append((strike.kind, late, sent))
         if strike.kind in NODE_ENDS:
             for caller in self.callers:
                 if caller.goes_on:
@@ -77,4 +80,14 @@ class Round:
         return end
 
     def _cuts_of(self, index: int) -> list[Cut]:
-        return [Cut(kind, sent[index]) for kind, sent in self.cuts]
+        return [Cut(kind, sent[index], late) for kind, late, sent in self.cuts]
+
+
+def _lateness() -> int:
+    """By how many samples this machine is late, now, for who only sleeps; a node on it is so, too."""
+    worst = 0.0
+    for _ in range(10):
+        due = time.monotonic() + 0.02
+        time.sleep(0.02)
+        worst = max(worst, time.monotonic() - due)
+    return int(worst * RATE)
