@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: help demo run test check screenshots bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization chaos format lock peers clean
+.PHONY: help demo run test check screenshots bench-asr bench-capacity bench-sip bench-bridge bench-search bench-desk bench-diarization chaos bench-scale soak fuzz format lock lock-supply sbom audit peers clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -73,6 +73,23 @@ lock: ## renew the locked dependencies (needs uv)
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml -o requirements/base.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate pyproject.toml --extra dev -c requirements/base.lock -o requirements/dev.lock
 	@$(UV) pip compile -q --universal --python-version 3.11 --no-annotate pyproject.toml --extra funasr --extra sherpa --extra google --extra lm --extra webrtc --extra tracing --extra pyannote -c requirements/base.lock -c requirements/engines.in -o requirements/engines.txt
+
+lock-supply: ## renew the locked programs of sbom and audit (needs uv)
+	@$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate requirements/supply.in -o requirements/supply.lock
+
+sbom: build/supply/.installed ## write build/sbom.json: every package with its hashes (CycloneDX), from the lock, without network
+	@build/supply/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate \
+	    -o build/sbom.json requirements/base.lock 2>/dev/null
+	@echo "build/sbom.json"
+
+# --strict: what the index knows nothing of counts as not audited, not as sound.
+audit: build/supply/.installed ## ask the index for known weaknesses of the locked packages (needs pypi.org; ARGS="-s osv": osv.dev)
+	@build/supply/bin/pip-audit --strict --disable-pip --require-hashes $(ARGS) -r requirements/base.lock
+
+build/supply/.installed: requirements/supply.lock
+	@$(PYTHON) -m venv build/supply
+	@build/supply/bin/pip install --disable-pip-version-check --quiet --require-hashes -r requirements/supply.lock
+	@touch $@
 
 clean: ## remove the virtual environment, build results and the demo's data
 	@rm -rf $(VENV) build *.egg-info
