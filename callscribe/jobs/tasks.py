@@ -87,10 +87,10 @@ class JobBench:
         `is_held`, none is begun."""
         self._settings = settings
         self._is_stopping = is_stopping
-        self._database = Database(settings.database.url)
-        self._decoder = decoder or CallDecoder(settings, HotwordStore(self._database).lists)
         self._is_held = is_held
         self._keys = open_keys(settings.recordings)
+        self._database = Database(settings.database.url)
+        self._decoder = decoder or CallDecoder(settings, HotwordStore(self._database).lists)
         self._diarizer = diarizer or CallDiarizer(settings)
         self._jobs = JobStore(self._database, settings.webhooks_of)
         self._reader = CallReader(self._database)
