@@ -41,6 +41,7 @@ from callscribe.console import (
 )
 from callscribe.console.accounts import Accounts
 from callscribe.console.assets import Assets
+from callscribe.console.body_limit import BodyLimit
 from callscribe.console.floor_hub import FloorHub
 from callscribe.console.gate import Gate
 from callscribe.console.head import HeadAsGet
@@ -127,6 +128,7 @@ def make_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC)), name="static")
+    app.add_middleware(BodyLimit)
     app.signs_in = settings.web.signs_in
     if app.signs_in:
         _ask_who(app, settings, sources)
