@@ -1,10 +1,7 @@
 """Recognisers that get too little CPU for their calls: what gives way, what is told, and that nothing said is lost."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -114,18 +111,13 @@ def assert_told(service: RunningService) -> None:
     assert any("moonshine follow no more calls" in reason for reason in ready["reasons"])
     assert service.counter('callscribe_pressure{engine="moonshine"') == 2
     wait_for(lambda: service.counter("callscribe_invites_refused_pressed{") >= 1, "the count of refused calls")
-    line = [sys.executable, "-m", "callscribe.cli.main", "--config", str(service.config)]
-    line += ["doctor", "--trunk", "default", "--json"]
-    found = json.loads(subprocess.run(line, capture_output=True, text=True, timeout=120, check=False).stdout)
-    [load] = [finding for finding in found if finding["check"] == "load"]
-    assert load["verdict"] == "hint"
 
 
 def jobs_of(service: RunningService, call: Json) -> set[str]:
     return {job["state"] for job in service.get(f"/api/v1/calls/{call['id']}")["jobs"]}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_calls_that_the_recogniser_cannot_follow_are_refused_and_those_that_go_on_lose_no_word(
     loaded: RunningService, tmp_path: Path
 ) -> None:

@@ -19,7 +19,13 @@ from callscribe.cli.checks.finding import Finding, Verdict
 from callscribe.cli.checks.firewall import Need, Rules, check_firewall, rules_of_iptables, rules_of_nft
 from callscribe.cli.checks.sip import check_address, check_answers, check_port, check_rtp_range, is_served
 from callscribe.cli.checks.sockets import Bound
-from callscribe.cli.checks.traffic import check_capacity, check_refusals, check_registration, check_trunk
+from callscribe.cli.checks.traffic import (
+    check_capacity,
+    check_pressure,
+    check_refusals,
+    check_registration,
+    check_trunk,
+)
 from callscribe.cli.ports import PublicPort, free_port
 from callscribe.config.settings import Settings
 from callscribe.console.nodes import NodeAnswer, RefusalAnswer
@@ -321,6 +327,18 @@ def test_a_node_that_refuses_for_want_of_room_is_full() -> None:
     assert check_capacity(free).verdict is Verdict.OK
     assert check_capacity(full).detail.startswith("3 calls of 8 that fit; 2 were refused")
     assert check_capacity(full).verdict is Verdict.HINT
+
+
+def test_recognisers_that_do_not_keep_up_are_told_with_how_late_they_are() -> None:
+    calm = NodeAnswer(name="n", counters={"pressure:moonshine": 0, "recognizer_ready": 1}, refusals=[])
+    pressed = {"pressure:moonshine": 2, "recognizer_late_seconds:moonshine": 4.25, "recognizer_needed:moonshine": 1.0}
+    late = check_pressure(NodeAnswer(name="n", counters=pressed, refusals=[]))
+    alone = check_pressure(NodeAnswer(name="n", counters={"recognizer_ready": 0}, refusals=[]))
+    assert check_pressure(calm).verdict is Verdict.OK
+    assert (late.verdict, alone.verdict) == (Verdict.HINT, Verdict.HINT)
+    assert "moonshine follow no more calls" in late.detail
+    assert "4.2 s" in late.detail
+    assert "No recogniser answers" in alone.detail
 
 
 def test_a_registration_that_fails_is_told_with_its_cure() -> None:
