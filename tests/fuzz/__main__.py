@@ -33,7 +33,8 @@ def fuzz(name: str, seconds: int) -> None:
     words = folder / "words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[lambda *_: ""])
-    options = (*LIMITS, f"-max_total_time={seconds}", f"-dict={words}", f"-artifact_prefix={found}/")
+    options = [*LIMITS, f"-max_total_time={seconds}", f"-artifact_prefix={found}/"]
+    options += [f"-dict={words}"] if target.words else []
     atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], target.run)
     atheris.Fuzz()
 
