@@ -115,6 +115,7 @@ def run_worker(in_force: SettingsInForce) -> int:
         signal.signal(signal.SIGTERM, partial(_finish, stopping))
         signal.signal(signal.SIGHUP, partial(_reload, in_force, stopping))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        log.info("worker_ready")
         notify_ready()
 
     exit_code = _run_pool(app, settings.node.name, begin)

@@ -147,10 +147,11 @@ def configure(service: RunningService, trunks: str) -> None:
 def take(service: RunningService, trunks: str) -> None:
     """Configure these, and wait until every process has taken them."""
     configure(service, trunks)
-    taken = service.log.count("settings_taken")
+    taken, begun = service.log.count("settings_taken"), service.log.count("worker_ready")
     reloaded = command(service, "reload")
     assert reloaded.returncode == 0, reloaded.stderr
     wait_for(lambda: service.log.count("settings_taken") >= taken + 3, "three processes that take the settings")
+    wait_for(lambda: service.log.count("worker_ready") > begun, "the worker, which begins anew")
     wait_for(lambda: settings_in_force(service) == "ready", "settings that nobody refuses", seconds=90)
 
 
