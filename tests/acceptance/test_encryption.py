@@ -72,15 +72,13 @@ def locked(open_folder: Path) -> Iterator[RunningService]:
 
 @pytest.fixture(scope="module")
 def call(locked: RunningService, tmp_path_factory: pytest.TempPathFactory) -> Json:
-    """A call that ended and was decoded again; while it went on, its recording grew."""
+    """A call that ended; while it went on, its recording grew."""
     session = start_session(locked, tmp_path_factory.mktemp("call"), SPEECH)
     active = wait_for(lambda: locked.find_call(session.sip_call_id), "the call")
     address = f"/api/v1/calls/{active['id']}/waveform"
     wait_for(lambda: int(str(locked.get(address)["duration_ms"])) > 2000, "audio on disk in mid-call")
     session.finish()
-    ended = locked.wait_call(session.sip_call_id)
-    wait_jobs(locked, str(ended["id"]), "the second pass")
-    return ended
+    return locked.wait_call(session.sip_call_id)
 
 
 def on_disk(service: RunningService, call: Json) -> Path:
@@ -102,6 +100,12 @@ def channel(wav: bytes, index: int) -> NDArray[np.int16]:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())[:, index]
 
 
+def loudest(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Half a second: over longer ones a busy machine may shift what was said."""
+    energy = np.convolve(np.abs(pcm.astype(float)), np.ones(4000), "valid")
+    return pcm[int(energy.argmax()) :][:4000]
+
+
 def keys(service: RunningService, *arguments: str) -> Json:
     told = callscribe("--config", service.config, "keys", *arguments, "--json", cwd=service.folder)
     assert told.returncode == 0, told.stderr
@@ -112,7 +116,7 @@ def test_on_disk_nothing_sounds_and_who_may_hears_all(locked: RunningService, ca
     held = on_disk(locked, call).read_bytes()
     wav = audio(locked, call)
     for index, said in enumerate(SPEECH.channels):
-        assert likeness(channel(wav, index), said[:80_000]) > 0.9
+        assert likeness(channel(wav, index), loudest(said)) > 0.9
     slots = held[8192:]
     shares = [count / len(slots) for count in Counter(slots).values()]
     assert -sum(share * log2(share) for share in shares) > 7.99
@@ -135,6 +139,7 @@ def test_byte_ranges_are_those_of_the_wav(locked: RunningService, call: Json) ->
 
 def test_what_reads_recordings_reads_them(locked: RunningService, call: Json) -> None:
     """The second pass, the waveform, and a vCon's hash."""
+    wait_jobs(locked, str(call["id"]), "the second pass")
     assert_spoken(locked, str(call["id"]), SPEECH)
     assert any(said["revisions"] for said in utterances(locked, str(call["id"])))
     shape = locked.get(f"/api/v1/calls/{call['id']}/waveform")
@@ -166,7 +171,7 @@ def test_after_a_killed_supervisor_what_was_recorded_is_read(locked: RunningServ
     assert utterances(locked, str(ended["id"]))
     wav = audio(locked, ended)
     assert len(channel(wav, 0)) > 4 * 8000
-    assert likeness(channel(wav, 0), SPEECH.channels[0][:24_000]) > 0.9
+    assert likeness(channel(wav, 0), loudest(SPEECH.channels[0][:24_000])) > 0.9
 
 
 def test_keys_are_rotated_while_calls_go_on_and_no_audio_is_written_anew(
