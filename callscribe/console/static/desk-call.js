@@ -20,7 +20,7 @@ export class DeskCall {
    * onState(), onErased(), onFree() } where onFree says that nobody writes a note any more.
    */
   constructor(call, place, told) {
-    Object.assign(this, { call, place, told, id: call.id, path: `/api/v1/calls/${call.id}`, state: "idle", position: "", stop: null, wanted: null });
+    Object.assign(this, { call, place, told, id: call.id, path: `/api/v1/calls/${call.id}`, state: "idle", position: "", stop: null, wanted: null, meanwhile: null });
     this.root = byId("desk-call").content.firstElementChild.cloneNode(true);
     this.root.id = `call-${call.id}`;
     const part = (name) => this.root.querySelector(name);
@@ -109,33 +109,45 @@ export class DeskCall {
     this.told.onState();
   }
 
-  /** What no event tells again: pauses, and notes that were removed while nobody listened. */
+  /** What no event tells again: pauses, and notes that were removed while nobody listened. Answers may be older than events. */
   async #read() {
     clearTimeout(this.timer);
+    const meanwhile = (this.meanwhile = []);
     try {
       const stored = await ask(this.path);
+      if (meanwhile !== this.meanwhile) return;
       // The end may be told before it is stored.
       const ended = this.isOver && stored.state === "active";
       this.call = ended ? { ...stored, state: this.call.state, duration_ms: this.call.duration_ms } : stored;
       this.draw();
+      meanwhile.forEach((event) => this.#onChange(event));
       await this.notes.read();
+      meanwhile.forEach((event) => this.#onChange(event));
     } catch (problem) {
       // A call that has just begun is stored a moment later.
       if (problem.status === 404) this.timer = setTimeout(() => this.#read(), RETRY_MS);
       else this.complain(problem);
+    } finally {
+      if (meanwhile === this.meanwhile) this.meanwhile = null;
     }
   }
 
   #onEvent(event) {
     this.position = event.id || this.position;
     if (event.type.startsWith("utterance.")) this.#onUtterance(event);
-    if (["call.started", "call.updated", "call.corrected"].includes(event.type)) this.describe(event);
-    if (event.type === "call.paused" || event.type === "call.resumed") this.#onPauses(event.pauses);
+    else this.meanwhile?.push(event);
+    this.#onChange(event);
     if (event.type === "assist.card") this.#onCard(event);
-    if (event.type === "call.noted") this.notes.take(event);
     if (event.type === "call.ended") this.#onEnded(event);
     if (event.type === "call.erased") this.told.onErased();
     this.told.onEvent(event);
+  }
+
+  /** What is told by answers, too. */
+  #onChange(event) {
+    if (["call.started", "call.updated", "call.corrected"].includes(event.type)) this.describe(event);
+    if (event.type === "call.paused" || event.type === "call.resumed") this.#onPauses(event.pauses);
+    if (event.type === "call.noted") this.notes.take(event);
   }
 
   #onUtterance(event) {
