@@ -89,20 +89,19 @@ class Browser:
     def shoot(self, name: str) -> None:
         """Save what is seen in light, dark and on a phone, as build/screenshots/<name>-<kind>.png, where SHOOT=1 asks.
 
-        Pictures are for people, and no test waits for them.
+        Pictures are for people, and no test waits for them. What is seen afterwards is a wide window in light.
         """
-        if not os.environ.get("SHOOT"):
-            return
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for kind, scheme, width, height in (
-            ("light", "light", 1360, 860),
-            ("dark", "dark", 1360, 860),
-            ("phone", "light", 390, 844),
-        ):
-            self.scheme(scheme)
-            self.size(width, height, mobile=kind == "phone")
-            time.sleep(0.3)
-            self.driver.save_screenshot(str(SCREENSHOTS / f"{name}-{kind}.png"))
+        if os.environ.get("SHOOT"):
+            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+            for kind, scheme, width, height in (
+                ("light", "light", 1360, 860),
+                ("dark", "dark", 1360, 860),
+                ("phone", "light", 390, 844),
+            ):
+                self.scheme(scheme)
+                self.size(width, height, mobile=kind == "phone")
+                time.sleep(0.3)
+                self.driver.save_screenshot(str(SCREENSHOTS / f"{name}-{kind}.png"))
         self.size(1360, 860)
         self.scheme("light")
 
