@@ -1,3 +1,4 @@
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +52,18 @@ def test_more_jobs_than_a_batch_holds_come_back_in_order(engine: MoonshineEngine
     jobs = [DecodingJob(cut(start, end)) for start, end, _ in LINES] * 3
     texts = [normalise(decoding.text) for decoding in engine.decode(jobs)]
     assert texts == [normalise(line) for _, _, line in LINES] * 3
+
+
+def test_what_a_decoding_took_is_free_without_a_search_for_rings(engine: MoonshineEngine) -> None:
+    jobs = [DecodingJob(cut(start, end), final=final) for start, end, _ in LINES for final in (False, True)]
+    engine.decode(jobs)
+    gc.collect()
+    gc.disable()
+    try:
+        engine.decode(jobs)
+        assert gc.collect() < len(jobs)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("draft_end", [2.0, 3.0, 4.4])

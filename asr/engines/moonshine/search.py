@@ -5,7 +5,7 @@ is put into the tree as a chain and evaluated at one go: as far as the search ag
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,10 @@ class Outlook:
         return float(peak) + math.log(float(np.exp(self.logits - peak).sum()))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
-    """A token at its place in the tree."""
+    """A token at its place in the tree. It knows its parent only: a ring of references would keep what was decoded, a
+    vocabulary of logits a token, in memory until Python looks for rings, which it does ever more rarely."""
 
     token: int
     parent: "Node | None"
@@ -46,12 +47,6 @@ class Node:
     outlook: Outlook | None = None
     query: NDArray[np.float32] | None = None
     """With what the decoder looked for it in what was heard."""
-    children: dict[int, "Node"] = field(default_factory=dict)
-
-    def child(self, token: int) -> "Node":
-        if token not in self.children:
-            self.children[token] = Node(token, self, self.depth + 1)
-        return self.children[token]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +96,17 @@ class Plan:
 class Search:
     """One utterance's. Evaluate what is `wanted`, call `advance`, until nothing is wanted; then there is a `result`."""
 
-    __slots__ = ("_alive", "_ended", "_plan", "wanted")
+    __slots__ = ("_alive", "_ended", "_grown", "_plan", "wanted")
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._grown: dict[tuple[Node, int], Node] = {}
+        """The child of a node for a token."""
         root = Node(BEGIN, None, 0)
         self.wanted = [root]
         """Nodes to evaluate; each one's parent is evaluated, or stands before it."""
         for token in plan.draft[: plan.limit - 1]:
-            self.wanted.append(self.wanted[-1].child(token))
+            self.wanted.append(self._child(self.wanted[-1], token))
         self._alive = [Hypothesis(root)]
         self._ended: list[Hypothesis] = []
 
@@ -190,12 +187,15 @@ class Search:
         if held is not None and token != held:
             bonus -= self._plan.hold
         return Hypothesis(
-            before.node.child(token),
+            self._child(before.node, token),
             before.score + log_probability + bonus,
             place,
             before.tokens if token == END else (*before.tokens, token),
             (*before.log_probabilities, log_probability),
         )
+
+    def _child(self, parent: Node, token: int) -> Node:
+        return self._grown.setdefault((parent, token), Node(token, parent, parent.depth + 1))
 
     def _worth(self, place: int, token: int) -> tuple[int, float]:
         """The place in the trie after a token, and what hotwords add to it there."""
