@@ -25,6 +25,7 @@ class LoudnessModel(ActivityModel):
 
     def __init__(self) -> None:
         """Loads nothing."""
+        self.silent = (np.zeros(0, np.float32), np.zeros(0, np.float32))
 
     def run(self, windows: NDArray[np.float32], state: State) -> tuple[NDArray[np.float32], State]:
         return (np.abs(windows).mean(1) > 0.01).astype(np.float32), state
