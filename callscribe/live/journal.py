@@ -194,8 +194,8 @@ class Journal:
         return durable
 
     def counters(self) -> dict[str, float]:
-        """What was counted; `journal_pending`: entries that Postgres has not taken yet; `journal_lag_seconds`: for how long
-        this run has had the oldest of them."""
+        """What was counted; `journal_pending`: entries that Postgres has not taken yet; `journal_lag_seconds`: for how
+        long this run has had the oldest of them."""
         return {**self._counts, "journal_pending": self._pending(), "journal_lag_seconds": self._lag_s()}
 
     def _lag_s(self) -> float:

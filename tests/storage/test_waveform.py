@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from callscribe.domain.audio import AudioChunk
 from callscribe.domain.errors import RecordingNotFound, StorageError
 from storage import recordings, waveform
+from storage.audio_file import AudioFile
 from storage.recordings import RecordingWriter, bleep
 from storage.records import ChannelRange
 from storage.waveform import waveform_of
@@ -63,8 +64,8 @@ def test_it_is_read_in_stretches_of_whole_points(tmp_path: Path, monkeypatch: py
     sizes = []
     read = recordings.read_frames
 
-    def counted(*args: int) -> recordings.Frames:
-        frames = read(*args)
+    def counted(file: AudioFile, channels: int, start: int, end: int) -> recordings.Frames:
+        frames = read(file, channels, start, end)
         sizes.append(len(frames))
         return frames
 
