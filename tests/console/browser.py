@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -54,9 +55,16 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def until(self, holds: Callable[[], object], what: str = "") -> None:
-        """Wait until the condition holds."""
+        """Wait until the condition holds; it does not while the page is drawn anew under it."""
+
+        def settled() -> object:
+            try:
+                return holds()
+            except StaleElementReferenceException:
+                return False
+
         end = time.monotonic() + WAIT_S
-        while not holds():
+        while not settled():
             assert time.monotonic() < end, f"never came: {what}; the page shows: {self.one('main').text[:1500]}"
             time.sleep(0.05)
 

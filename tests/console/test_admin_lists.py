@@ -145,7 +145,8 @@ def test_a_rule_is_tried_on_a_past_call_beside_its_words_and_then_saved(
     assert browser.one("#rule-state").text == "Not saved"
     browser.shoot("admin-rules")
     browser.one("#revert").click()
-    browser.one("#delete-rule").click()
+    browser.run("document.querySelector('#delete-rule').focus()")
+    browser.press(Keys.ENTER)
     browser.one("dialog .danger").click()
     browser.until(lambda: browser.one("#nothing").is_displayed(), "the empty page")
     assert [each["name"] for each in console.client.get("/api/v1/rules").json() if each["name"] == "keep me"] == []

@@ -1,6 +1,7 @@
 """The search page in a real headless Chromium."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -123,8 +124,11 @@ def test_a_search_is_saved_and_run_again_by_keyboard(browser: Browser, console: 
 
 
 def facets(browser: Browser, name: str) -> dict[str, str]:
-    labels = browser.texts(f".facet[data-facet={name}] .facet-label")
-    return dict(zip(labels, browser.texts(f".facet[data-facet={name}] .facet-number"), strict=True))
+    """Labels and counts of one moment."""
+    script = """const values = [...document.querySelectorAll(`.facet[data-facet=${arguments[0]}] .facet-value`)];
+        const parts = [".facet-label", ".facet-number"];
+        return Object.fromEntries(values.map((each) => parts.map((part) => each.querySelector(part).textContent)));"""
+    return cast(dict[str, str], browser.run(script, name))
 
 
 def test_a_search_is_narrowed_by_a_click_and_widened_by_another(browser: Browser, console: Console, trunk: str) -> None:
