@@ -1,6 +1,5 @@
 """A real headless Chromium, and what tests ask of it."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,21 +94,20 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def shoot(self, name: str) -> None:
-        """Save what is seen in light, dark and on a phone, as build/screenshots/<name>-<kind>.png, where SHOOT=1 asks.
+        """Save what is seen in light, dark and on a phone, as build/screenshots/<name>-<kind>.png.
 
         Pictures are for people, and no test waits for them. What is seen afterwards is a wide window in light.
         """
-        if os.environ.get("SHOOT"):
-            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-            for kind, scheme, width, height in (
-                ("light", "light", 1360, 860),
-                ("dark", "dark", 1360, 860),
-                ("phone", "light", 390, 844),
-            ):
-                self.scheme(scheme)
-                self.size(width, height, mobile=kind == "phone")
-                time.sleep(0.3)
-                self.driver.save_screenshot(str(SCREENSHOTS / f"{name}-{kind}.png"))
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        for kind, scheme, width, height in (
+            ("light", "light", 1360, 860),
+            ("dark", "dark", 1360, 860),
+            ("phone", "light", 390, 844),
+        ):
+            self.scheme(scheme)
+            self.size(width, height, mobile=kind == "phone")
+            time.sleep(0.2)
+            self.driver.save_screenshot(str(SCREENSHOTS / f"{name}-{kind}.png"))
         self.size(1360, 860)
         self.scheme("light")
 
