@@ -50,7 +50,7 @@ class RuleBook:
 
     def language_of(self, call: Call) -> str:
         """BCP 47 tag, or UNKNOWN."""
-        return self._trunks.of(call).language
+        return self._trunks.language_of(call)
 
     async def refresh(self) -> None:
         """Read the rules again where one has changed. While the database is away, what was known stands."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from callscribe.domain.call import Call
+from callscribe.domain.language import UNKNOWN
 from telephony.settings import TrunkSettings
 
 
@@ -30,6 +31,11 @@ class TrunkBook:
     def of(self, call: Call) -> TrunkSettings:
         """The call's trunk: as it was when the call began, or else as it is now."""
         return self._going.get(call.id) or self._named[call.trunk]
+
+    def language_of(self, call: Call) -> str:
+        """BCP 47 tag, or UNKNOWN, as also where the settings never named the call's trunk."""
+        trunk = self._going.get(call.id) or self._named.get(call.trunk)
+        return trunk.language if trunk else UNKNOWN
 
     @property
     def with_lists(self) -> bool:
