@@ -523,7 +523,7 @@ def test_what_is_bleeped_is_hatched_in_its_lane(browser: Browser, console: Conso
 
 
 def test_with_redaction_a_call_is_heard_and_drawn_once_all_is_bleeped(
-    browser: Browser, settings: Settings, switchboard: Switchboard
+    browser: Browser, console: Console, settings: Settings, switchboard: Switchboard
 ) -> None:
     masked = replace(settings.trunks[0], name="masked", redaction=("payment",))
     with serving(replace(settings, trunks=(*settings.trunks, masked))) as served:
@@ -543,7 +543,7 @@ def test_with_redaction_a_call_is_heard_and_drawn_once_all_is_bleeped(
         browser.until(lambda: ink(browser, 1, 5500) > 0.3, "the waveform")
         assert browser.one("#download-audio").is_displayed()
         # A page that follows a server complains when that goes.
-        browser.open("about:blank")
+        browser.open(f"{console.url}/search")
 
 
 def test_an_hour_of_speech_is_read_and_played_without_a_wait(
