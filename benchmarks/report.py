@@ -75,7 +75,7 @@ def put(document: Path, tables: Sequence[Table]) -> None:
 
 def with_others(figures: Figures) -> Figures:
     """The figures of asr.json, and those of the benchmarks beside it that were ever run."""
-    parts = ("hotwords", "endpointing", "capacity", "sip", "bridge", "search", "search-5000000", "desk", "soak")
+    parts = ("hotwords", "endpointing", "capacity", "sip", "bridge", "search", "search-5000000", "desk")
     files = {name: _FOLDER / f"{name}.json" for name in parts}
     return figures | {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
 
@@ -92,7 +92,6 @@ def tables(figures: Figures) -> list[Table]:
         "search": lambda found: _search(found["search"], "search"),
         "search-5000000": lambda found: _search(found["search-5000000"], "search of five million"),
         "desk": _desk,
-        "soak": lambda found: soak_table(found["soak"]),
         "live": _gates,
         "stability": _stability,
         "contenders": _contenders,
@@ -329,32 +328,6 @@ def _capacity(figures: Figures) -> Table:
     ]
     columns = ("calls at once", "cores of the service", "age of the text p50 / p95", "final p50 / p95", "audio lost")
     return Table("capacity", columns, tuple(rows))
-
-
-def soak_table(found: Figures) -> Table:
-    """What the service's processes held at the start and at the end of a soak, and how late finals came."""
-    kinds = {"memory_kb": ("MB of its own", 1024), "files": ("open files", 1), "threads": ("threads", 1)}
-    shown = [(trend, *kinds.get(trend["what"], ("temporary files", 1))) for trend in found["trends"]]
-    rows = [
-        (
-            f"{trend['role']}: {name}",
-            f"{trend['start'] / unit:.0f}",
-            f"{trend['end'] / unit:.0f}",
-            f"{trend['growth_per_hour'] / unit:+.1f}",
-            "steady" if trend["steady"] else "**grows**",
-        )
-        for trend, name, unit in shown
-    ]
-    first, last = (found[f"finals_{third}_third_ms"] for third in ("first", "last"))
-    verdict = "steady" if found["finals_steady"] else "**later**"
-    rows += [
-        (f"final after the end of speech, {share}, ms", f"{before:.0f}", f"{after:.0f}", "", verdict)
-        for share, before, after in zip(("p50", "p95"), first, last, strict=True)
-    ]
-    rows.append(("stretches of speech without a final", "", str(found["missed"]), "", ""))
-    rows.append(("packets and samples of audio lost", "", str(found["audio_lost"]), "", ""))
-    span = f"{found['calls_at_once']} calls at once, {found['calls']} in {found['minutes']:.0f} minutes"
-    return Table("soak", (span, "start", "end", "growth an hour", "verdict"), tuple(rows))
 
 
 def _sip(figures: Figures) -> Table:

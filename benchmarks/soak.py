@@ -203,10 +203,36 @@ def main() -> None:
             figures = soak(service, folder, options.calls, options.minutes)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(figures, indent=1) + "\n")
-    table = report.soak_table(figures)
+    table = _table(figures)
     report.print_table(table, Console())
     if options.document:
         report.put(report.DOCUMENT, [table])
+
+
+def _table(found: report.Figures) -> report.Table:
+    """What the service's processes held at the start and at the end of a soak, and how late finals came."""
+    kinds = {"memory_kb": ("MB of its own", 1024), "files": ("open files", 1), "threads": ("threads", 1)}
+    shown = [(trend, *kinds.get(trend["what"], ("temporary files", 1))) for trend in found["trends"]]
+    rows = [
+        (
+            f"{trend['role']}: {name}",
+            f"{trend['start'] / unit:.0f}",
+            f"{trend['end'] / unit:.0f}",
+            f"{trend['growth_per_hour'] / unit:+.1f}",
+            "steady" if trend["steady"] else "**grows**",
+        )
+        for trend, name, unit in shown
+    ]
+    first, last = (found[f"finals_{third}_third_ms"] for third in ("first", "last"))
+    verdict = "steady" if found["finals_steady"] else "**later**"
+    rows += [
+        (f"final after the end of speech, {share}, ms", f"{before:.0f}", f"{after:.0f}", "", verdict)
+        for share, before, after in zip(("p50", "p95"), first, last, strict=True)
+    ]
+    rows.append(("stretches of speech without a final", "", str(found["missed"]), "", ""))
+    rows.append(("packets and samples of audio lost", "", str(found["audio_lost"]), "", ""))
+    span = f"{found['calls_at_once']} calls at once, {found['calls']} in {found['minutes']:.0f} minutes"
+    return report.Table("soak", (span, "start", "end", "growth an hour", "verdict"), tuple(rows))
 
 
 if __name__ == "__main__":

@@ -60,9 +60,9 @@ class RecordingWriter:
     wrote before, and of a channel's audio that comes twice the first stands. The file is a valid WAV after each batch,
     and at most 100 ms behind what was given.
 
-    Where the disk fails or the file is full (4 GiB), the first write that notices raises StorageError; later ones try
-    again silently, so that the call goes on. The last minute of what was not taken is held until there is room; what is
-    older is lost, and counted.
+    Where the disk fails or the file is full (4 GiB), the first write that notices raises StorageError; until one goes
+    well, later ones try again silently, so that the call goes on. The last minute of what was not taken is held until
+    there is room; what is older is lost, and counted.
     """
 
     def __init__(self, path: Path, rate: int, channels: int, keys: RecordingKeys = NO_KEYS) -> None:
@@ -116,7 +116,7 @@ class RecordingWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write everything that was given. Raises StorageError, once."""
+        """Write everything that was given. Raises StorageError, once until it goes well again."""
         pending, self._pending = self._pending, []
         try:
             # What came last is little: a disk that is still full says so at once.
@@ -128,6 +128,7 @@ class RecordingWriter:
             self._fail(f"the recording {self._path} cannot be written: {why}", error)
         else:
             self._held.clear()
+            self._failed = False
 
     @property
     def waits(self) -> bool:

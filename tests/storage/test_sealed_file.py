@@ -188,23 +188,29 @@ class Killed(Exception):
     pass
 
 
+class Dying:
+    """os.pwrite of a process that is killed in one of its writes."""
+
+    def __init__(self, chance: random.Random, left: int) -> None:
+        self.left = left
+        self._chance = chance
+        self._real = os.pwrite
+
+    def __call__(self, file: int, block: bytes, place: int) -> int:
+        self.left -= 1
+        if self.left < 0:
+            self._real(file, bytes(block)[: self._chance.randint(0, len(block))], place)
+            raise Killed
+        return self._real(file, block, place)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_whoever_is_killed_while_writing_leaves_all_that_was_written_before(
     path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
     writer = RecordingWriter(path, RATE, 2, KEYS)
-    left = chance.randint(8, 300)
-    real = os.pwrite
-
-    def dying(file: int, block: bytes, place: int) -> int:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            real(file, bytes(block)[: chance.randint(0, len(block))], place)
-            raise Killed
-        return real(file, block, place)
-
+    dying = Dying(chance, chance.randint(8, 300))
     given_samples = 0
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", dying)
@@ -213,7 +219,7 @@ def test_whoever_is_killed_while_writing_leaves_all_that_was_written_before(
                 for channel in (0, 1):
                     writer.write(chunk(channel, given_samples, ramp(given_samples, 160, channel + 1)))
                 given_samples += 160
-    assert left < 0
+    assert dying.left < 0
     mended = repair(path, KEYS)
     assert given_samples + 160 - mended.samples <= 1600
     for channel in (0, 1):
@@ -229,17 +235,7 @@ def test_a_bleep_that_is_killed_and_done_again_covers_all_and_loses_nothing(
 ) -> None:
     recorded(path, 40_000)
     chance = random.Random(seed)
-    left = chance.randint(0, 30)
-    real = os.pwrite
-
-    def dying(file: int, block: bytes, place: int) -> int:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            real(file, bytes(block)[: chance.randint(0, len(block))], place)
-            raise Killed
-        return real(file, block, place)
-
+    dying = Dying(chance, chance.randint(0, 30))
     ranges = (ChannelRange(0, 5000, 30_000),)
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", dying)
