@@ -115,12 +115,13 @@ def alone(calls: int) -> list[float]:
 def bridged(calls: int, sip_port: int, callee_port: int) -> list[float]:
     """The delays over bridged calls, the calls set up before and ended afterwards."""
     caller, callee = RawPeer("UDP", sip_port), RawPeer("UDP", sip_port, own_port=callee_port)
-    ends, conversations = [], []
+    ends: list[StampedEnd] = []
+    conversations = []
     for _ in range(calls):
         pair = (StampedEnd(), StampedEnd())
-        parties = [Party(sip, cast(RtpEnd, end)) for sip, end in zip((caller, callee), pair, strict=True)]
-        asked = dial(parties[0], "2001")
-        conversation = Attempt(*parties, asked, callee.take_request("INVITE")).pick_up()
+        calling, called = (Party(sip, cast(RtpEnd, end)) for sip, end in zip((caller, callee), pair, strict=True))
+        asked = dial(calling, "2001")
+        conversation = Attempt(calling, called, asked, callee.take_request("INVITE")).pick_up()
         pair[0].target, pair[1].target = conversation.ports
         conversations.append(conversation)
         ends += pair

@@ -60,6 +60,9 @@ class CountingSink:
     def pause_asked(self, call_id: UUID, *, paused: bool) -> None: ...
     def call_ended(self, call_id: UUID, end: CallEnd) -> None: ...
 
+    def admits(self, trunk: TrunkSettings) -> bool:
+        return True
+
     def audio(self, call_id: UUID, chunk: AudioChunk) -> None:
         self.samples[call_id] += len(chunk.pcm) // 2
 
