@@ -15,6 +15,7 @@ from callscribe.domain.errors import CallNotFound, DatabaseUnavailable
 from callscribe.domain.note import Note
 from callscribe.domain.utterance import Transcript
 from callscribe.events.schema import (
+    CallEnded,
     CallErased,
     CallProcessed,
     CallStarted,
@@ -60,6 +61,7 @@ class CallFeed:
         self._idle_s = idle_s
         self._introduced = position is not None
         self._from_database = False
+        self._ended = False
         self._processed = False
         self._erased = False
         self._latest = BEGINNING
@@ -109,11 +111,23 @@ class CallFeed:
                     yield message
                 if self._erased:
                     return
-                if self._processed and await self._is_over(unless_known=True):
-                    self._position = replace(self._position, over=True)
+                if self._processed:
+                    for message in await self._close():
+                        yield message
                 self._processed = False
                 if self._position.over:
                     return
+
+    async def _close(self) -> Sequence[Message]:
+        """After all jobs: nothing follows; what did not come yet does.
+
+        A worker may say that it is done while the node that had the call still waits to send its last finals again.
+        """
+        if not await self._is_over(unless_known=True):
+            return ()
+        messages = await self._history() if not self._ended else ()
+        self._position = replace(self._position, over=True)
+        return messages
 
     async def _on_signal(self, signal: Signal) -> Sequence[Message]:
         """What the database can say when the stream is silent or has lost something."""
@@ -172,6 +186,7 @@ class CallFeed:
             self._position = self._position.at(stream_id)
             if not known:
                 yield self._message(event)
+            self._ended = self._ended or isinstance(event, CallEnded)
             self._processed = self._processed or isinstance(event, CallProcessed)
             self._erased = self._erased or isinstance(event, CallErased)
 

@@ -58,7 +58,7 @@ def speech() -> Excerpt:
     answer = said[max(0, int(np.flatnonzero(np.abs(said) > 300)[0]) - RATE // 10) :]
     longest = max(len(greeting), len(answer))
     both = (np.pad(greeting, (0, longest - len(greeting))), np.pad(answer, (0, longest - len(answer))))
-    quiet, rest = np.zeros(7 * RATE, np.int16), np.zeros(25 * RATE, np.int16)
+    quiet, rest = np.zeros(7 * RATE, np.int16), np.zeros(45 * RATE, np.int16)
     channels = tuple(
         np.concatenate([first, quiet, second, rest]) for first, second in zip(turns.channels, both, strict=True)
     )

@@ -195,6 +195,23 @@ def test_a_call_without_jobs_ends_though_nobody_says_that_it_is_processed(
     assert texts(everything) == ["hello"]
 
 
+def test_finals_that_the_node_sends_after_the_worker_is_done_come_before_the_end(
+    console: Console, switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = switchboard.start()
+    with following(console, call) as heard:
+        take_until(heard, "call.started")
+        with monkeypatch.context() as node:
+            node.setattr(switchboard, "publish", lambda event: None)
+            name = call.final(0, 1000, "helo")
+            call.end()
+        call.second_pass([(name, "Hello.")])
+        rest = list(heard)
+    assert texts(rest) == ["helo"]
+    ends = [each.type for each in rest if each.type not in {"utterance.final", "utterance.revised"}]
+    assert ends == ["call.processed", "call.ended", "call.processed", "end"]
+
+
 def test_a_retried_job_keeps_the_events_open(console: Console, switchboard: Switchboard) -> None:
     call = switchboard.start()
     name = call.final(0, 1000, "helo")
