@@ -20,6 +20,7 @@ ENGINE_MARK = ":"
 """Stands between the name of a counter and the engine of which it is, where there is one for each."""
 LABELS = {
     "registrations": ("state", "trunk"),
+    "events_dropped": ("reason",),
     "webhooks_sent": ("webhook",),
     "webhooks_failed": ("webhook",),
     "webhooks_dead": ("webhook",),

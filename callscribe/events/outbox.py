@@ -12,6 +12,11 @@ PARTIALS_KEPT = 1_000
 """Channels that may have a partial waiting."""
 
 
+REASONS = ("partials_superseded", "partials_full", "partials_unsent", "lasting_full")
+"""Why events are dropped: a newer one or a final came, partials of too many channels waited, the store was away, or
+more than KEPT others waited."""
+
+
 class Outbox:
     """Events in the order they are to be sent.
 
@@ -24,15 +29,14 @@ class Outbox:
         self._partials_kept = partials_kept
         self._lasting: deque[Event] = deque()
         self._partials: dict[tuple[UUID, int], UtterancePartial] = {}
-        self._dropped: Counter[str] = Counter()
+        self._dropped = Counter(dict.fromkeys(REASONS, 0))
 
     def __len__(self) -> int:
         return len(self._lasting) + len(self._partials)
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Dropped events by reason: "partials_superseded", "partials_full",
-        "partials_unsent", "lasting_full"."""
+        """Dropped events by one of REASONS."""
         return self._dropped
 
     def put(self, event: Event) -> None:

@@ -12,6 +12,7 @@ from redis.typing import EncodableT, FieldT
 
 from callscribe.domain.errors import EventsUnavailable
 from callscribe.domain.tasks import ended
+from callscribe.events.board import ENGINE_MARK
 from callscribe.events.outbox import Outbox
 from callscribe.events.schema import Event, to_json
 from callscribe.events.streams import (
@@ -71,8 +72,8 @@ class EventPublisher:
         self._waiting.set()
 
     def counters(self) -> Mapping[str, int]:
-        """Since start: events_published, events_store_failures, events_dropped_<reason>; events_waiting is a gauge."""
-        dropped = {f"events_dropped_{reason}": count for reason, count in self._outbox.dropped.items()}
+        """Since start: events_published, events_store_failures, events_dropped by reason; events_waiting is a gauge."""
+        dropped = {f"events_dropped{ENGINE_MARK}{reason}": count for reason, count in self._outbox.dropped.items()}
         return {
             "events_published": self._counts["published"],
             "events_store_failures": self._counts["store_failures"],

@@ -1,4 +1,4 @@
-"""Nodes that share a database behind Kamailio: calls over all their lines, a line killed, a node drained."""
+"""Nodes that share a database behind Kamailio: calls over all lines, a line killed, nodes drained and restarted."""
 
 import os
 import re
@@ -6,8 +6,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from callscribe.cli.ports import free_port
 from callscribe.cli.roles import ECHO_S
 from tests.acceptance import siprec
 from tests.acceptance.raw_sip import AUDIO_OFFER, Asked, RawPeer, Reply
+from tests.acceptance.recording import start_session
 from tests.acceptance.role import running_role
 from tests.acceptance.service import RtpPorts, RunningService, wait_for
 from tests.acceptance.sipp import Scenario, plain_sdp, start_sipp
+from tests.acceptance.speech import excerpt
+from tests.acceptance.transcripts import assert_nothing_twice, assert_spoken
 from tests.kamailio import running_kamailio
 
 pytestmark = pytest.mark.acceptance
@@ -27,6 +30,8 @@ LINES, CALLS_A_LINE = 5, 4
 PLACES = LINES * CALLS_A_LINE
 RTP_PORTS_A_LINE = 32
 TALK_S = 30
+SPEECH = excerpt(2)
+MID_CALL_S = 3.0
 METADATA_BYTES = 40 * 1024
 
 
@@ -67,7 +72,7 @@ def running_node(name: str, service: RunningService, folder: Path, sip: Mapping[
     """A further node of the service's installation; it hears with the service's recognisers."""
     environment = Path(f"/proc/{service.pids('sip')[0]}/environ").read_bytes().decode().split("\0")
     known = dict(entry.split("=", 1) for entry in environment if "=" in entry)
-    (folder / name).mkdir()
+    (folder / name).mkdir(parents=True)
     settings = {
         "database.url": known["CALLSCRIBE_DATABASE__URL"],
         "events.url": known["CALLSCRIBE_EVENTS__URL"],
@@ -129,10 +134,8 @@ def test_of_forty_calls_over_two_nodes_only_a_killed_lines_are_lost(
         wait_for(lambda: left.calls() == PLACES - CALLS_A_LINE, "the end of the killed line's calls")
         wait_for(lambda: left.counter("calls_capacity") == PLACES, "the killed line's successor")
         right.terminate()
+        assert drains(right).header("Retry-After") == "2"
         with RawPeer("UDP", right.port) as peer:
-            asked = Asked("OPTIONS")
-            reply = wait_for(lambda: _if_status(peer.ask(asked), 503), "the node's word that it drains")
-            assert reply.header("Retry-After") == "2"
             assert peer.establish(plain()).status == 503
 
         assert left.is_at(place(proxy, plain(), "UDP"))
@@ -153,6 +156,13 @@ def test_of_forty_calls_over_two_nodes_only_a_killed_lines_are_lost(
     assert len(set(told)) == CALLS_A_LINE
 
 
+def drains(node: Node) -> Reply:
+    """What the node answers to a ping once it drains."""
+    with RawPeer("UDP", node.port) as peer:
+        asked = Asked("OPTIONS")
+        return wait_for(lambda: _if_status(peer.ask(asked), 503), "the node's word that it drains")
+
+
 def place(port: int, asked: Asked, transport: str) -> Reply:
     """Call and hang up; the answer."""
     with RawPeer(transport, port) as peer:
@@ -160,6 +170,16 @@ def place(port: int, asked: Asked, transport: str) -> Reply:
         assert reply.status == 200
         assert peer.hang_up(asked, reply).status == 200
         return reply
+
+
+def both_take(port: int) -> bool:
+    """Whether the second of two calls goes to another node than the first."""
+    asked = plain()
+    with RawPeer("UDP", port) as peer:
+        first = peer.establish(asked)
+        second = place(port, plain(), "UDP")
+        assert peer.hang_up(asked, first).status == 200
+    return first.header("Contact") != second.header("Contact")
 
 
 def _if_status(reply: Reply, status: int) -> Reply | None:
@@ -178,6 +198,43 @@ def ends(service: RunningService, sip_call_ids: Sequence[str]) -> Counter[tuple[
     return wait_for(over, "the end of every call")
 
 
+def test_nodes_restarted_one_after_the_other_cost_no_word(service: RunningService, tmp_path: Path) -> None:
+    ports = RtpPorts()
+    sip_ports = {"left": free_port(), "right": free_port()}
+
+    def sip(name: str) -> dict[str, str]:
+        first = ports.first + list(sip_ports).index(name) * RTP_PORTS_A_LINE
+        rtp = {"sip.rtp_port_min": str(first), "sip.rtp_port_max": str(first + RTP_PORTS_A_LINE - 1)}
+        return {"sip.port": str(sip_ports[name]), "sip.lines": "1", "node.data_folder": str(tmp_path / name), **rtp}
+
+    with ExitStack() as stack:
+        proxy = stack.enter_context(running_kamailio(list(sip_ports.values())))
+        nodes = {
+            name: stack.enter_context(running_node(name, service, tmp_path / "old", sip(name))) for name in sip_ports
+        }
+        through_proxy = replace(service, sip_port=proxy)
+        sessions = []
+        for name, node in nodes.items():
+            wait_for(lambda: both_take(proxy), "calls of the proxy to both nodes")
+            going = [start_session(through_proxy, tmp_path, SPEECH) for _ in nodes]
+            time.sleep(MID_CALL_S)
+            node.terminate()
+            drains(node)
+            going.append(start_session(through_proxy, tmp_path, SPEECH))
+            assert node.ends(90) == 0
+            for session in going:
+                session.finish()
+            stack.enter_context(running_node(name, service, tmp_path / "new", sip(name)))
+            sessions += going
+        calls = [service.wait_call(session.sip_call_id) for session in sessions]
+        assert Counter(call["node"] for call in calls) == Counter(left=3, right=3)
+    assert {(call["state"], call["end_reason"]) for call in calls} == {("ended", "bye")}
+    for call in calls:
+        assert_spoken(service, call["id"], SPEECH)
+        assert_nothing_twice(service, call["id"])
+    ports.give_back()
+
+
 def test_a_second_signal_ends_the_calls_that_a_node_waits_for(service: RunningService, tmp_path: Path) -> None:
     ports = RtpPorts()
     sip = {"sip.lines": "1", "sip.rtp_port_min": str(ports.first), "sip.rtp_port_max": str(ports.last)}
@@ -185,8 +242,7 @@ def test_a_second_signal_ends_the_calls_that_a_node_waits_for(service: RunningSe
         asked = plain()
         assert peer.establish(asked).status == 200
         node.terminate()
-        with RawPeer("UDP", node.port) as other:
-            wait_for(lambda: _if_status(other.ask(Asked("OPTIONS")), 503), "the node's word that it drains")
+        drains(node)
         # Sooner ones count as the first.
         time.sleep(ECHO_S + 0.5)
         assert node.running.process is not None

@@ -129,7 +129,14 @@ def test_metrics_of_every_stage_stand(operated: RunningService, told: Json) -> N
     ):
         assert operated.counter(f"callscribe_{name}") > 0, name
     metrics = operated.text("/metrics")
-    for name in ("journal_lag_seconds", "oldest_job_seconds", "events_waiting", "samples_lost", "channels_speaking"):
+    for name in (
+        "journal_lag_seconds",
+        "oldest_job_seconds",
+        "events_waiting",
+        "samples_lost",
+        "channels_speaking",
+        "events_dropped",
+    ):
         assert f"callscribe_{name}" in metrics, name
     wait_for(lambda: operated.counter("callscribe_channels_speaking") == 0, "nobody who speaks")
 

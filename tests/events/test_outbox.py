@@ -1,3 +1,4 @@
+from collections import Counter
 from uuid import uuid4
 
 from callscribe.domain.call import CallEnd
@@ -33,7 +34,7 @@ def test_of_partials_only_the_newest_of_each_channel_is_sent_and_after_everythin
     started = CallStarted.of(CALL, AT)
     outbox.put(started)
     assert outbox.take(10) == (started, a_partial(CALL, "yes", channel=1), newest)
-    assert outbox.dropped == {"partials_superseded": 1}
+    assert outbox.dropped == Counter(partials_superseded=1)
 
 
 def test_a_final_overtakes_the_partial_of_its_utterance_but_not_of_a_later_one() -> None:
@@ -62,7 +63,7 @@ def test_beyond_the_bound_the_oldest_goes_and_is_counted() -> None:
         outbox.put(a_final(CALL, text))
         outbox.put(a_partial(a_call(uuid4()), text))
     assert [event.text for event in outbox.take(10) if hasattr(event, "text")] == ["two", "three", "two", "three"]
-    assert outbox.dropped == {"lasting_full": 1, "partials_full": 1}
+    assert outbox.dropped == Counter(lasting_full=1, partials_full=1)
 
 
 def test_what_could_not_be_sent_comes_back_in_front_without_its_partials() -> None:
@@ -73,7 +74,7 @@ def test_what_could_not_be_sent_comes_back_in_front_without_its_partials() -> No
     outbox.put(a_final(CALL, "two", start=80_000))
     outbox.put_back(batch)
     assert outbox.take(10) == (a_final(CALL, "one"), a_final(CALL, "two", start=80_000))
-    assert outbox.dropped == {"partials_unsent": 1}
+    assert outbox.dropped == Counter(partials_unsent=1)
 
 
 def test_what_comes_back_is_dropped_where_newer_events_have_filled_the_box() -> None:
@@ -84,4 +85,4 @@ def test_what_comes_back_is_dropped_where_newer_events_have_filled_the_box() -> 
     outbox.put(a_final(CALL, "three"))
     outbox.put_back(batch)
     assert outbox.take(10) == (a_final(CALL, "two"), a_final(CALL, "three"))
-    assert outbox.dropped == {"lasting_full": 1}
+    assert outbox.dropped == Counter(lasting_full=1)
