@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from asr.diarization.light import LightDiarizer
+from asr.diarization.embedding import EmbeddingDiarizer
 from asr.diarization.turns import SpeakerCount, Turn
 from benchmarks.corpus import RATE
 from benchmarks.dialogues import Dialogue, Half, Kind, Speaker, dialogues, made_speakers, real_speakers
@@ -75,7 +75,7 @@ def main(
     _install_metrics()
     half: Half = "tuning" if tuning else "held out"
     casts: dict[Kind, list[Speaker]] = {"real": real_speakers(half), "made up": made_speakers(half)}
-    diarizer = LightDiarizer()
+    diarizer = EmbeddingDiarizer()
     outcomes: list[Outcome] = []
     for speakers, overlap in ((2, _OVERLAPS[0]), (2, _OVERLAPS[1]), (3, _OVERLAPS[0])):
         for kind, cast in casts.items():
@@ -96,7 +96,7 @@ def _install_metrics() -> None:
         (_METRICS / "installed").touch()
 
 
-def _measured(diarizer: LightDiarizer, kind: Kind, calls: Sequence[Dialogue], known: bool) -> Outcome:
+def _measured(diarizer: EmbeddingDiarizer, kind: Kind, calls: Sequence[Dialogue], known: bool) -> Outcome:
     began = time.process_time()
     found = [
         diarizer.diarize(call.pcm, RATE, SpeakerCount(exact=call.speakers) if known else SpeakerCount())

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.diarization.turns import SpeakerCount
+from asr.diarization.voices import Embeddings
 
-_SAME_VOICE = 0.72
-"""Likeness of two long groups of cuts from which they are one voice: halves of most voices have 0.78 and more, of a
-reader who acts 0.71; two voices 0.2 to 0.68."""
 _CHANCE_S = 0.5
 """What a group of one second is less like its own voice than a long one; one of two seconds half of it, and so on: the
 hierarchy sets apart the cuts that happen to differ most. Two seconds of a voice have 0.49 and more, three 0.63."""
@@ -29,9 +27,6 @@ _LEAST_SHARE = 0.1
 _MOST_CLUSTERED = 1_500
 """Cuts of which the hierarchy is made, about an hour of speech: its memory grows with their square."""
 
-Embeddings = NDArray[np.float32]
-"""One row a cut, each of length 1."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Node:
@@ -43,14 +38,17 @@ class _Node:
     """What joining the halves added to the sum of squares within groups."""
 
 
-def voices_of(embeddings: Embeddings, seconds: NDArray[np.float64], speakers: SpeakerCount) -> Embeddings:
+def voices_of(
+    embeddings: Embeddings, seconds: NDArray[np.float64], speakers: SpeakerCount, same_voice: float
+) -> Embeddings:
     """The mean embedding of each voice, as many rows as voices, each of length 1.
 
-    `seconds` is each cut's length. There are as many voices as asked for, where there are so many cuts.
+    `seconds` is each cut's length, `same_voice` the cosine of two long groups of cuts from which they are one voice.
+    There are as many voices as asked for, where there are so many cuts.
     """
     chosen = np.unique(np.linspace(0, len(embeddings) - 1, min(len(embeddings), _MOST_CLUSTERED)).astype(np.intp))
     embeddings, seconds = embeddings[chosen], seconds[chosen]
-    centres = _means(embeddings, _groups(embeddings, seconds, speakers))
+    centres = _means(embeddings, _groups(embeddings, seconds, speakers, same_voice))
     labels = likeness(embeddings, centres).argmax(axis=1)
     if len(np.unique(labels)) < len(centres):
         return centres
@@ -70,7 +68,9 @@ def likeness(embeddings: Embeddings, centres: Embeddings) -> Embeddings:
     return cosines
 
 
-def _groups(embeddings: Embeddings, seconds: NDArray[np.float64], speakers: SpeakerCount) -> list[NDArray[np.intp]]:
+def _groups(
+    embeddings: Embeddings, seconds: NDArray[np.float64], speakers: SpeakerCount, same_voice: float
+) -> list[NDArray[np.intp]]:
     """The cuts of each voice; those that are like no voice are in none."""
     fewest, most = speakers.bounds
     least_s = min(_LEAST_S, _LEAST_SHARE * float(seconds.sum()))
@@ -87,7 +87,7 @@ def _groups(embeddings: Embeddings, seconds: NDArray[np.float64], speakers: Spea
             continue
         one, other = sorted(node.halves, key=lambda half: float(seconds[half.members].sum()))
         heard_s = float(seconds[one.members].sum())
-        if _group_likeness(embeddings[one.members], embeddings[other.members]) >= _SAME_VOICE - _CHANCE_S / heard_s:
+        if _group_likeness(embeddings[one.members], embeddings[other.members]) >= same_voice - _CHANCE_S / heard_s:
             groups.append(node.members)
         elif heard_s >= least_s:
             open_nodes += node.halves

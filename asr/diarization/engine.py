@@ -26,9 +26,14 @@ def load_diarizer(settings: DiarizationSettings) -> Diarizer:
     # An engine's libraries are loaded only where it is used.
     match settings.engine:
         case "light":
-            from asr.diarization.light import LightDiarizer
+            from asr.diarization.embedding import EmbeddingDiarizer
 
-            return LightDiarizer()
+            return EmbeddingDiarizer()
+        case "cam++":
+            from asr.diarization.campplus import CamPlusPlusVoices
+            from asr.diarization.embedding import EmbeddingDiarizer
+
+            return EmbeddingDiarizer(CamPlusPlusVoices(settings.model, settings.device))
         case "pyannote":
             from asr.diarization.pyannote import PyannoteDiarizer
 

@@ -43,6 +43,8 @@ def needed_models(settings: Settings) -> tuple[NamedModel, ...]:
             needed.append(NamedModel("recognizer.language_identification", recognizer.language_identification))
     if settings.second_pass.enabled:
         needed += models_of(settings, settings.second_pass.engine)
+    if settings.diarization.enabled and is_reference(settings.diarization.model):
+        needed.append(NamedModel("diarization.model", settings.diarization.model))
     return tuple(dict.fromkeys(needed))
 
 

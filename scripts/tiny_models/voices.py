@@ -19,11 +19,11 @@ from scripts.tiny_models.telephone import RATE, Sound
 
 _FLITE_SHARE = 0.35
 _FLITE_PITCH_HZ = {"kal16": 105, "awb": 120, "slt": 170, "rms": 100}
-_KNOWN_VARIANTS = (
+KNOWN_VARIANTS = (
     *("", "+m1", "+m3", "+m5", "+m7", "+f1", "+f2", "+f4", "+f5"),
     *("+Andy", "+Annie", "+linda", "+max", "+steph"),
 )
-_HELD_OUT_VARIANTS = ("+m2", "+m4", "+f3", "+Michael")
+HELD_OUT_VARIANTS = ("+m2", "+m4", "+f3", "+Michael")
 _ESPEAK_VOICES = {"en": ("en", "en-us", "en-gb-x-rp", "en-029"), "zh": ("cmn-latn-pinyin",)}
 """The plain voice `cmn` of espeak-ng 1.51 reads Chinese as the English names of letters; its pinyin sister does not."""
 
@@ -69,7 +69,7 @@ def drawn_voice(language: str, random: Random, held_out: bool = False) -> Voice:
         name = "rms" if held_out else random.choice(("kal16", "awb", "slt"))
         pitch = int(_FLITE_PITCH_HZ[name] * random.uniform(0.85, 1.2))
         return Voice("flite", name, round(random.uniform(0.9, 1.2), 2), pitch)
-    variant = random.choice(_HELD_OUT_VARIANTS if held_out else _KNOWN_VARIANTS)
+    variant = random.choice(HELD_OUT_VARIANTS if held_out else KNOWN_VARIANTS)
     name = random.choice(_ESPEAK_VOICES[language]) + variant
     return Voice("espeak", name, random.randint(130, 170), random.randint(30, 70))
 

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tests.acceptance import siprec
 from tests.acceptance.rtp import RtpSender, Schedule
-from tests.acceptance.service import RunningService, wait_for
-from tests.acceptance.sipp import Scenario, Sipp, start_sipp
-from tests.acceptance.speech import Excerpt, excerpt, mu_law
+from tests.acceptance.service import Json, RunningService, wait_for
+from tests.acceptance.sipp import Scenario, Sipp, plain_sdp, start_sipp, write_capture
+from tests.acceptance.speech import RATE, Excerpt, excerpt, mu_law
 from tests.acceptance.transcripts import assert_nothing_twice, assert_spoken
 
 
@@ -61,6 +64,16 @@ def start_session(
 def pause(speech: Excerpt) -> str:
     """What a scenario does while the speech is sent: it waits."""
     return f'<pause milliseconds="{int(speech.seconds * 1000) + 500}"/>'
+
+
+def say(service: RunningService, folder: Path, pcm: NDArray[np.int16], address: str) -> Json:
+    """A plain call of one channel from this address; the stored call once it is over."""
+    capture = write_capture(folder / "speech.pcap", mu_law(pcm))
+    during = f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
+    during += f'<pause milliseconds="{len(pcm) * 1000 // RATE}"/>'
+    caller = start_sipp(Scenario(plain_sdp(), during=during), service.sip_port, folder, options=("-i", address))
+    assert caller.wait(90) == 0, caller.errors
+    return service.wait_call(caller.messages.split("Call-ID: ")[1].split()[0])
 
 
 def start_speaking(

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.acceptance.conftest import SHARED_ADDRESS
+from tests.acceptance.recording import say
 from tests.acceptance.service import Json, RunningService, wait_for
-from tests.acceptance.sipp import Scenario, plain_sdp, start_sipp, write_capture
-from tests.acceptance.speech import RATE, excerpt, mu_law
+from tests.acceptance.speech import excerpt
 from tests.acceptance.test_scorecards import send
 from tests.acceptance.transcripts import jobs_done, utterances
 from tests.wer import word_error_rate
@@ -29,12 +29,7 @@ def shared(service: RunningService, tmp_path_factory: pytest.TempPathFactory) ->
     """A call with both parties' speech on its one channel, when nothing of it is left to do."""
     folder = Path(tmp_path_factory.mktemp("shared"))
     speech = np.clip(sum(channel.astype(np.int32) for channel in excerpt(TURNS).channels), -32768, 32767)
-    capture = write_capture(folder / "speech.pcap", mu_law(speech.astype(np.int16)))
-    during = f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
-    during += f'<pause milliseconds="{len(speech) * 1000 // RATE}"/>'
-    caller = start_sipp(Scenario(plain_sdp(), during=during), service.sip_port, folder, options=("-i", SHARED_ADDRESS))
-    assert caller.wait(90) == 0, caller.errors
-    call = service.wait_call(caller.messages.split("Call-ID: ")[1].split()[0])
+    call = say(service, folder, speech.astype(np.int16), SHARED_ADDRESS)
     wait_for(lambda: jobs_done(service, call["id"]), "the speakers", seconds=120)
     return call
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from callscribe.events.schema import UtteranceFinal, UtterancePartial
 from tests.acceptance.heard import Heard, by_party, errors, play
-from tests.acceptance.recording import start_session
+from tests.acceptance.recording import say, start_session
 from tests.acceptance.service import Json, RunningService, running, wait_for
 from tests.acceptance.speech import Excerpt
 from tests.acceptance.transcripts import jobs_done, utterances
@@ -28,12 +29,16 @@ LIMIT = 0.2
 """Errors per word, or per Chinese character."""
 HOTWORD = {"en": ("cancel order", "Cansel Order"), "zh": ("订单", "定单")}
 """What is said, and what sounds like it and is to be written in its place."""
+SHARED_TURNS = 4
+"""Of a conversation, that are spoken on one channel."""
 NAMES = {"meyer": "maier", "schmidt": "schmitt"}
 """Names as they are usually spelled, and as the hotwords of a trunk spell them; they sound the same."""
 MIXED_ADDRESS, SPARE_ADDRESS, REMOTE_ADDRESS = "127.0.0.12", "127.0.0.13", "127.0.0.14"
 """Who calls from the first speaks any language; the second has an engine to spare, the third a server."""
 NAMED_ADDRESS, UNNAMED_ADDRESS = "127.0.0.15", "127.0.0.16"
 """Of callers from the first the names are known."""
+SHARED_ADDRESS = "127.0.0.17"
+"""Calls from here have two people on their one channel."""
 TRUNKS = f"""
 [[trunks]]
 name = "mixed"
@@ -81,6 +86,7 @@ languages = ["{language}"]
         "recognizer.sensevoice": f'model = "{MODELS}/sensevoice"\n',
         "recognizer.funasr_server": f'url = "ws://127.0.0.1:{server}"\nprotocol = "realtime"\n',
         "second_pass": 'engine = "funasr"\n',
+        "diarization": f'engine = "cam++"\nmodel = "{MODELS}/campplus"\ndevice = "cpu"\n',
     }
 
 
@@ -109,6 +115,8 @@ def language(request: pytest.FixtureRequest) -> Language:
 def funasr(open_folder: Path, language: Language) -> Iterator[RunningService]:
     folder = open_folder / f"funasr-{language}"
     trunks = f'\n[[trunks]]\nname = "calls"\nlanguage = "{language}"\nhotwords = ["{HOTWORD[language][1]}"]\n'
+    trunks += f'\n[[trunks]]\nname = "shared"\nallow = ["{SHARED_ADDRESS}/32"]\nlanguage = "{language}"\n'
+    trunks += "[trunks.roles]\nmixed = true\n"
     files = {file.name: file.read_bytes() for file in (MODELS / "ct-punc").iterdir()}
     with hubs({"v1": files}) as hub, official(language) as server, pytest.MonkeyPatch.context() as environment:
         environment.setenv("HF_ENDPOINT", hub.url)
@@ -196,6 +204,22 @@ def test_each_party_is_heard_in_its_own_language_and_fields_beside_the_text_are_
     # The second pass knows English only.
     assert not any(item["revisions"] for item in stored if item["language"] == "zh")
     assert any(item["revisions"] for item in stored if item["language"] == "en")
+
+
+def test_two_people_on_one_channel_are_told_apart_by_cam_plus_plus(
+    funasr: RunningService, language: Language, tmp_path: Path
+) -> None:
+    talk = conversation(language)
+    turns = talk.turns[:SHARED_TURNS]
+    both = talk.samples[: talk.turns[SHARED_TURNS].start].astype(np.int32).sum(axis=1)
+    call = say(funasr, tmp_path, np.clip(both, -32768, 32767).astype(np.int16), SHARED_ADDRESS)
+    wait_for(lambda: jobs_done(funasr, call["id"]), "the speakers", seconds=120)
+    found = [turn for item in utterances(funasr, call["id"]) for turn in item["turns"]]
+    assert [speaker for speaker, _ in groupby(found, lambda turn: turn["speaker"])] == [1, 2] * (SHARED_TURNS // 2)
+    for party in range(2):
+        said = " ".join(turn.line.text for turn in turns if turn.line.channel == party)
+        heard = " ".join(turn["text"] for turn in found if turn["speaker"] == party + 1)
+        assert errors([said], [heard]) <= LIMIT, heard
 
 
 def test_hotwords_of_a_trunk_decide_how_names_are_spelled(english: RunningService, calls: dict[str, Heard]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asr.diarization.settings import DiarizationSettings
 from asr.settings import FunasrSettings, RecognizerSettings, SecondPassSettings
 from callscribe.cli.fetching import NamedModel, models_of, needed_models
 from callscribe.config.settings import Settings
@@ -52,6 +53,12 @@ def test_the_engines_of_trunks_are_needed_too() -> None:
 def test_recognisers_elsewhere_have_their_models_there() -> None:
     elsewhere = RecognizerSettings(urls=("ws://192.0.2.1:10190",), engine="funasr", funasr=FUNASR)
     assert needed_models(Settings(recognizer=elsewhere)) == ()
+
+
+def test_what_tells_speakers_apart_needs_its_own_unless_it_is_off() -> None:
+    voices = DiarizationSettings(engine="cam++", model="modelscope:iic/voices")
+    assert needed_models(Settings(diarization=voices)) == (NamedModel("diarization.model", voices.model),)
+    assert needed_models(Settings(diarization=replace(voices, enabled=False))) == ()
 
 
 def test_the_second_pass_needs_its_own_unless_it_is_off_and_no_model_twice() -> None:

@@ -45,6 +45,7 @@ ModelKind = Literal[
     "CTTransformer",
     "CTTransformerStreaming",
     "SenseVoiceSmall",
+    "CAMPPlus",
 ]
 
 _PARAFORMER = (
@@ -67,6 +68,7 @@ _MODULES: Mapping[ModelKind, tuple[str, ...]] = {
     "CTTransformer": ("models.ct_transformer.model", "models.sanm.encoder"),
     "CTTransformerStreaming": ("models.ct_transformer_streaming.model", "models.ct_transformer_streaming.encoder"),
     "SenseVoiceSmall": ("models.sense_voice.model",),
+    "CAMPPlus": ("models.campplus.model",),
 }
 """Of each kind of model, where in funasr its class and the classes of its parts are registered."""
 
@@ -78,7 +80,9 @@ _PARTS = (
 )
 """What models may be made of."""
 
-_TEXT_ONLY = ("CTTransformer", "CTTransformerStreaming")
+_WITHOUT_FRONTEND = ("CTTransformer", "CTTransformerStreaming", "CAMPPlus")
+"""Kinds that read text, or make their features themselves."""
+_WITHOUT_TOKENS = ("FsmnVADStreaming", "CAMPPlus")
 _INSTALL = "install callscribe[funasr], and torch for this machine (https://pytorch.org/get-started)"
 _TRAINING_ONLY = re.compile(r"(?:ctc|criterion_\w+)\.")
 """Weights of a Paraformer that only its training needs: some checkpoints leave them out."""
@@ -130,9 +134,9 @@ class LoadedModel:
     """In evaluation mode, on `device`, its parameters without gradients."""
     device: torch.device
     tokens: tuple[str, ...] = ()
-    """What each number that the model reads or writes stands for; empty for voice activity."""
+    """What each number that the model reads or writes stands for; empty for what hears no words."""
     frontend: Frontend | None = None
-    """None where the model reads text."""
+    """None where the model reads text, or sound as it is."""
     normalization: Normalization | None = None
     """Present where `frontend` is."""
     pieces: SentencePieceProcessor | None = None
@@ -161,12 +165,12 @@ def load_model(folder: Path, device: Device) -> LoadedModel:
 
 
 def _load(folder: ModelFolder, kind: ModelKind, configuration: Mapping[str, Any], device: torch.device) -> LoadedModel:
-    frontend = None if kind in _TEXT_ONLY else _frontend(folder.path, configuration)
+    frontend = None if kind in _WITHOUT_FRONTEND else _frontend(folder.path, configuration)
     pieces = folder.pieces() if kind == "SenseVoiceSmall" else None
     tokens: tuple[str, ...] = ()
     if pieces is not None:
         tokens = tuple(pieces.id_to_piece(index) for index in range(pieces.get_piece_size()))
-    elif kind != "FsmnVADStreaming":
+    elif kind not in _WITHOUT_TOKENS:
         tokens = folder.tokens()
     module = _build(folder.path, kind, configuration, len(tokens), frontend)
     _fill(module, folder.weights(), _TRAINING_ONLY if "Paraformer" in kind else _NONE)

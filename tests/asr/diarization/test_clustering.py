@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asr.diarization.clustering import Embeddings, likeness, voices_of
+from asr.diarization.clustering import likeness, voices_of
 from asr.diarization.turns import SpeakerCount
+from asr.diarization.voices import Embeddings
 
 
 def cuts(counts: tuple[int, ...], spread: float = 0.05) -> Embeddings:
@@ -21,7 +22,7 @@ def cuts(counts: tuple[int, ...], spread: float = 0.05) -> Embeddings:
 
 def labels(embeddings: Embeddings, speakers: SpeakerCount, seconds: float = 1.0) -> list[int]:
     """Cuts of each voice that is found."""
-    centres = voices_of(embeddings, np.full(len(embeddings), seconds), speakers)
+    centres = voices_of(embeddings, np.full(len(embeddings), seconds), speakers, same_voice=0.72)
     found: NDArray[np.intp] = likeness(embeddings, centres).argmax(axis=1)
     return sorted(np.bincount(found, minlength=len(centres)).tolist())
 

@@ -16,8 +16,9 @@ def test_the_default_needs_no_model_and_finds_out_how_many_speak() -> None:
 def test_a_model_belongs_to_the_engines_that_need_one() -> None:
     with pytest.raises(ValueError, match='"light" brings its own'):
         DiarizationSettings(model="huggingface:pyannote/speaker-diarization-community-1")
-    with pytest.raises(ValueError, match='or engine be "light"'):
-        DiarizationSettings(engine="pyannote")
+    for engine in ("cam++", "pyannote"):
+        with pytest.raises(ValueError, match='or engine be "light"'):
+            DiarizationSettings(engine=engine)
 
 
 @pytest.mark.parametrize("exact", [-1, 21])

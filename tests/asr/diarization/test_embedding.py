@@ -1,4 +1,4 @@
-"""The light diariser on voices in known turns, and what it makes of likenesses."""
+"""The packaged model of voices on voices in known turns, and what it makes of likenesses."""
 
 import json
 from functools import cache
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asr.diarization import packaged
-from asr.diarization.light import Cut, LightDiarizer, activity, cuts_of, turns_of
+from asr.diarization.embedding import Cut, EmbeddingDiarizer, activity, cuts_of, turns_of
 from asr.diarization.packaged import PackagedModel, load_packaged
 from asr.diarization.segmentation import Stretch
 from asr.diarization.turns import SpeakerCount, Turn
@@ -25,8 +25,8 @@ _PAUSE = RATE // 2
 
 
 @cache
-def diarizer() -> LightDiarizer:
-    return LightDiarizer()
+def diarizer() -> EmbeddingDiarizer:
+    return EmbeddingDiarizer()
 
 
 @cache
@@ -88,14 +88,14 @@ def test_nobody_speaks_where_there_is_no_speech(pcm: Samples) -> None:
 
 
 def test_long_stretches_have_several_cuts_and_the_shortest_none() -> None:
-    cuts = cuts_of([Stretch(0, 600, 1), Stretch(600, 610, 2), Stretch(700, 750, 2)])
+    cuts = cuts_of([Stretch(0, 600, 1), Stretch(600, 610, 2), Stretch(700, 750, 2)], 100)
     assert cuts == [Cut(100, 200, (0, 300), 1), Cut(400, 500, (300, 600), 1), Cut(700, 750, (700, 750), 2)]
 
 
 def test_overlap_is_of_the_two_that_it_is_most_like_and_a_short_word_of_who_spoke_before() -> None:
     stretches = [Stretch(0, 100, 1), Stretch(100, 150, 2), Stretch(150, 250, 1), Stretch(260, 270, 1)]
     likenesses = np.array([[0.1, 0.9, 0.2], [0.5, 0.6, 0.1], [0.8, 0.3, 0.2]], np.float32)
-    active = activity(cuts_of(stretches), likenesses, stretches)
+    active = activity(cuts_of(stretches, 100), likenesses, stretches)
     assert turns_of(active, 8000, 100_000) == (Turn(0, 12_000, 0), Turn(8_000, 21_600, 1))
 
 

@@ -1,4 +1,4 @@
-"""The diariser of a fresh machine: without torch and without a model hub.
+"""Diarisation by embeddings of voices.
 
 A segmentation model tells where somebody speaks, changes or joins in; short cuts of what it finds are embedded, and the
 embeddings grouped by voice. Cuts are few, because embeddings are what costs.
@@ -12,16 +12,13 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr.diarization.clustering import Embeddings, likeness, voices_of
-from asr.diarization.fbank import fbank
-from asr.diarization.packaged import EMBEDDING, load_packaged
+from asr.diarization.clustering import likeness, voices_of
 from asr.diarization.segmentation import FRAMES_S, Segmentation, Stretch
 from asr.diarization.turns import SpeakerCount, Turn
+from asr.diarization.voices import Embeddings, PackagedVoices, VoiceModel
 from asr.engine import ENGINE_RATE, Waveform
 from asr.resampling import Samples
 
-_CUT = FRAMES_S
-"""Frames of a cut at most."""
 _CUT_EVERY = 3 * FRAMES_S
 """Frames of a stretch for each cut."""
 _SHORTEST = FRAMES_S // 5
@@ -46,47 +43,40 @@ class Cut:
     """How many speak at once."""
 
 
-class LightDiarizer:
-    """Who speaks when, by embeddings of voices."""
+class EmbeddingDiarizer:
+    """Who speaks when, by what a model of voices tells; by itself as on a fresh machine, without torch or a hub."""
 
-    name = "light"
-
-    def __init__(self) -> None:
-        """Raises EngineUnavailable where the package that carries the models is missing."""
+    def __init__(self, voices: VoiceModel | None = None) -> None:
+        """Raises EngineUnavailable where the package that carries the segmentation is missing."""
         self._segmentation = Segmentation()
-        self._embedding = load_packaged(EMBEDDING)
+        self._voices = voices or PackagedVoices()
+
+    @property
+    def name(self) -> str:
+        return self._voices.name
 
     def diarize(self, pcm: Samples, rate: int, speakers: SpeakerCount) -> tuple[Turn, ...]:
         """As Diarizer's."""
         audio: Waveform = soxr.resample(pcm.astype(np.float32) / np.float32(32_768), rate, ENGINE_RATE)
         stretches = self._segmentation.stretches(audio)
-        cuts = cuts_of(stretches)
+        cuts = cuts_of(stretches, round(self._voices.cut_s * FRAMES_S))
         if not cuts:
             return ()
         embeddings = self._embed(audio, cuts)
         alone = np.array([cut.voices == 1 for cut in cuts])
         told = alone if alone.any() else ~alone
         seconds = np.array([cut.end - cut.start for cut in cuts]) / FRAMES_S
-        centres = voices_of(embeddings[told], seconds[told], speakers)
+        centres = voices_of(embeddings[told], seconds[told], speakers, self._voices.same_voice)
         active = activity(cuts, likeness(embeddings, centres), stretches)
         return turns_of(active, rate, len(pcm))
 
     def _embed(self, audio: Waveform, cuts: Sequence[Cut]) -> Embeddings:
-        """One row a cut, of length 1."""
         frame = ENGINE_RATE // FRAMES_S
-        rows = []
-        for cut in cuts:
-            features = fbank(audio[cut.start * frame : cut.end * frame])
-            features = (features - features.mean(axis=0))[np.newaxis]
-            weights = np.ones(features.shape[:2], np.float32)
-            rows.append(self._embedding.run({"fbank": features, "weights": weights})[0][0])
-        embeddings = np.stack(rows)
-        unit: Embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-        return unit
+        return self._voices.embed([audio[cut.start * frame : cut.end * frame] for cut in cuts])
 
 
-def cuts_of(stretches: Sequence[Stretch]) -> list[Cut]:
-    """The middle of each stretch, and of each part of a long one."""
+def cuts_of(stretches: Sequence[Stretch], longest: int) -> list[Cut]:
+    """The middle of each stretch, and of each part of a long one, of `longest` frames at most."""
     cuts = []
     for stretch in stretches:
         length = stretch.end - stretch.start
@@ -96,7 +86,7 @@ def cuts_of(stretches: Sequence[Stretch]) -> list[Cut]:
         parts = max(1, round(length / _CUT_EVERY))
         edges = [stretch.start + length * part // parts for part in range(parts + 1)]
         for start, end in pairwise(edges):
-            spare = max(0, end - start - _CUT) // 2
+            spare = max(0, end - start - longest) // 2
             cuts.append(Cut(start + spare, end - spare, (start, end), voices))
     return cuts
 
