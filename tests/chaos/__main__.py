@@ -18,14 +18,16 @@ def main() -> int:
     asked.add_argument("--first", type=int, default=1, help="number of the first round, to see one again")
     asked.add_argument("--seed", type=int, default=random.randrange(10_000))
     asked.add_argument("--kinds", nargs="*", type=Kind, default=(), choices=list(Kind), help="strike with these only")
+    asked.add_argument("--outage", type=float, help="only one round, in which Postgres is away for so many seconds")
     options = asked.parse_args()
+    numbers = range(options.first, options.first + options.rounds)
+    plans = (Plan.of(options.seed, number, options.kinds) for number in numbers)
     sums = Account()
     with tempfile.TemporaryDirectory(prefix="callscribe-chaos-") as folder:
         Path(folder).chmod(0o755)
         with running_installation(Path(folder) / "service") as installation:
             try:
-                for number in range(options.first, options.first + options.rounds):
-                    plan = Plan.of(options.seed, number, options.kinds)
+                for plan in plans if options.outage is None else [Plan.outage(options.outage)]:
                     print(plan, flush=True)
                     account = Round(plan, installation, Path(folder)).run()
                     for fault in account.faults:

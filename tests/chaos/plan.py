@@ -84,6 +84,12 @@ class Plan:
         ]
         return cls(seed, number, tuple(sorted(calls, key=lambda call: call.at_s)), tuple(strikes))
 
+    @classmethod
+    def outage(cls, seconds: float) -> "Plan":
+        """Postgres is away for so long, from one call to another; two more begin and end meanwhile."""
+        calls = [PlannedCall(round(share * seconds, 2), TURNS[-1]) for share in (0.0, 0.3, 0.6, 1.0)]
+        return cls(0, 0, tuple(calls), (Strike(Kind.POSTGRES, 5.0, seconds, 0),))
+
     def __str__(self) -> str:
         calls = ", ".join(f"{call.turns} turns at {call.at_s} s" for call in self.calls)
         strikes = ", ".join(f"{strike.kind} at {strike.at_s} s for {strike.lasts_s} s" for strike in self.strikes)
