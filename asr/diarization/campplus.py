@@ -4,10 +4,11 @@ H. Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Us
 2023.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asr.diarization.voices import Embeddings, of_length_one
 from asr.engine import Waveform
@@ -35,25 +36,30 @@ class CamPlusPlusVoices:
         self._model = load_model(folder, device)
         if self._model.kind != "CAMPPlus":
             raise EngineUnavailable(f"{folder} holds a {self._model.kind}, no CAM++; name one of CAM++")
+        with library():
+            from funasr.models.campplus.utils import extract_feature
+        self._filter_banks = extract_feature
 
     def embed(self, sounds: Sequence[Waveform]) -> Embeddings:
         """As VoiceModel's. Only sounds of one length share a pass: what fills up shorter ones would be heard too."""
         import torch
 
-        with library():
-            from funasr.models.campplus.utils import extract_feature
-        places = defaultdict(list)
-        for place, sound in enumerate(sounds):
-            places[len(sound)].append(place)
-        rows: dict[int, np.ndarray] = {}
+        rows: dict[int, NDArray[np.float32]] = {}
         try:
             with torch.inference_mode():
-                for alike in places.values():
-                    for first in range(0, len(alike), _BATCH):
-                        batch = alike[first : first + _BATCH]
-                        features, _, _ = extract_feature([torch.from_numpy(sounds[place]) for place in batch])
-                        found = self._model.module(features.to(self._model.device, torch.float32)).cpu().numpy()
-                        rows.update(zip(batch, found, strict=True))
+                for batch in _batches([len(sound) for sound in sounds]):
+                    features, _, _ = self._filter_banks([torch.from_numpy(sounds[place]) for place in batch])
+                    found = self._model.module(features.to(self._model.device, torch.float32))
+                    rows.update(zip(batch, found.cpu().numpy(), strict=True))
         except (ValueError, RuntimeError) as error:
             raise RecognitionError(f"CAM++ failed on the audio: {type(error).__name__}") from error
         return of_length_one(np.stack([rows[place] for place in range(len(sounds))]))
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Places of sounds of one length, _BATCH at most."""
+    places = sorted(range(len(lengths)), key=lengths.__getitem__)
+    for _, alike in groupby(places, key=lengths.__getitem__):
+        of_one = list(alike)
+        for first in range(0, len(of_one), _BATCH):
+            yield of_one[first : first + _BATCH]

@@ -14,12 +14,13 @@ from callscribe.domain.errors import EventsUnavailable
 from callscribe.domain.tasks import ended
 from callscribe.events.board import ENGINE_MARK
 from callscribe.events.outbox import Outbox
-from callscribe.events.schema import Event, to_json
+from callscribe.events.schema import CallProcessed, Event, to_json
 from callscribe.events.streams import (
     FAILURES,
     FIELD,
     FLOOR,
     FLOOR_TIMES,
+    PROCESSED_TTL_S,
     STREAM_TTL_S,
     call_stream,
     connect,
@@ -131,5 +132,6 @@ def _queue_entries(pipeline: Pipeline | AsyncPipeline, events: Sequence[Event], 
         entry: dict[FieldT, EncodableT] = {FIELD: to_json(event)}
         pipeline.xadd(call_stream(event.call_id), entry, maxlen=stream_length, approximate=True)
         pipeline.xadd(FLOOR, entry, maxlen=stream_length * FLOOR_TIMES, approximate=True)
+    processed = {call_stream(event.call_id) for event in events if isinstance(event, CallProcessed)}
     for stream in streams:
-        pipeline.expire(stream, STREAM_TTL_S)
+        pipeline.expire(stream, PROCESSED_TTL_S if stream in processed else STREAM_TTL_S)

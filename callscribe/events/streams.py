@@ -16,6 +16,9 @@ FIELD = "event"
 """The one field of a stream entry: the event as JSON, without its id."""
 STREAM_TTL_S = 12 * 3600
 """How long a call's stream stays after its last event."""
+PROCESSED_TTL_S = 300
+"""The same where that is that all jobs are done: the database has everything then, and who comes later reads it there.
+Who follows the call meanwhile has so long to read the rest."""
 CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 5.0
 FAILURES = (redis.RedisError, OSError)

@@ -37,9 +37,9 @@ SETTINGS = {
     "frontend": "WavFrontend",
     "frontend_conf": {"fs": 2 * RATE, "n_mels": BANDS},
 }
-_SECONDS = (0.8, 1.5)
+_SECONDS = (0.7, 1.3)
 """Of speech in a lesson: as long as a diariser's cuts."""
-_BATCH = 24
+_BATCH = 16
 _SCALE, _MARGIN = 20.0, 0.2
 """Of the cosines in the loss (H. Wang et al., "CosFace", CVPR 2018)."""
 _FLITE = (("kal16", 105), ("awb", 120), ("slt", 170))
@@ -52,8 +52,8 @@ def main() -> None:
     """Train the model from nothing, into its folder, and tell how like voices of which it heard nothing are."""
     parser = argparse.ArgumentParser(prog="scripts.tiny_models.speakers", description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--utterances", type=int, default=24, help="of each speaker")
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--utterances", type=int, default=20, help="of each speaker")
+    parser.add_argument("--steps", type=int, default=400)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)

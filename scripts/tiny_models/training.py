@@ -20,7 +20,7 @@ Lot = TypeVar("Lot")
 IGNORED = -1
 """FunASR's mark for what lies behind the end of a text."""
 _WARM_UP_STEPS = 200
-_REPORT_STEPS = 500
+_REPORT_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)

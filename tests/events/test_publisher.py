@@ -16,8 +16,8 @@ from callscribe.domain.call import CallEnd
 from callscribe.domain.errors import EventsUnavailable
 from callscribe.events.embedded import EmbeddedValkey
 from callscribe.events.publisher import EventPublisher, publish_now
-from callscribe.events.schema import CallEnded, CallStarted, Event, UtteranceFinal, from_json
-from callscribe.events.streams import STREAM_TTL_S, call_stream
+from callscribe.events.schema import CallEnded, CallProcessed, CallStarted, Event, UtteranceFinal, from_json
+from callscribe.events.streams import PROCESSED_TTL_S, STREAM_TTL_S, call_stream
 from callscribe.events.subscriber import BEGINNING, NOW, Arrival, Delivery, Signal, latest_id, subscribe
 from tests.events.calls import AT, a_call, a_final, a_partial
 
@@ -131,11 +131,17 @@ async def test_an_id_that_is_none_is_refused(valkey: EmbeddedValkey) -> None:
         await anext(subscribe(valkey.url, None, "yesterday"))
 
 
-async def test_a_call_stream_goes_away_hours_after_its_last_event(valkey: EmbeddedValkey) -> None:
+async def test_a_call_stream_goes_away_hours_after_its_last_event_and_minutes_after_all_jobs(
+    valkey: EmbeddedValkey,
+) -> None:
     call = a_call()
-    publish_now(valkey.url, [a_final(call, "hello")], 1000)
     with redis.Redis.from_url(valkey.url) as client:
-        assert STREAM_TTL_S - 5 <= client.ttl(call_stream(call.id)) <= STREAM_TTL_S
+        for event, left_s in (
+            (a_final(call, "hello"), STREAM_TTL_S),
+            (CallProcessed(call_id=call.id, at=AT, done=(), failed=()), PROCESSED_TTL_S),
+        ):
+            publish_now(valkey.url, (event,), 10)
+            assert left_s - 5 <= client.ttl(call_stream(call.id)) <= left_s
 
 
 async def test_publishing_survives_a_killed_store_without_losing_finals(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def settings(model: Path) -> DiarizationSettings:
 
 def sounds() -> list[Waveform]:
     """Lines of both parties, at 16 kHz: two of a second and a half, one shorter."""
-    lines = [doubled(line.samples.astype(np.float64) / 32_768) for line in utterances("en")[:3]]
+    lines = [doubled(line.samples.astype(np.float64)) for line in utterances("en")[:3]]
     return [np.asarray(lines[0][:24_000]), np.asarray(lines[1][:24_000]), np.asarray(lines[2][:16_000])]
 
 
