@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from callscribe.domain.call import Call, CallEnd
-from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, StorageError
+from callscribe.domain.errors import DatabaseOutdated, DatabaseUnavailable, RecordingLocked, StorageError
 from callscribe.live.ending import EndPorts, write_end
 from callscribe.live.journal import Journal
 from storage.calls import CallStore
@@ -84,13 +84,25 @@ async def _unfinished(node: RecoveringNode, recordings: Path, keys: RecordingKey
 
 
 def _find_unfinished(node: RecoveringNode, recordings: Path, keys: RecordingKeys) -> Sequence[UnfinishedCall]:
-    earlier = [call for call in node.store.unfinished(node.node) if call.started_at < node.began_at]
-    return [_examine(call, node.reader, recordings, keys) for call in earlier]
+    found = []
+    for call in node.store.unfinished(node.node):
+        if call.started_at >= node.began_at:
+            continue
+        try:
+            found.append(_examine(call, node.reader, recordings, keys))
+        except (DatabaseUnavailable, DatabaseOutdated):
+            raise
+        except StorageError as error:
+            # Its key may come back: it stays open until the next start, and the others do not wait for it.
+            log.error("call_not_recovered", call_id=str(call.id), reason=str(error))
+    return found
 
 
 def _examine(call: Call, reader: CallReader, recordings: Path, keys: RecordingKeys) -> UnfinishedCall:
     try:
         recording = repair(recordings / recording_path(call), keys).relative_to(recordings)
+    except RecordingLocked:
+        raise
     except StorageError:
         recording = None
     understood: dict[int, int] = {}

@@ -20,6 +20,7 @@ from storage.calls import CallStore
 from storage.database import Database
 from storage.jobs import JobStore
 from storage.reader import CallReader
+from storage.recording_keys import NO_KEYS, RecordingKeys, new_key
 from storage.recordings import RecordingWriter, recording_path
 from storage.records import ChannelRange, JobKind, JobWork
 from tests.live.calls import make_call, make_final
@@ -65,9 +66,9 @@ class Node:
     def now(self) -> datetime:
         return BEGAN
 
-    async def recover(self, recordings: Path) -> None:
+    async def recover(self, recordings: Path, keys: RecordingKeys = NO_KEYS) -> None:
         async with asyncio.timeout(20):
-            await recover_interrupted(self, recordings)
+            await recover_interrupted(self, recordings, keys)
             while self.journal.counters()["journal_pending"]:
                 await asyncio.sleep(0.01)
 
@@ -89,9 +90,9 @@ def left_open(store: CallStore, started_at: datetime = CRASHED, node: str = "nod
     return call
 
 
-def record(folder: Path, call: Call, seconds: int) -> None:
+def record(folder: Path, call: Call, seconds: int, keys: RecordingKeys = NO_KEYS) -> None:
     """A recording whose writer died: never closed."""
-    writer = RecordingWriter(folder / recording_path(call), RATE, len(call.channels))
+    writer = RecordingWriter(folder / recording_path(call), RATE, len(call.channels), keys)
     for channel in range(len(call.channels)):
         writer.write(AudioChunk(channel, 0, np.zeros(seconds * RATE, "<i2").tobytes()))
     writer.flush()
@@ -144,6 +145,20 @@ async def test_a_damaged_recording_keeps_no_other_call_from_its_end(node: Node, 
     ended = [node.reader.call(call.id) for call in (damaged, sound)]
     assert [call.state for call in ended] == [CallState.INTERRUPTED] * 2
     assert [call.recording is None for call in ended] == [True, False]
+
+
+async def test_a_recording_whose_key_is_gone_waits_for_it_and_keeps_no_other_call_from_its_end(
+    node: Node, tmp_path: Path
+) -> None:
+    locked, sound = left_open(node.store), left_open(node.store)
+    keys = RecordingKeys((new_key(),))
+    record(tmp_path, locked, seconds=1, keys=keys)
+    record(tmp_path, sound, seconds=1)
+    await node.recover(tmp_path)
+    assert [node.reader.call(call.id).state for call in (locked, sound)] == [CallState.ACTIVE, CallState.INTERRUPTED]
+    await node.recover(tmp_path, keys)
+    found = node.reader.call(locked.id)
+    assert (found.state, found.recording is None) == (CallState.INTERRUPTED, False)
 
 
 async def test_calls_of_this_run_and_of_other_nodes_are_left_alone(node: Node, tmp_path: Path) -> None:
