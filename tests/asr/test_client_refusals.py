@@ -10,7 +10,7 @@ from asr.wire.client import RecognizerPool
 from callscribe.domain.hotword import MAX_HOTWORDS, Hotword
 from callscribe.domain.transcript import Final
 from tests.asr.fake_recognizer import FakeRecognizer
-from tests.asr.test_client import QUICK, Transcripts, options, running, send, speech, until
+from tests.asr.test_client import PATIENT, QUICK, Transcripts, options, running, send, speech, until
 
 
 async def test_a_refused_channel_is_offered_to_another_recogniser() -> None:
@@ -50,12 +50,12 @@ async def test_nonsense_ends_the_connection_is_counted_and_hurts_no_other(nonsen
         liar = await stack.enter_async_context(serve(babble, "127.0.0.1", 0))
         sound = await stack.enter_async_context(FakeRecognizer())
         url = f"ws://127.0.0.1:{next(iter(liar.sockets)).getsockname()[1]}"
-        pool = await stack.enter_async_context(running(RecognizerPool((url, sound.url), heard, timings=QUICK)))
+        pool = await stack.enter_async_context(running(RecognizerPool((url, sound.url), heard, timings=PATIENT)))
         pool.open(1, options())
         send(pool, 1, speech(1))
         pool.close(1)
-        await until(lambda: 1 in heard.closings)
-        await until(lambda: pool.counters().get("recognizer_violations", 0) >= 1)
+        await until(lambda: 1 in heard.closings, 60)
+        await until(lambda: pool.counters().get("recognizer_violations", 0) >= 1, 60)
     assert heard.text(1) == ["w1"]
 
 

@@ -20,7 +20,7 @@ class Door:
     def __init__(self) -> None:
         self.port = 0
         self.leads_to = 0
-        self._passing = set[asyncio.Task[None]]()
+        self._passing: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @asynccontextmanager
     async def stand(self, pair: Pair | None) -> AsyncIterator[None]:
@@ -29,7 +29,7 @@ class Door:
         if pair is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(pair.certificate, pair.key)
-        server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=context)
+        server = await asyncio.start_server(self._take, "127.0.0.1", 0, ssl=context)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield
@@ -40,15 +40,20 @@ class Door:
     async def cut(self) -> None:
         """Break every connection; new ones get nowhere until it leads somewhere again."""
         self.leads_to = 0
-        passing = [*self._passing]
+        passing = dict(self._passing)
         for task in passing:
             task.cancel()
         await asyncio.gather(*passing, return_exceptions=True)
+        # One that was cancelled before its first step has closed nothing.
+        for writer in passing.values():
+            writer.transport.abort()
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._pass_on(reader, writer))
+        self._passing[task] = writer
+        task.add_done_callback(self._passing.pop)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._passing.add(task)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             from_there, to_there = await asyncio.open_connection("127.0.0.1", self.leads_to)
             ways = [asyncio.ensure_future(_copy(*way)) for way in ((reader, to_there), (from_there, writer))]
@@ -60,7 +65,6 @@ class Door:
                 await asyncio.gather(*ways, return_exceptions=True)
                 to_there.transport.abort()
         writer.transport.abort()
-        self._passing.discard(task)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
