@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,11 +60,18 @@ class Seals(Protocol):
     def seal(self, packet: bytes) -> bytes: ...
 
 
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
+
+
 class RtpSender:
     """Sends several channels at the same instants, each from a socket of its own."""
 
     def __init__(self, channels: int) -> None:
         self._sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(channels)]
+        # Of a test that failed nobody closes them, and the warning would be another test's.
+        weakref.finalize(self, _close, self._sockets)
         for number in self._sockets:
             number.bind(("127.0.0.1", 0))
         self.payload_type = 0
@@ -105,8 +113,7 @@ class RtpSender:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        for number in self._sockets:
-            number.close()
+        _close(self._sockets)
 
     def _send(self, targets: Sequence[int], payloads: Sequence[bytes], schedules: Sequence[Schedule]) -> None:
         keep_time()

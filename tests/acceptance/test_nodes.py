@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -174,12 +175,25 @@ def place(port: int, asked: Asked, transport: str) -> Reply:
 
 def both_take(port: int) -> bool:
     """Whether the second of two calls goes to another node than the first."""
+    with established(port) as first, established(port) as second:
+        return first.status == second.status == 200 and first.header("Contact") != second.header("Contact")
+
+
+def goes_on_without(node: Node, port: int) -> bool:
+    """Whether a call goes to another node."""
+    with established(port) as reply:
+        return reply.status == 200 and not node.is_at(reply)
+
+
+@contextmanager
+def established(port: int) -> Iterator[Reply]:
+    """The answer to a call, which goes on within it where it was taken."""
     asked = plain()
     with RawPeer("UDP", port) as peer:
-        first = peer.establish(asked)
-        second = place(port, plain(), "UDP")
-        assert peer.hang_up(asked, first).status == 200
-    return first.header("Contact") != second.header("Contact")
+        reply = peer.establish(asked)
+        yield reply
+        if reply.status == 200:
+            assert peer.hang_up(asked, reply).status == 200
 
 
 def _if_status(reply: Reply, status: int) -> Reply | None:
@@ -220,6 +234,7 @@ def test_nodes_restarted_one_after_the_other_cost_no_word(service: RunningServic
             time.sleep(MID_CALL_S)
             node.terminate()
             drains(node)
+            wait_for(partial(goes_on_without, node, proxy), "calls of the proxy to the other node")
             going.append(start_session(through_proxy, tmp_path, SPEECH))
             assert node.ends(90) == 0
             for session in going:
