@@ -10,7 +10,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from asr.diarization.voices import Embeddings, of_length_one
+from asr.diarization.clustering import Embeddings
+from asr.diarization.voices import of_length_one
 from asr.engine import Waveform
 from asr.engines.funasr.loading import library, load_model
 from asr.models import model_folder

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr.diarization.turns import SpeakerCount
-from asr.diarization.voices import Embeddings
 
 _CHANCE_S = 0.5
 """What a group of one second is less like its own voice than a long one; one of two seconds half of it, and so on: the
@@ -26,6 +25,10 @@ _LEAST_SHARE = 0.1
 """A voice of its own is heard so long, or in this share of all: two cuts that are like nothing else are noise."""
 _MOST_CLUSTERED = 1_500
 """Cuts of which the hierarchy is made, about an hour of speech: its memory grows with their square."""
+
+
+Embeddings = NDArray[np.float32]
+"""One row a cut, each of length 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from asr.diarization.clustering import likeness, voices_of
+from asr.diarization.clustering import Embeddings, likeness, voices_of
 from asr.diarization.segmentation import FRAMES_S, Segmentation, Stretch
 from asr.diarization.turns import SpeakerCount, Turn
-from asr.diarization.voices import Embeddings, PackagedVoices, VoiceModel
+from asr.diarization.voices import PackagedVoices, VoiceModel
 from asr.engine import ENGINE_RATE, Waveform
 from asr.resampling import Samples
 

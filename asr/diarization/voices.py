@@ -6,12 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from asr.diarization.clustering import Embeddings
 from asr.diarization.fbank import fbank
 from asr.diarization.packaged import EMBEDDING, load_packaged
 from asr.engine import Waveform
-
-Embeddings = NDArray[np.float32]
-"""One row a stretch of speech, each of length 1."""
 
 
 class VoiceModel(Protocol):

@@ -16,6 +16,7 @@ import yaml
 from funasr.models.campplus.model import CAMPPlus
 from funasr.utils.fbank import fbank
 
+from scripts.tiny_models.architecture import Folder
 from scripts.tiny_models.telephone import RATE, Line, wide
 from scripts.tiny_models.training import Plan, descend
 from scripts.tiny_models.vocabulary import VOCABULARIES
@@ -63,8 +64,7 @@ def main() -> None:
     teach(model, [heard(speaker, arguments.utterances) for speaker in known], arguments.steps)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     (arguments.folder / "config.yaml").write_text(yaml.safe_dump(SETTINGS, sort_keys=False), "utf-8")
-    weights = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
-    torch.save({"state_dict": weights}, arguments.folder / "model.pt")
+    Folder(arguments.folder).finish(model)
     held_out = [("en", Voice("flite", "rms", 1.0, 100))]
     held_out += [(language, made_up(language, variant)) for language in VOCABULARIES for variant in HELD_OUT_VARIANTS]
     score(model, [heard(speaker, 8) for speaker in held_out])

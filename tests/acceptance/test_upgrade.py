@@ -123,7 +123,7 @@ def test_a_worker_of_this_release_ends_before_an_earlier_schema_and_says_what_to
     urls = {"CALLSCRIBE_DATABASE__URL": database, "CALLSCRIBE_EVENTS__URL": "redis://127.0.0.1:1/0"}
     done = subprocess.run(
         [sys.executable, "-m", "callscribe.cli.main", "worker"],
-        env={**os.environ, **urls}, capture_output=True, text=True, check=False, timeout=250,
+        env={**os.environ, **urls}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert "schema is older than this release; run `callscribe migrate`" in done.stderr, done
     assert done.returncode == 1

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from asr.diarization.clustering import likeness, voices_of
+from asr.diarization.clustering import Embeddings, likeness, voices_of
 from asr.diarization.turns import SpeakerCount
-from asr.diarization.voices import Embeddings
 
 
 def cuts(counts: tuple[int, ...], spread: float = 0.05) -> Embeddings:
